@@ -1,0 +1,181 @@
+"""What the network is fed besides pixels: centred images, the image meta vector, small masks."""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from mrcnn.data.geometry import extract_bboxes
+from mrcnn.data.resizing import resize
+from mrcnn.errors import DataError
+
+
+def mold_image(images: np.ndarray, config) -> np.ndarray:
+    """Subtract the mean colour from RGB images ([..., 3], 0 to 255); float."""
+    return images.astype(np.float32) - config.MEAN_PIXEL
+
+
+def unmold_image(normalized_images: np.ndarray, config) -> np.ndarray:
+    """Add the mean colour again; uint8. The inverse of `mold_image`."""
+    return (normalized_images + config.MEAN_PIXEL).astype(np.uint8)
+
+
+def compose_image_meta(
+    image_id: int,
+    original_image_shape: Sequence[int],
+    image_shape: Sequence[int],
+    window: Sequence[int],
+    scale: float,
+    active_class_ids: Sequence[int],
+) -> np.ndarray:
+    """Put what is known of an image into one vector.
+
+    Args:
+        image_id: number of the image in its dataset.
+        original_image_shape: (H, W, C) as read.
+        image_shape: (H, W, C) after resizing and padding.
+        window: (y1, x1, y2, x2) of the picture in the resized image, in pixels.
+        scale: factor from the original to the resized image.
+        active_class_ids: for each class 1 if the image's source annotates it, else 0.
+
+    Returns:
+        float64 [1 + 3 + 3 + 4 + 1 + classes], in this order.
+    """
+    return np.array(
+        [image_id, *original_image_shape, *image_shape, *window, scale, *active_class_ids],
+        np.float64,
+    )
+
+
+def parse_image_meta(meta: np.ndarray) -> dict[str, np.ndarray]:
+    """Take the vectors of `compose_image_meta` apart.
+
+    Args:
+        meta: [B, 12 + classes].
+
+    Returns:
+        image_id [B], original_image_shape [B, 3], image_shape [B, 3], window [B, 4] and
+        active_class_ids [B, classes] as int32, scale [B] as float32.
+    """
+    return {
+        "image_id": meta[:, 0].astype(np.int32),
+        "original_image_shape": meta[:, 1:4].astype(np.int32),
+        "image_shape": meta[:, 4:7].astype(np.int32),
+        "window": meta[:, 7:11].astype(np.int32),
+        "scale": meta[:, 11].astype(np.float32),
+        "active_class_ids": meta[:, 12:].astype(np.int32),
+    }
+
+
+def minimize_mask(bbox: np.ndarray, mask: np.ndarray, mini_shape: Sequence[int]) -> np.ndarray:
+    """Masks of whole images to small masks of their boxes.
+
+    Args:
+        bbox: [N, 4] pixel boxes.
+        mask: [H, W, N], non-zero inside.
+        mini_shape: (height, width) of the small masks.
+
+    Returns:
+        bool [height, width, N].
+
+    Raises:
+        DataError: a box has no area.
+    """
+    small = np.zeros((*mini_shape, mask.shape[-1]), bool)
+    for number in range(mask.shape[-1]):
+        y1, x1, y2, x2 = (int(side) for side in bbox[number][:4])
+        crop = mask[y1:y2, x1:x2, number].astype(bool)
+        if crop.size == 0:
+            raise DataError(
+                f"The box of mask {number}, {[y1, x1, y2, x2]}, has no area inside the image: "
+                "drop empty masks first."
+            )
+        small[:, :, number] = shrink_mask(crop, mini_shape)
+    return small
+
+
+def shrink_mask(crop: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """One bool [h, w] mask resized to `shape`: bilinear, inside where above one half.
+
+    Equal to rounding `resize(crop, shape)`, without its cost: the sums are made axis by axis, and
+    where they come out too close to one half to be sure, `resize` decides.
+    """
+    if crop.all():
+        # `resize` clips to the range of its input, which here is 1 alone.
+        return np.ones(tuple(shape), bool)
+    values = crop.astype(np.float64)
+    blend = (
+        _blend_matrix(crop.shape[0], shape[0]) @ values @ _blend_matrix(crop.shape[1], shape[1]).T
+    )
+    inside = blend > 0.5
+    if np.any(np.abs(blend - 0.5) < 1e-9):
+        inside = np.around(resize(values, shape)).astype(bool)
+    return inside
+
+
+@functools.lru_cache(maxsize=4096)
+def _blend_matrix(length: int, new_length: int) -> np.ndarray:
+    """float64 [new_length, length]: bilinear weights along one axis, zeros beyond the border."""
+    positions = (np.arange(new_length) + 0.5) * (length / new_length) - 0.5
+    lower = np.floor(positions).astype(np.int64)
+    fraction = positions - lower
+    # One more column on each side takes the weights that fall outside.
+    weights = np.zeros((new_length, length + 2))
+    rows = np.arange(new_length)
+    weights[rows, lower + 1] = 1 - fraction
+    weights[rows, lower + 2] = fraction
+    weights = weights[:, 1:-1]
+    weights.flags.writeable = False
+    return weights
+
+
+def expand_mask(bbox: np.ndarray, mini_mask: np.ndarray, image_shape: Sequence[int]) -> np.ndarray:
+    """Small masks back to masks of whole images; the inverse of `minimize_mask` up to rounding.
+
+    Args:
+        bbox: [N, 4] pixel boxes inside the image.
+        mini_mask: [h, w, N].
+        image_shape: (height, width, ...) of the image.
+
+    Returns:
+        bool [H, W, N].
+    """
+    masks = np.zeros((*image_shape[:2], mini_mask.shape[-1]), bool)
+    for number in range(mini_mask.shape[-1]):
+        y1, x1, y2, x2 = (int(side) for side in bbox[number][:4])
+        values = resize(mini_mask[:, :, number].astype(np.float64), (y2 - y1, x2 - x1))
+        masks[y1:y2, x1:x2, number] = np.around(values).astype(bool)
+    return masks
+
+
+def mold_mask(mask: np.ndarray, config) -> np.ndarray:
+    """Masks of whole images as the network is trained on them.
+
+    Args:
+        mask: [H, W, N], non-zero inside; no mask may be empty.
+        config: needs `USE_MINI_MASK` and `MINI_MASK_SHAPE`.
+
+    Returns:
+        bool, [H, W, N] or, with `USE_MINI_MASK`, [h, w, N] small masks of the tight boxes.
+    """
+    mask = mask.astype(bool)
+    if not config.USE_MINI_MASK:
+        return mask
+    return minimize_mask(extract_bboxes(mask), mask, config.MINI_MASK_SHAPE)
+
+
+def unmold_mask(mask: np.ndarray, bbox: Sequence[int], image_shape: Sequence[int]) -> np.ndarray:
+    """A mask as the network gives it, placed in the image.
+
+    Args:
+        mask: float [h, w] in 0..1, of the box alone.
+        bbox: (y1, x1, y2, x2) in pixels, inside the image.
+        image_shape: (height, width, ...) of the image.
+
+    Returns:
+        bool [H, W], inside where the resized mask is at least one half.
+    """
+    y1, x1, y2, x2 = (int(side) for side in bbox)
+    full = np.zeros(tuple(image_shape[:2]), bool)
+    full[y1:y2, x1:x2] = resize(mask, (y2 - y1, x2 - x1)) >= 0.5
+    return full

@@ -1,0 +1,225 @@
+"""Bringing images and masks to the size of the network."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.ndimage
+import skimage.transform
+
+from mrcnn.errors import ConfigError
+
+RESIZE_MODES = ("square", "pad64", "none", "crop")
+
+
+@dataclass(frozen=True)
+class ResizePlan:
+    """How an image is scaled and where it lies in its frame; all figures in pixels.
+
+    Attributes:
+        original_shape: (height, width) of the image as read.
+        scale: factor of both sides.
+        resized_shape: (height, width) after scaling.
+        frame_shape: (height, width) of the result, with padding or after cropping.
+        top, left: rows and columns of padding before the image (0 when it is cropped).
+        is_crop: the frame is a part of the resized image, its place still to be drawn.
+    """
+
+    original_shape: tuple[int, int]
+    scale: float
+    resized_shape: tuple[int, int]
+    frame_shape: tuple[int, int]
+    top: int = 0
+    left: int = 0
+    is_crop: bool = False
+
+    @property
+    def window(self) -> tuple[int, int, int, int]:
+        """(y1, x1, y2, x2) of the part of the frame that shows the image."""
+        if self.is_crop:
+            return (0, 0, *self.frame_shape)
+        height, width = self.resized_shape
+        return (self.top, self.left, self.top + height, self.left + width)
+
+    @property
+    def padding(self) -> list[tuple[int, int]]:
+        """Zeros before and after each axis (rows, columns, channels)."""
+        if self.is_crop:
+            return [(0, 0), (0, 0), (0, 0)]
+        bottom = self.frame_shape[0] - self.resized_shape[0] - self.top
+        right = self.frame_shape[1] - self.resized_shape[1] - self.left
+        return [(self.top, bottom), (self.left, right), (0, 0)]
+
+
+def plan_resize(
+    shape: Sequence[int],
+    min_dim: int | None = None,
+    max_dim: int | None = None,
+    min_scale: float | None = None,
+    mode: str = "square",
+) -> ResizePlan:
+    """Work out scale, padding and frame of `resize_image` from the image's size alone.
+
+    Args:
+        shape: (height, width, ...) of the image.
+        min_dim, max_dim, min_scale, mode: see `resize_image`.
+
+    Raises:
+        ConfigError: the mode is unknown, or a size that it needs is missing.
+    """
+    height, width = int(shape[0]), int(shape[1])
+    original = (height, width)
+    if mode == "none":
+        return ResizePlan(original, 1, original, original)
+    if mode not in RESIZE_MODES:
+        raise ConfigError(
+            f"IMAGE_RESIZE_MODE is {mode!r}: must be one of {', '.join(map(repr, RESIZE_MODES))}."
+        )
+
+    scale = 1.0
+    if min_dim:
+        scale = max(scale, min_dim / min(height, width))
+    if min_scale and scale < min_scale:
+        scale = min_scale
+    if mode == "square":
+        if not max_dim:
+            raise ConfigError("IMAGE_RESIZE_MODE 'square' needs IMAGE_MAX_DIM, the side in pixels.")
+        if round(max(height, width) * scale) > max_dim:
+            scale = max_dim / max(height, width)
+    # A very long image must keep at least one pixel of its short side.
+    resized = (max(1, round(height * scale)), max(1, round(width * scale)))
+
+    if mode == "crop":
+        if not min_dim:
+            raise ConfigError("IMAGE_RESIZE_MODE 'crop' needs IMAGE_MIN_DIM, the side in pixels.")
+        return ResizePlan(original, scale, resized, (min_dim, min_dim), is_crop=True)
+    if mode == "square":
+        frame = (max_dim, max_dim)
+    else:
+        if min_dim and min_dim % 64:
+            raise ConfigError(
+                f"IMAGE_MIN_DIM is {min_dim}: must be divisible by 64 in IMAGE_RESIZE_MODE 'pad64'."
+            )
+        frame = (-(-resized[0] // 64) * 64, -(-resized[1] // 64) * 64)
+    top, left = (frame[0] - resized[0]) // 2, (frame[1] - resized[1]) // 2
+    return ResizePlan(original, scale, resized, frame, top, left)
+
+
+def resize(
+    image: np.ndarray,
+    output_shape: Sequence[int],
+    order: int = 1,
+    mode: str = "constant",
+    cval: float = 0,
+    clip: bool = True,
+    preserve_range: bool = False,
+    anti_aliasing: bool = False,
+    anti_aliasing_sigma: float | Sequence[float] | None = None,
+) -> np.ndarray:
+    """`skimage.transform.resize` with the defaults that the network was designed with.
+
+    Bilinear, zeros beyond the border, and no smoothing before an image is made smaller. Boolean
+    images are interpolated as 0.0 and 1.0.
+    """
+    if image.dtype == bool and order > 0:
+        image = image.astype(np.float64)
+    return skimage.transform.resize(
+        image,
+        output_shape,
+        order=order,
+        mode=mode,
+        cval=cval,
+        clip=clip,
+        preserve_range=preserve_range,
+        anti_aliasing=anti_aliasing,
+        anti_aliasing_sigma=anti_aliasing_sigma,
+    )
+
+
+def scale_image(image: np.ndarray, plan: ResizePlan) -> np.ndarray:
+    """`image` scaled as planned, without padding or cropping, in its own dtype."""
+    if plan.scale == 1:
+        return image
+    return resize(image, plan.resized_shape, preserve_range=True).astype(image.dtype)
+
+
+def resize_image(
+    image: np.ndarray,
+    min_dim: int | None = None,
+    max_dim: int | None = None,
+    min_scale: float | None = None,
+    mode: str = "square",
+) -> tuple[
+    np.ndarray,
+    tuple[int, int, int, int],
+    float,
+    list[tuple[int, int]],
+    tuple[int, int, int, int] | None,
+]:
+    """Scale an image, keeping its aspect ratio, and pad or crop it.
+
+    Args:
+        image: [H, W, C].
+        min_dim: the shorter side is scaled up to at least this; images are not made smaller for
+            it. In mode "crop" also the side of the crop.
+        max_dim: in mode "square" the side of the result; an image that would be larger is made
+            smaller.
+        min_scale: scale up by at least this factor, even where `min_dim` does not ask for it.
+        mode: "square" pads to max_dim x max_dim, "pad64" pads to sides divisible by 64, "crop"
+            cuts a random min_dim x min_dim part (with Python's `random`), "none" does nothing.
+
+    Returns:
+        image in its own dtype, window (y1, x1, y2, x2) of the picture in it in pixels, scale,
+        padding [(top, bottom), (left, right), (0, 0)], and crop (y, x, height, width) in the
+        scaled image or None.
+
+    Raises:
+        ConfigError: unknown mode, or a size that it needs is missing or not usable.
+    """
+    plan = plan_resize(image.shape, min_dim, max_dim, min_scale, mode)
+    image = scale_image(image, plan)
+    crop = None
+    if plan.is_crop:
+        height, width = plan.frame_shape
+        y = random.randint(0, plan.resized_shape[0] - height)
+        x = random.randint(0, plan.resized_shape[1] - width)
+        crop = (y, x, height, width)
+        image = image[y : y + height, x : x + width]
+    elif plan.frame_shape != plan.resized_shape:
+        image = np.pad(image, plan.padding, mode="constant", constant_values=0)
+    return image, plan.window, plan.scale, plan.padding, crop
+
+
+def nearest_indices(length: int, scale: float) -> np.ndarray:
+    """Which of `length` rows (or columns) each row shows when a mask is scaled.
+
+    The rule of `scipy.ndimage.zoom` at order 0: first and last rows stay first and last.
+
+    Returns:
+        int64 [round(length * scale)].
+    """
+    return scipy.ndimage.zoom(np.arange(length), scale, order=0)
+
+
+def resize_mask(
+    mask: np.ndarray,
+    scale: float,
+    padding: Sequence[tuple[int, int]],
+    crop: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Scale masks, then crop or pad them, to follow `resize_image`.
+
+    Args:
+        mask: [H, W, N].
+        scale, padding, crop: as `resize_image` returned them.
+
+    Returns:
+        [H', W', N] in the dtype of `mask`.
+    """
+    rows = nearest_indices(mask.shape[0], scale)
+    columns = nearest_indices(mask.shape[1], scale)
+    if crop is not None:
+        y, x, height, width = crop
+        return mask[np.ix_(rows[y : y + height], columns[x : x + width])]
+    return np.pad(mask[np.ix_(rows, columns)], padding, mode="constant", constant_values=0)

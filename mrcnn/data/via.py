@@ -1,0 +1,255 @@
+"""Annotations made with the VGG Image Annotator (VIA), versions 1 and 2.
+
+Five forms are read: plain exports with the regions of an image as an object (VIA 1) or a list
+(VIA 2), project files of either kind, and VIA's export in COCO format.
+Format: https://www.robots.ox.ac.uk/~vgg/software/via/
+"""
+
+import json
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrcnn.data.via_classes import ClassReader
+from mrcnn.data.via_coco import is_coco, iterate_coco
+from mrcnn.data.via_shapes import shape_to_polygon
+from mrcnn.errors import DataError
+
+
+@dataclass
+class ViaImage:
+    """The annotations of one image.
+
+    Attributes:
+        filename: as it stands in the annotation file; `locate_image` finds the file.
+        size: of the image file in bytes, as VIA noted it; None if it did not.
+        polygons: one float64 [K, 2] of (y, x) in pixels for each region.
+        class_names: the class of each region.
+        region_numbers: the place of each region in the annotation file, counted from 0.
+        point_regions: number of `point` regions, which have no area and are left out.
+        degenerate_regions: numbers of regions without area, which are left out.
+    """
+
+    filename: str
+    size: int | None = None
+    polygons: list[np.ndarray] = field(default_factory=list)
+    class_names: list[str] = field(default_factory=list)
+    region_numbers: list[int] = field(default_factory=list)
+    point_regions: int = 0
+    degenerate_regions: list[int] = field(default_factory=list)
+
+
+@dataclass
+class RawRegion:
+    """One region as the file has it: where it is, for messages; outline or None; attributes."""
+
+    where: str
+    number: int
+    polygon: np.ndarray | None
+    attributes: Mapping
+
+
+def read_via(
+    path: str | os.PathLike,
+    class_names: Sequence[str] | None = None,
+    attribute: str | None = None,
+    class_aliases: Mapping[str, str] | None = None,
+) -> list[ViaImage]:
+    """Read a VIA annotation file.
+
+    Polygons, polylines (closed), rectangles, circles and ellipses become polygons. Points and
+    regions without area are left out; one warning says how many. Images without regions stay.
+
+    Args:
+        path: the JSON file.
+        class_names: the known classes; None takes every value as a class. With a single class and
+            no `attribute`, all regions have this class.
+        attribute: the region attribute that holds the class: text, radio, select, or a checkbox
+            group with one option checked. None: the one whose values are known classes is found.
+        class_aliases: other names -> class names, e.g. {"besar": "large"}. Case and surrounding
+            blanks do not count, neither here nor in class names.
+
+    Returns:
+        one `ViaImage` for each image, in the order of the file.
+
+    Raises:
+        DataError: file missing or not VIA, a region of unknown shape or class, a bad number; the
+            message names file, image, region and key.
+    """
+    path = Path(path)
+    content = _read_json(path)
+    reader = ClassReader(class_names, attribute, class_aliases)
+    if is_coco(content):
+        entries = iterate_coco(content, path, reader.attribute or "class")
+        if reader.attribute is None and reader.single_class is None:
+            # This format keeps one attribute alone, as its categories.
+            reader.attribute = "class"
+    else:
+        entries = _iterate_via(content, path)
+    images: list[ViaImage] = []
+    regions: list[list[RawRegion]] = []
+    for filename, size, raw_regions in entries:
+        images.append(ViaImage(filename, size))
+        regions.append([RawRegion(*raw) for raw in raw_regions])
+
+    shaped = [r for image_regions in regions for r in image_regions if r.polygon is not None]
+    reader.find_attribute([(region.where, region.attributes) for region in shaped], path)
+    for image, image_regions in zip(images, regions, strict=True):
+        for region in image_regions:
+            _add_region(image, region, reader)
+    _warn_of_left_out(images, path)
+    return images
+
+
+def locate_image(folder: str | os.PathLike, filename: str) -> Path:
+    """The image file that an annotation names, which must lie in the dataset's folder.
+
+    Raises:
+        DataError: the name leads out of the folder, or there is no such file.
+    """
+    folder = Path(folder)
+    path = folder / filename
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):
+        inside = False
+    if not inside or "\0" in filename:
+        raise DataError(
+            f"The annotations name the image {filename!r}, which is not inside the folder {folder}."
+        )
+    if not path.is_file():
+        raise DataError(
+            f"The annotations name the image {filename!r}, but {path} does not exist: put it "
+            "there, or remove it from the annotations."
+        )
+    return path
+
+
+def _add_region(image: ViaImage, region: RawRegion, reader: ClassReader) -> None:
+    if region.polygon is None:
+        image.point_regions += 1
+        return
+    class_name = reader.read(region.attributes, region.where)
+    if not _has_area(region.polygon):
+        image.degenerate_regions.append(region.number)
+        return
+    image.polygons.append(region.polygon)
+    image.class_names.append(class_name)
+    image.region_numbers.append(region.number)
+
+
+def _has_area(polygon: np.ndarray) -> bool:
+    """Whether there are three distinct points that do not lie on one line."""
+    if len(polygon) < 3:
+        return False
+    edges = polygon[1:] - polygon[0]
+    farthest = edges[np.argmax((edges**2).sum(axis=1))]
+    return bool(np.any(np.abs(edges[:, 0] * farthest[1] - edges[:, 1] * farthest[0]) > 1e-6))
+
+
+def _warn_of_left_out(images: list[ViaImage], path: Path) -> None:
+    points = sum(image.point_regions for image in images)
+    if points:
+        warnings.warn(
+            f"{path}: {points} point regions have no area and are left out.", stacklevel=3
+        )
+    degenerate = [(image.filename, n) for image in images for n in image.degenerate_regions]
+    if degenerate:
+        shown = ", ".join(f"{name} region {number}" for name, number in degenerate[:5])
+        more = ", ..." if len(degenerate) > 5 else ""
+        warnings.warn(
+            f"{path}: {len(degenerate)} regions have fewer than 3 distinct points or no area and "
+            f"are left out: {shown}{more}.",
+            stacklevel=3,
+        )
+
+
+def _read_json(path: Path) -> Any:
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; expected is the VIA annotation file in it (JSON).")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise DataError(
+                f"The folder {path.parent} does not exist; expected is a folder with images and "
+                f"the annotation file {path.name}."
+            ) from None
+        others = sorted(other.name for other in path.parent.glob("*.json"))[:5]
+        hint = f" JSON files there: {', '.join(others)}." if others else ""
+        raise DataError(
+            f"The annotation file {path} does not exist: export the annotations from VIA as JSON "
+            f"to this place.{hint}"
+        ) from None
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}.") from None
+    try:
+        return json.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text (byte {error.start}).") from None
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{path} is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}. "
+            "It may have been cut short; export it from VIA again."
+        ) from None
+    except RecursionError:
+        raise DataError(f"{path} is not a VIA file: it is nested too deeply.") from None
+    except ValueError as error:
+        # For example an integer of thousands of digits.
+        raise DataError(f"{path} is not valid JSON: {error}.") from None
+
+
+def _iterate_via(
+    content: Any, path: Path
+) -> Iterator[tuple[str, int | None, list[tuple[str, int, np.ndarray | None, Mapping]]]]:
+    """(file name, size in bytes, regions) of each image of a VIA export or project."""
+    entries = content
+    if isinstance(content, Mapping) and "_via_img_metadata" in content:
+        entries = content["_via_img_metadata"]
+    if not isinstance(entries, Mapping):
+        raise DataError(
+            f"{path} is not a VIA annotation file: expected is an object with one entry an image."
+        )
+    if "project" in entries and "metadata" in entries and "file" in entries:
+        raise DataError(
+            f"{path} is a project of VIA 3; read are the formats of VIA 1 and 2. Export the "
+            "annotations from VIA 2 as JSON."
+        )
+    for key, entry in entries.items():
+        if not isinstance(entry, Mapping) or "regions" not in entry or "filename" not in entry:
+            raise DataError(
+                f"{path}, entry {key!r}: 'filename' and 'regions' are expected in each entry of a "
+                "VIA annotation file."
+            )
+        filename, regions = entry["filename"], entry["regions"]
+        if not isinstance(filename, str) or not filename:
+            raise DataError(f"{path}, entry {key!r}: 'filename' must be text.")
+        if isinstance(regions, Mapping):
+            regions = list(regions.values())
+        if not isinstance(regions, list):
+            raise DataError(f"{path}, image {filename!r}: 'regions' must be an object or a list.")
+        size = entry.get("size")
+        yield (
+            filename,
+            size if isinstance(size, int) and size >= 0 else None,
+            [
+                _read_region(region, number, f"{path}, image {filename!r}, region {number}")
+                for number, region in enumerate(regions)
+            ],
+        )
+
+
+def _read_region(
+    region: Any, number: int, where: str
+) -> tuple[str, int, np.ndarray | None, Mapping]:
+    if not isinstance(region, Mapping) or "shape_attributes" not in region:
+        raise DataError(f"{where}: 'shape_attributes' is missing.")
+    attributes = region.get("region_attributes") or {}
+    if not isinstance(attributes, Mapping):
+        raise DataError(f"{where}: 'region_attributes' must be an object.")
+    return where, number, shape_to_polygon(region["shape_attributes"], where), attributes

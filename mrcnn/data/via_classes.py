@@ -1,0 +1,158 @@
+"""Which class a VIA region has: by a region attribute that is named, or found."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mrcnn.errors import DataError
+
+
+class ClassReader:
+    """Reads class names from the attributes of regions.
+
+    Args:
+        class_names: the known classes; None takes every value as a class of its own.
+        attribute: the region attribute that holds the class; None: `find_attribute` looks for it.
+        aliases: other names of the classes -> class name.
+
+    Raises:
+        DataError: an alias stands for a class that is not known.
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str] | None = None,
+        attribute: str | None = None,
+        aliases: Mapping[str, str] | None = None,
+    ) -> None:
+        self.class_names = None if class_names is None else list(class_names)
+        self.attribute = attribute
+        self.aliases = dict(aliases or {})
+        self._spelling = {_key(name): name for name in self.class_names or []}
+        for alias, name in self.aliases.items():
+            if self.class_names is not None and _key(name) not in self._spelling:
+                raise DataError(
+                    f"The class alias {alias!r} stands for {name!r}, which is not among the "
+                    f"classes {', '.join(self.class_names)}."
+                )
+        for alias, name in self.aliases.items():
+            self._spelling.setdefault(_key(alias), self._spelling.get(_key(name), name))
+
+    @property
+    def single_class(self) -> str | None:
+        """The class of all regions, where there is one class and no attribute to tell others."""
+        if self.attribute is None and self.class_names is not None and len(self.class_names) == 1:
+            return self.class_names[0]
+        return None
+
+    def find_attribute(self, regions: Sequence[tuple[str, Mapping]], path: Any) -> None:
+        """Find the region attribute that holds the class, where none was named.
+
+        With known classes it is the one whose values are known classes; else the one that all
+        regions have.
+
+        Args:
+            regions: where each region is, for messages, and its "region_attributes".
+            path: the file, for messages.
+
+        Raises:
+            DataError: none or several attributes qualify.
+        """
+        if self.attribute is not None or self.single_class is not None or not regions:
+            return
+        names = sorted({name for _, attributes in regions for name in attributes})
+        if not names:
+            raise DataError(
+                f"{path}: no region has attributes, so classes cannot be told apart. Annotate a "
+                "class attribute, or give a single class name."
+            )
+        if self.class_names is None:
+            candidates = [
+                name for name in names if all(name in attributes for _, attributes in regions)
+            ]
+        else:
+            # An attribute with one misspelt value is still the class attribute: the reader names
+            # that region then. Several qualify only by all of their values.
+            hits = {
+                name: sum(self._is_known(attributes.get(name)) for _, attributes in regions)
+                for name in names
+            }
+            candidates = [name for name in names if hits[name]]
+            if len(candidates) > 1:
+                candidates = [name for name in names if hits[name] == len(regions)] or candidates
+            if not candidates and len(names) == 1:
+                candidates = names
+        if len(candidates) != 1:
+            found = ", ".join(map(repr, candidates or names))
+            expected = f" (classes: {self._known()})" if self.class_names else ""
+            problem = (
+                f"several attributes could hold the class: {found}"
+                if candidates
+                else f"none of the attributes {found} holds the class of all regions"
+            )
+            raise DataError(f"{path}: {problem}{expected}. Name the attribute to use.")
+        self.attribute = candidates[0]
+
+    def read(self, attributes: Mapping, where: str) -> str:
+        """The class name of a region.
+
+        Args:
+            attributes: its "region_attributes".
+            where: names file, image and region in messages.
+
+        Raises:
+            DataError: the attribute is missing or empty, or its value is no known class.
+        """
+        if self.single_class is not None:
+            return self.single_class
+        if self.attribute not in attributes:
+            present = ", ".join(map(repr, attributes)) or "none"
+            raise DataError(
+                f"{where}: the attribute {self.attribute!r}, which holds the class, is missing "
+                f"(attributes of this region: {present})."
+            )
+        values = _values(attributes[self.attribute])
+        if not values:
+            raise DataError(
+                f"{where}: the attribute {self.attribute!r} has no value; "
+                f"expected is {self._known()}."
+            )
+        names = list(dict.fromkeys(self._spelling.get(_key(value), value) for value in values))
+        if self.class_names is not None:
+            unknown = [name for name in names if name not in self.class_names]
+            if unknown:
+                raise DataError(
+                    f"{where}: unknown class {unknown[0]!r} in the attribute {self.attribute!r}; "
+                    f"expected is {self._known()}."
+                )
+        if len(names) > 1:
+            raise DataError(
+                f"{where}: the attribute {self.attribute!r} holds several classes, "
+                f"{', '.join(map(repr, names))}; exactly one is expected."
+            )
+        return names[0]
+
+    def _is_known(self, value: Any) -> bool:
+        values = _values(value)
+        return bool(values) and all(_key(item) in self._spelling for item in values)
+
+    def _known(self) -> str:
+        if self.class_names is None:
+            return "a class name"
+        known = f"one of {', '.join(self.class_names)}"
+        if self.aliases:
+            pairs = ", ".join(f"{alias} = {name}" for alias, name in self.aliases.items())
+            known += f" (or {pairs})"
+        return known
+
+
+def _key(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _values(value: Any) -> list[str]:
+    """Text and radio values as they are; of a checkbox group the options that are checked."""
+    if isinstance(value, Mapping):
+        value = [name for name, checked in value.items() if checked]
+    elif not isinstance(value, list):
+        value = [value]
+    return [str(item).strip() for item in value if item is not None and str(item).strip()]

@@ -1,0 +1,118 @@
+"""VIA's export in COCO format: images, annotations and categories in three lists."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrcnn.data.via_shapes import points_to_polygon, rectangle
+from mrcnn.errors import DataError
+
+
+def is_coco(content: Any) -> bool:
+    """Whether a JSON file has the three lists of the COCO format."""
+    return isinstance(content, Mapping) and all(
+        isinstance(content.get(key), list) for key in ("images", "annotations", "categories")
+    )
+
+
+def iterate_coco(
+    content: Mapping, path: Path, attribute: str
+) -> Iterator[tuple[str, None, list[tuple[str, int, np.ndarray | None, Mapping]]]]:
+    """(file name, None, regions) of each image; the category becomes the given attribute.
+
+    Regions are numbered by their place in the list of annotations.
+
+    Raises:
+        DataError: an entry is missing or of another form.
+    """
+    categories = {}
+    for number, category in enumerate(content["categories"]):
+        where = f"{path}, category {number}"
+        categories[_identity(category, "id", where)] = _text(category, "name", where)
+
+    images: dict[str, tuple[str, list]] = {}
+    for number, image in enumerate(content["images"]):
+        where = f"{path}, image {number}"
+        identity = _identity(image, "id", where)
+        if identity in images:
+            raise DataError(f"{where}: its 'id' {identity} is that of an earlier image.")
+        images[identity] = (_text(image, "file_name", where), [])
+
+    for number, annotation in enumerate(content["annotations"]):
+        where = f"{path}, annotation {number}"
+        owner = _identity(annotation, "image_id", where)
+        if owner not in images:
+            raise DataError(f"{where}: there is no image with the 'id' {owner}.")
+        filename, regions = images[owner]
+        where = f"{path}, image {filename!r}, annotation {number}"
+        category = _identity(annotation, "category_id", where)
+        if category not in categories:
+            known = ", ".join(categories) or "none"
+            raise DataError(
+                f"{where}: there is no category with the 'id' {category} (known: {known})."
+            )
+        polygon = _outline(annotation, where)
+        regions.append((where, number, polygon, {attribute: categories[category]}))
+    for filename, regions in images.values():
+        yield filename, None, regions
+
+
+def _outline(annotation: Mapping, where: str) -> np.ndarray:
+    segmentation = annotation.get("segmentation")
+    if isinstance(segmentation, Mapping):
+        raise DataError(
+            f"{where}: 'segmentation' is run-length encoded; VIA writes polygons, and only those "
+            "are read here."
+        )
+    if not segmentation:
+        box = annotation.get("bbox")
+        if not isinstance(box, list) or len(box) != 4:
+            raise DataError(f"{where}: neither 'segmentation' nor a 'bbox' of 4 numbers.")
+        corner = points_to_polygon(box[::2], box[1::2], where, ("bbox", "bbox"))
+        (y, x), (height, width) = corner
+        return rectangle(x, y, width, height)
+    if not isinstance(segmentation, list):
+        raise DataError(f"{where}: 'segmentation' must be a list.")
+    # Some versions of VIA write the numbers of the one polygon without a list around them.
+    parts = segmentation if isinstance(segmentation[0], list) else [segmentation]
+    outlines = []
+    for part in parts:
+        if not isinstance(part, list) or len(part) % 2:
+            raise DataError(
+                f"{where}: 'segmentation' must hold x and y of each point, an even number of "
+                "numbers."
+            )
+        if part:
+            outlines.append(
+                points_to_polygon(part[::2], part[1::2], where, ("segmentation", "segmentation"))
+            )
+    return _join(outlines)
+
+
+def _join(outlines: list[np.ndarray]) -> np.ndarray:
+    """Several outlines as one polygon: walked one after the other from the first one's start.
+
+    The way to each further outline is gone forth and back, so it encloses nothing.
+    """
+    if len(outlines) == 1:
+        return outlines[0]
+    start = outlines[0][:1] if outlines else np.zeros((0, 2))
+    closed = [np.concatenate([outline, outline[:1], start]) for outline in outlines]
+    return np.concatenate(closed) if closed else start
+
+
+def _identity(entry: Any, key: str, where: str) -> str:
+    """Ids as text: VIA writes some as numbers and some as text."""
+    value = entry.get(key) if isinstance(entry, Mapping) else None
+    if not isinstance(value, int | str):
+        raise DataError(f"{where}: {key!r} is missing or neither a number nor text.")
+    return str(value)
+
+
+def _text(entry: Any, key: str, where: str) -> str:
+    value = entry.get(key) if isinstance(entry, Mapping) else None
+    if not isinstance(value, str) or not value:
+        raise DataError(f"{where}: {key!r} is missing or not text.")
+    return value

@@ -1,0 +1,1 @@
+"""Detection over any list of images: moulding, batching, and results in the images' own pixels."""

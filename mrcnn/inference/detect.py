@@ -1,0 +1,126 @@
+"""Detection over any list of images."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrcnn.data.moulding import compose_image_meta, mold_image
+from mrcnn.data.resizing import resize_image
+from mrcnn.errors import DataError
+from mrcnn.inference.results import Detections, unmold
+
+
+@dataclass
+class MouldedImage:
+    """One image as the network takes it.
+
+    Attributes:
+        pixels: float32 [H, W, C], mean subtracted.
+        meta: float32 [M], see `mrcnn.data.moulding.compose_image_meta`.
+        window: int [4], pixel box of the picture in `pixels`.
+        original_shape: shape of the image as it was given.
+    """
+
+    pixels: np.ndarray
+    meta: np.ndarray
+    window: np.ndarray
+    original_shape: tuple[int, ...]
+
+
+def mould(image: np.ndarray, config) -> MouldedImage:
+    """Resize and pad an image as the configuration says.
+
+    Args:
+        image: [H, W, C], 0 to 255.
+        config: gives sizes, resize mode, mean pixel and number of classes.
+
+    Raises:
+        DataError: `image` is not an image with the configured number of channels.
+    """
+    image = np.asarray(image)
+    channels = config.IMAGE_CHANNEL_COUNT
+    if image.ndim != 3 or image.shape[2] != channels or 0 in image.shape:
+        raise DataError(
+            f"An image of shape {image.shape} was given: expected (height, width, {channels}), "
+            "values from 0 to 255. mrcnn.data.images.read_image reads any file as such."
+        )
+    resized, window, scale, _, _ = resize_image(
+        image,
+        min_dim=config.IMAGE_MIN_DIM,
+        max_dim=config.IMAGE_MAX_DIM,
+        min_scale=config.IMAGE_MIN_SCALE,
+        mode=config.IMAGE_RESIZE_MODE,
+    )
+    if resized.shape[0] % 64 or resized.shape[1] % 64:
+        raise DataError(
+            f"An image of {image.shape[0]} x {image.shape[1]} pixels is moulded to "
+            f"{resized.shape[0]} x {resized.shape[1]}: both sides must be divisible by 64. Use "
+            "IMAGE_RESIZE_MODE 'square' or 'pad64'."
+        )
+    no_classes = np.zeros(config.NUM_CLASSES, np.int32)
+    meta = compose_image_meta(0, image.shape, resized.shape, window, scale, no_classes)
+    return MouldedImage(
+        mold_image(resized, config).astype(np.float32),
+        meta.astype(np.float32),
+        np.asarray(window),
+        image.shape,
+    )
+
+
+def _batches(
+    moulded: Sequence[MouldedImage], batch_size: int
+) -> Iterator[tuple[list[int], list[MouldedImage]]]:
+    """Groups of one shape and of `batch_size` images; short groups repeat their last image."""
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for number, image in enumerate(moulded):
+        by_shape.setdefault(image.pixels.shape, []).append(number)
+    for numbers in by_shape.values():
+        for start in range(0, len(numbers), batch_size):
+            chosen = numbers[start : start + batch_size]
+            filled = chosen + [chosen[-1]] * (batch_size - len(chosen))
+            yield chosen, [moulded[number] for number in filled]
+
+
+def detect(
+    images: Sequence[np.ndarray],
+    config,
+    anchors_for: Callable[[tuple[int, ...]], np.ndarray],
+    predict: Callable[[list[np.ndarray]], Sequence[np.ndarray]],
+) -> list[Detections]:
+    """Detect objects in images of any number and size.
+
+    Args:
+        images: arrays [H, W, C] of 0 to 255.
+        config: see `mould`; BATCH_SIZE images go through the network at a time.
+        anchors_for: normalised anchors [A, 4] of a moulded image shape.
+        predict: runs the inference model on [images, image_meta, anchors].
+
+    Returns:
+        the detections of each image, in the order given.
+
+    Raises:
+        DataError: something among `images` is no such array.
+    """
+    moulded = [mould(image, config) for image in images]
+    results: list[Detections | None] = [None] * len(moulded)
+    for numbers, batch in _batches(moulded, config.BATCH_SIZE):
+        pixels = np.stack([image.pixels for image in batch])
+        anchors = anchors_for(pixels.shape[1:])
+        outputs = predict(
+            [
+                pixels,
+                np.stack([image.meta for image in batch]),
+                np.broadcast_to(anchors, (len(batch), *anchors.shape)),
+            ]
+        )
+        for slot, number in enumerate(numbers):
+            image = moulded[number]
+            results[number] = unmold(
+                np.asarray(outputs[0][slot]),
+                np.asarray(outputs[3][slot]),
+                image.original_shape,
+                image.pixels.shape,
+                image.window,
+            )
+    return results

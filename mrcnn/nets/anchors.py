@@ -1,0 +1,41 @@
+"""Anchors as a constant of the training graph."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from mrcnn.nets.layers import register
+from mrcnn.ops.anchors import pyramid_anchors
+
+
+def normalized_anchors(config, image_shape) -> np.ndarray:
+    """float32 [A, 4] anchors of an image shape, normalised as boxes are."""
+    height, width = image_shape[:2]
+    scale = np.array([height - 1, width - 1, height - 1, width - 1], np.float64)
+    shift = np.array([0, 0, 1, 1], np.float64)
+    return ((pyramid_anchors(config, image_shape) - shift) / scale).astype(np.float32)
+
+
+@register
+class AnchorLayer(keras.layers.Layer):
+    """The same anchors for each image of a batch: [B, ...] to float32 [B, A, 4].
+
+    Args:
+        anchors: float [A, 4], normalised.
+    """
+
+    def __init__(self, anchors, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.anchors = np.asarray(anchors, np.float32)
+
+    def call(self, images):
+        batch = ops.shape(images)[0]
+        anchors = ops.convert_to_tensor(self.anchors)
+        return ops.broadcast_to(ops.expand_dims(anchors, 0), (batch, *self.anchors.shape))
+
+    def compute_output_shape(self, images_shape):
+        return (images_shape[0], *self.anchors.shape)
+
+    def get_config(self):
+        return {**super().get_config(), "anchors": self.anchors.tolist()}

@@ -1,0 +1,132 @@
+"""From head outputs to detections: refine, filter, suppress duplicates."""
+
+import keras
+from keras import ops
+
+from mrcnn.nets.layers import register
+from mrcnn.ops.boxes import apply_box_deltas, clip_boxes
+from mrcnn.ops.nms import non_max_suppression, order_by_score, take_rows
+
+
+def refine_detections(
+    rois,
+    probabilities,
+    deltas,
+    windows,
+    max_instances: int,
+    min_confidence: float,
+    nms_threshold: float,
+    box_std_dev,
+):
+    """The final boxes, classes and scores of each image.
+
+    Args:
+        rois: float32 [B, R, 4], normalised.
+        probabilities: float32 [B, R, num_classes].
+        deltas: float32 [B, R, num_classes, 4], divided by `box_std_dev`.
+        windows: float32 [B, 4], normalised part of each image that is not padding.
+        max_instances: detections kept at most.
+        min_confidence: lower scores are dropped; 0 drops none.
+        nms_threshold: IoU above which the lower scored of two boxes of one class is dropped.
+        box_std_dev: 4 numbers that the deltas are multiplied by.
+
+    Returns:
+        float32 [B, max_instances, 6] of (y1, x1, y2, x2, class id, score), normalised, by falling
+        score, padded with zeros. As in the original, a box without area can be among them.
+    """
+    class_ids = ops.cast(ops.argmax(probabilities, axis=-1), "int32")
+    scores = ops.max(probabilities, axis=-1)
+    index = ops.expand_dims(ops.expand_dims(class_ids, -1), -1)
+    index = ops.broadcast_to(index, (*ops.shape(rois)[:2], 1, 4))
+    deltas = ops.squeeze(ops.take_along_axis(deltas, index, axis=2), axis=2)
+    boxes = apply_box_deltas(rois, deltas * ops.convert_to_tensor(box_std_dev, dtype="float32"))
+    boxes = clip_boxes(boxes, ops.expand_dims(windows, 1))
+
+    valid = class_ids > 0
+    if min_confidence:
+        valid = ops.logical_and(valid, scores >= min_confidence)
+
+    order = order_by_score(ops.where(valid, scores, -1.0), scores.shape[1])
+    boxes, scores, class_ids, valid = (
+        take_rows(value, order) for value in (boxes, scores, class_ids, valid)
+    )
+    kept, counts = non_max_suppression(boxes, valid, max_instances, nms_threshold, class_ids)
+    rows = ops.concatenate(
+        [
+            boxes,
+            ops.expand_dims(ops.cast(class_ids, "float32"), -1),
+            ops.expand_dims(scores, -1),
+        ],
+        axis=-1,
+    )
+    filled = ops.arange(max_instances, dtype="int32") < ops.expand_dims(counts, 1)
+    return take_rows(rows, kept) * ops.cast(ops.expand_dims(filled, -1), "float32")
+
+
+def normalized_windows(image_meta):
+    """Windows float32 [B, 4], normalised, from image meta rows [B, M]."""
+    image_meta = ops.cast(image_meta, "float32")
+    window = image_meta[:, 7:11] - ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
+    height = image_meta[:, 4:5] - 1.0
+    width = image_meta[:, 5:6] - 1.0
+    return window / ops.concatenate([height, width, height, width], axis=-1)
+
+
+@register
+class DetectionLayer(keras.layers.Layer):
+    """Detections of each image; see `refine_detections`.
+
+    Inputs: [rois [B, R, 4] normalised, mrcnn_class [B, R, classes],
+    mrcnn_bbox [B, R, classes, 4], image_meta [B, M]].
+    Output: float32 [B, max_instances, 6].
+
+    Args:
+        config: gives the four values below, or pass them.
+        max_instances, min_confidence, nms_threshold, box_std_dev: see `refine_detections`.
+    """
+
+    def __init__(
+        self,
+        config=None,
+        max_instances=100,
+        min_confidence=0.7,
+        nms_threshold=0.3,
+        box_std_dev=(0.1, 0.1, 0.2, 0.2),
+        **kwargs,
+    ):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        if config is not None:
+            max_instances = config.DETECTION_MAX_INSTANCES
+            min_confidence = config.DETECTION_MIN_CONFIDENCE
+            nms_threshold = config.DETECTION_NMS_THRESHOLD
+            box_std_dev = config.BBOX_STD_DEV
+        self.max_instances = max_instances
+        self.min_confidence = min_confidence
+        self.nms_threshold = nms_threshold
+        self.box_std_dev = [float(value) for value in box_std_dev]
+
+    def call(self, inputs):
+        rois, probabilities, deltas, image_meta = inputs
+        return refine_detections(
+            rois,
+            probabilities,
+            deltas,
+            normalized_windows(image_meta),
+            max_instances=self.max_instances,
+            min_confidence=self.min_confidence,
+            nms_threshold=self.nms_threshold,
+            box_std_dev=self.box_std_dev,
+        )
+
+    def compute_output_shape(self, inputs_shape):
+        return (inputs_shape[0][0], self.max_instances, 6)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "max_instances": self.max_instances,
+            "min_confidence": self.min_confidence,
+            "nms_threshold": self.nms_threshold,
+            "box_std_dev": self.box_std_dev,
+        }

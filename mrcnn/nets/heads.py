@@ -1,0 +1,92 @@
+"""The heads on regions: class, box and mask (He et al. 2017, figure 4, right)."""
+
+from keras import layers
+
+from mrcnn.nets.layers import FoldRegions, UnfoldRegions, normalize
+from mrcnn.nets.roi_align import PyramidROIAlign
+
+
+def class_and_box_head(
+    rois,
+    feature_maps,
+    image_meta,
+    pool_size: int,
+    num_classes: int,
+    fc_layers_size: int = 1024,
+    normalization: str = "batch",
+    train_bn: bool | None = False,
+):
+    """Class scores and class-specific box deltas of regions.
+
+    Args:
+        rois: float [B, R, 4], normalised; R is static.
+        feature_maps: [P2, P3, P4, P5].
+        image_meta: float [B, M].
+        pool_size: side of the ROIAlign grid.
+        num_classes: classes with the background.
+        fc_layers_size: width of the two hidden layers.
+        normalization, train_bn: see `mrcnn.nets.layers.normalize`.
+
+    Returns:
+        logits [B, R, num_classes], probabilities [B, R, num_classes] and deltas
+        [B, R, num_classes, 4] of (dy, dx, log dh, log dw).
+    """
+    norm = {"normalization": normalization, "train_bn": train_bn}
+    regions = rois.shape[1]
+    x = PyramidROIAlign((pool_size, pool_size), name="roi_align_classifier")(
+        [rois, image_meta, *feature_maps]
+    )
+    x = FoldRegions()(x)
+    # Fully connected layers, written as convolutions that cover the whole grid.
+    x = layers.Conv2D(fc_layers_size, pool_size, name="mrcnn_class_conv1")(x)
+    x = layers.Activation("relu")(normalize(x, "mrcnn_class_bn1", **norm))
+    x = layers.Conv2D(fc_layers_size, 1, name="mrcnn_class_conv2")(x)
+    x = layers.Activation("relu")(normalize(x, "mrcnn_class_bn2", **norm))
+    shared = layers.Flatten(name="pool_squeeze")(x)
+
+    logits = layers.Dense(num_classes, name="mrcnn_class_logits", dtype="float32")(shared)
+    logits = UnfoldRegions(regions, dtype="float32")(logits)
+    probabilities = layers.Softmax(name="mrcnn_class", dtype="float32")(logits)
+    deltas = layers.Dense(num_classes * 4, name="mrcnn_bbox_fc", dtype="float32")(shared)
+    deltas = UnfoldRegions(regions, dtype="float32")(deltas)
+    deltas = layers.Reshape((regions, num_classes, 4), name="mrcnn_bbox", dtype="float32")(deltas)
+    return logits, probabilities, deltas
+
+
+def mask_head(
+    rois,
+    feature_maps,
+    image_meta,
+    pool_size: int,
+    num_classes: int,
+    channels: int = 256,
+    normalization: str = "batch",
+    train_bn: bool | None = False,
+):
+    """A mask of each class for each region.
+
+    Args:
+        rois: float [B, R, 4], normalised; R is static.
+        pool_size: side of the ROIAlign grid; the masks are twice as large.
+        channels: channels of the hidden layers.
+        The others as in `class_and_box_head`.
+
+    Returns:
+        float32 [B, R, 2 * pool_size, 2 * pool_size, num_classes] from 0 to 1.
+    """
+    norm = {"normalization": normalization, "train_bn": train_bn}
+    regions = rois.shape[1]
+    x = PyramidROIAlign((pool_size, pool_size), name="roi_align_mask")(
+        [rois, image_meta, *feature_maps]
+    )
+    x = FoldRegions()(x)
+    for number in range(1, 5):
+        x = layers.Conv2D(channels, 3, padding="same", name=f"mrcnn_mask_conv{number}")(x)
+        x = layers.Activation("relu")(normalize(x, f"mrcnn_mask_bn{number}", **norm))
+    x = layers.Conv2DTranspose(
+        channels, 2, strides=2, activation="relu", name="mrcnn_mask_deconv"
+    )(x)
+    x = layers.Conv2D(
+        num_classes, 1, activation="sigmoid", name="mrcnn_mask", dtype="float32"
+    )(x)
+    return UnfoldRegions(regions, name="mrcnn_mask_regions", dtype="float32")(x)

@@ -1,0 +1,128 @@
+"""ResNet backbones (He et al. 2016) with Matterport's block structure and layer names.
+
+ResNet-50 and ResNet-101 are the original's bottleneck networks, weight for weight. ResNet-18 and
+ResNet-34 are the light networks of basic blocks, named in the same manner.
+"""
+
+from keras import layers
+
+from mrcnn.nets.layers import normalize
+
+# Blocks of stages 2, 3, 4 and 5.
+BLOCKS = {
+    "resnet18": (2, 2, 2, 2),
+    "resnet34": (3, 4, 6, 3),
+    "resnet50": (3, 4, 6, 3),
+    "resnet101": (3, 4, 23, 3),
+}
+BASIC_BLOCK_NETWORKS = ("resnet18", "resnet34")
+STAGE_CHANNELS = (64, 128, 256, 512)
+
+
+def _convolution(x, filters, size, name, strides=1, use_bias=True):
+    padding = "valid" if size == 1 else "same"
+    return layers.Conv2D(
+        filters,
+        size,
+        strides=strides,
+        padding=padding,
+        use_bias=use_bias,
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
+
+
+def _strided_3x3(x, filters, name, strides, use_bias):
+    """3x3 convolution with one pixel of padding on each side, whatever the stride."""
+    if strides == 1:
+        return _convolution(x, filters, 3, name, use_bias=use_bias)
+    x = layers.ZeroPadding2D(1, name=f"{name}_padding")(x)
+    return layers.Conv2D(
+        filters, 3, strides=strides, use_bias=use_bias, kernel_initializer="he_normal", name=name
+    )(x)
+
+
+def bottleneck_block(
+    x, kernel_size, filters, stage, block, strides, shortcut, use_bias=True, **norm
+):
+    """1x1, kernel_size x kernel_size, 1x1 convolutions, added to the block's input.
+
+    Args:
+        x: feature map [B, H, W, C].
+        kernel_size: side of the middle convolution.
+        filters: channels of the three convolutions.
+        stage, block: stage number and block letter, for the layer names.
+        strides: stride of the first convolution and of the shortcut.
+        shortcut: True for a 1x1 convolution on the shortcut, False for the identity.
+        use_bias: whether the convolutions have a bias.
+        **norm: normalization and train_bn, see `mrcnn.nets.layers.normalize`.
+    """
+    conv_name, norm_name = f"res{stage}{block}_branch", f"bn{stage}{block}_branch"
+    y = _convolution(x, filters[0], 1, f"{conv_name}2a", strides, use_bias)
+    y = layers.Activation("relu")(normalize(y, f"{norm_name}2a", **norm))
+    y = _convolution(y, filters[1], kernel_size, f"{conv_name}2b", use_bias=use_bias)
+    y = layers.Activation("relu")(normalize(y, f"{norm_name}2b", **norm))
+    y = _convolution(y, filters[2], 1, f"{conv_name}2c", use_bias=use_bias)
+    y = normalize(y, f"{norm_name}2c", **norm)
+    if shortcut:
+        x = _convolution(x, filters[2], 1, f"{conv_name}1", strides, use_bias)
+        x = normalize(x, f"{norm_name}1", **norm)
+    return layers.Activation("relu", name=f"res{stage}{block}_out")(layers.Add()([y, x]))
+
+
+def basic_block(x, filters, stage, block, strides, use_bias=True, **norm):
+    """Two 3x3 convolutions, added to the block's input; see `bottleneck_block`."""
+    conv_name, norm_name = f"res{stage}{block}_branch", f"bn{stage}{block}_branch"
+    y = _strided_3x3(x, filters, f"{conv_name}2a", strides, use_bias)
+    y = layers.Activation("relu")(normalize(y, f"{norm_name}2a", **norm))
+    y = _convolution(y, filters, 3, f"{conv_name}2b", use_bias=use_bias)
+    y = normalize(y, f"{norm_name}2b", **norm)
+    if strides != 1 or x.shape[-1] != filters:
+        x = _convolution(x, filters, 1, f"{conv_name}1", strides, use_bias)
+        x = normalize(x, f"{norm_name}1", **norm)
+    return layers.Activation("relu", name=f"res{stage}{block}_out")(layers.Add()([y, x]))
+
+
+def resnet_stages(
+    input_image,
+    architecture: str,
+    stage5: bool = True,
+    normalization: str = "batch",
+    train_bn: bool | None = False,
+):
+    """Build a backbone.
+
+    Args:
+        input_image: float [B, H, W, C], mean subtracted; H and W divisible by 32.
+        architecture: a key of `BLOCKS`.
+        stage5: False leaves the last stage out.
+        normalization, train_bn: see `mrcnn.nets.layers.normalize`.
+
+    Returns:
+        [C1, C2, C3, C4, C5] feature maps at strides 4, 4, 8, 16 and 32; C5 is None without stage 5.
+    """
+    if architecture not in BLOCKS:
+        raise ValueError(f"architecture is {architecture!r}: must be one of {', '.join(BLOCKS)}.")
+    norm = {"normalization": normalization, "train_bn": train_bn}
+    x = layers.ZeroPadding2D(3)(input_image)
+    x = layers.Conv2D(64, 7, strides=2, kernel_initializer="he_normal", name="conv1")(x)
+    x = layers.Activation("relu")(normalize(x, "bn_conv1", **norm))
+    x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
+    outputs = [x]
+    for stage, (blocks, channels) in enumerate(
+        zip(BLOCKS[architecture], STAGE_CHANNELS, strict=True), start=2
+    ):
+        if stage == 5 and not stage5:
+            outputs.append(None)
+            break
+        for number in range(blocks):
+            first = number == 0
+            strides = 2 if first and stage > 2 else 1
+            block = chr(ord("a") + number)
+            if architecture in BASIC_BLOCK_NETWORKS:
+                x = basic_block(x, channels, stage, block, strides, **norm)
+            else:
+                filters = (channels, channels, 4 * channels)
+                x = bottleneck_block(x, 3, filters, stage, block, strides, first, **norm)
+        outputs.append(x)
+    return outputs

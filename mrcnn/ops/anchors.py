@@ -1,0 +1,107 @@
+"""Anchors: the reference boxes that the region proposal network refines.
+
+They depend on the image shape and the configuration only, never on an image, so they are numpy
+constants made once.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def backbone_shapes(config, image_shape: Sequence[int]) -> np.ndarray:
+    """Heights and widths of the feature maps that the RPN looks at.
+
+    Args:
+        config: needs `BACKBONE`, `COMPUTE_BACKBONE_SHAPE` and `BACKBONE_STRIDES`.
+        image_shape: (height, width, ...) of the moulded image in pixels.
+
+    Returns:
+        int array [levels, 2] of (height, width), from the finest level to the coarsest.
+    """
+    if callable(config.BACKBONE):
+        return np.asarray(config.COMPUTE_BACKBONE_SHAPE(image_shape))
+    height, width = image_shape[:2]
+    return np.array(
+        [
+            [math.ceil(height / stride), math.ceil(width / stride)]
+            for stride in config.BACKBONE_STRIDES
+        ]
+    )
+
+
+def generate_anchors(
+    scales: float | Sequence[float],
+    ratios: Sequence[float],
+    shape: Sequence[int],
+    feature_stride: int,
+    anchor_stride: int,
+) -> np.ndarray:
+    """Anchors of one feature map.
+
+    An anchor of scale s and ratio r (width / height) has area s * s. Its centre is the index of
+    the feature cell times the stride.
+
+    Args:
+        scales: side(s) in pixels of the square anchor of equal area.
+        ratios: width / height of each anchor shape.
+        shape: (height, width) of the feature map.
+        feature_stride: pixels of the image per feature cell.
+        anchor_stride: anchors stand on every n-th feature cell.
+
+    Returns:
+        float64 [anchors, 4] boxes (y1, x1, y2, x2) in pixels, in the order row, column, then
+        ratio by ratio with all scales of each.
+    """
+    ratio_grid, scale_grid = np.meshgrid(
+        np.asarray(ratios, np.float64), np.atleast_1d(scales).astype(np.float64), indexing="ij"
+    )
+    heights = (scale_grid / np.sqrt(ratio_grid)).reshape(-1)
+    widths = (scale_grid * np.sqrt(ratio_grid)).reshape(-1)
+
+    rows = np.arange(0, shape[0], anchor_stride) * feature_stride
+    columns = np.arange(0, shape[1], anchor_stride) * feature_stride
+    centre_y, centre_x = np.meshgrid(rows, columns, indexing="ij")
+    centres = np.stack([centre_y, centre_x], axis=-1).reshape(-1, 1, 2)
+    sizes = np.stack([heights, widths], axis=-1)[None]
+    return np.concatenate([centres - 0.5 * sizes, centres + 0.5 * sizes], axis=-1).reshape(-1, 4)
+
+
+def generate_pyramid_anchors(
+    scales: Sequence[float],
+    ratios: Sequence[float],
+    feature_shapes: Sequence[Sequence[int]],
+    feature_strides: Sequence[int],
+    anchor_stride: int,
+) -> np.ndarray:
+    """Anchors of all levels of a feature pyramid, one scale a level.
+
+    Args:
+        scales: one anchor side in pixels for each level.
+        ratios: width / height of each anchor shape.
+        feature_shapes: (height, width) of each level.
+        feature_strides: pixels of the image per feature cell, for each level.
+        anchor_stride: anchors stand on every n-th feature cell.
+
+    Returns:
+        float64 [anchors, 4] boxes (y1, x1, y2, x2) in pixels, the first level first.
+    """
+    return np.concatenate(
+        [
+            generate_anchors(scale, ratios, shape, stride, anchor_stride)
+            for scale, shape, stride in zip(scales, feature_shapes, feature_strides, strict=False)
+        ],
+        axis=0,
+    )
+
+
+def pyramid_anchors(config, image_shape: Sequence[int]) -> np.ndarray:
+    """Anchors in pixels, float64 [anchors, 4], that `config` gives for an image shape."""
+    return generate_pyramid_anchors(
+        config.RPN_ANCHOR_SCALES,
+        config.RPN_ANCHOR_RATIOS,
+        backbone_shapes(config, image_shape),
+        config.BACKBONE_STRIDES,
+        config.RPN_ANCHOR_STRIDE,
+    )

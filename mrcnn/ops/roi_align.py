@@ -1,0 +1,161 @@
+"""ROIAlign on a feature pyramid (He et al. 2017, section 3; Lin et al. 2017, equation 1)."""
+
+from keras import ops
+
+
+def roi_levels(boxes, image_area, finest: int = 2, coarsest: int = 5):
+    """Pyramid level of each region: 4 + log2(side / 224 pixels), rounded and clipped.
+
+    Args:
+        boxes: float32 [B, R, 4], normalised.
+        image_area: height * width of the moulded image in pixels; scalar or scalar tensor.
+        finest, coarsest: range of the levels.
+
+    Returns:
+        int32 [B, R].
+    """
+    height = boxes[..., 2] - boxes[..., 0]
+    width = boxes[..., 3] - boxes[..., 1]
+    side = ops.sqrt(ops.maximum(height * width, 0.0))
+    relative = side / (224.0 / ops.sqrt(ops.cast(image_area, "float32")))
+    # An empty region has no size; it goes to the finest level like any tiny one.
+    level = 4.0 + ops.round(ops.log2(ops.maximum(relative, 1e-6)))
+    return ops.cast(ops.clip(level, finest, coarsest), "int32")
+
+
+def _sample_positions(low, high, count: int, length):
+    """Sampling positions [B, R, count] in feature cells, both box edges included."""
+    last = ops.expand_dims(length - 1.0, -1)
+    low = ops.expand_dims(low, -1)
+    high = ops.expand_dims(high, -1)
+    if count == 1:
+        return 0.5 * (low + high) * last
+    steps = ops.arange(count, dtype="float32")
+    return low * last + steps * ((high - low) * last / float(count - 1))
+
+
+def _inside(position, last):
+    # A box that ends on the image border must not lose its last row to the rounding of one product.
+    tolerance = 1e-3
+    return ops.logical_and(position >= -tolerance, position <= last + tolerance)
+
+
+def _bilinear_grid(table, start, row_step, column_step, height, width, boxes, grid_shape):
+    """Sample a grid over each box from maps that lie row by row in one table.
+
+    Args:
+        table: float [rows, C], one row a map cell.
+        start: int32 [B, R], table row of the map's first cell, for each box.
+        row_step, column_step: int32 [B, R] or int, table rows from one map row or column to the
+            next.
+        height, width: int32 [B, R], size of the map that the box lies in.
+        boxes: float32 [B, R, 4], normalised to the map.
+        grid_shape: (height, width) of the grid; its corners lie on the box's corners.
+
+    Returns:
+        [B, R, grid height, grid width, C]; 0 for samples outside the map.
+    """
+
+    def axis_samples(low, high, count, length, step):
+        last = ops.expand_dims(ops.cast(length, "float32") - 1.0, -1)
+        position = _sample_positions(low, high, count, ops.cast(length, "float32"))
+        inside = ops.cast(_inside(position, last), "float32")
+        position = ops.clip(position, 0.0, last)
+        first = ops.floor(position)
+        fraction = position - first
+        first = ops.cast(first, "int32")
+        second = ops.minimum(first + 1, ops.cast(last, "int32"))
+        step = step if isinstance(step, int) else ops.expand_dims(step, -1)
+        return (
+            (first * step, ops.cast((1.0 - fraction) * inside, table.dtype)),
+            (second * step, ops.cast(fraction * inside, table.dtype)),
+        )
+
+    rows = axis_samples(boxes[..., 0], boxes[..., 2], grid_shape[0], height, row_step)
+    columns = axis_samples(boxes[..., 1], boxes[..., 3], grid_shape[1], width, column_step)
+    start = ops.expand_dims(start, -1)
+    total = None
+    for row, row_weight in rows:
+        for column, column_weight in columns:
+            index = ops.expand_dims(start + row, 3) + ops.expand_dims(column, 2)
+            weight = ops.expand_dims(row_weight, 3) * ops.expand_dims(column_weight, 2)
+            sample = ops.take(table, index, axis=0) * ops.expand_dims(weight, -1)
+            total = sample if total is None else total + sample
+    return total
+
+
+def pyramid_roi_align(boxes, levels, feature_maps, pool_shape: tuple[int, int], finest: int = 2):
+    """Sample a grid of features for each region from the pyramid level assigned to it.
+
+    One bilinear sample a bin, the grid's corners on the box's corners, 0 outside the feature map:
+    what `crop_and_resize` of TensorFlow computes. All levels are laid out in one table and each
+    sample reads its four neighbours from it, so the cost is that of the regions, not of the levels.
+
+    Args:
+        boxes: float32 [B, R, 4], normalised.
+        levels: int32 [B, R], `finest` for the first feature map.
+        feature_maps: list of float [B, H_l, W_l, C], from the finest to the coarsest.
+        pool_shape: (height, width) of the grid.
+        finest: level of the first feature map.
+
+    Returns:
+        float [B, R, pool height, pool width, C].
+    """
+    channels = feature_maps[0].shape[-1]
+    batch = ops.shape(feature_maps[0])[0]
+    sizes = [ops.shape(feature_map)[1:3] for feature_map in feature_maps]
+    table = ops.concatenate(
+        [ops.reshape(feature_map, (batch, -1, channels)) for feature_map in feature_maps], axis=1
+    )
+    table_rows = sum(height * width for height, width in sizes)
+    table = ops.reshape(table, (-1, channels))
+
+    def per_level(numbers):
+        numbers = ops.stack([ops.cast(number, "int32") for number in numbers])
+        return ops.take(numbers, levels - finest, axis=0)
+
+    starts = [0]
+    for height, width in sizes[:-1]:
+        starts.append(starts[-1] + height * width)
+    height = per_level([size[0] for size in sizes])
+    width = per_level([size[1] for size in sizes])
+    image = ops.expand_dims(ops.arange(batch, dtype="int32"), 1)
+    return _bilinear_grid(
+        table,
+        start=per_level(starts) + image * table_rows,
+        row_step=width,
+        column_step=1,
+        height=height,
+        width=width,
+        boxes=ops.stop_gradient(ops.cast(boxes, "float32")),
+        grid_shape=pool_shape,
+    )
+
+
+def crop_masks(masks, instances, boxes, crop_shape: tuple[int, int]):
+    """Crop one mask for each box and resize it bilinearly.
+
+    Args:
+        masks: float or bool [B, H, W, G], the masks of G instances.
+        instances: int32 [B, R], the instance whose mask each box crops.
+        boxes: float32 [B, R, 4], normalised to the mask.
+        crop_shape: (height, width) of the crops.
+
+    Returns:
+        float32 [B, R, crop height, crop width]; 0 outside the mask.
+    """
+    batch, height, width, count = ops.shape(masks)
+    table = ops.cast(ops.reshape(masks, (-1, 1)), "float32")
+    image = ops.expand_dims(ops.arange(batch, dtype="int32"), 1)
+    ones = ops.ones_like(instances)
+    crops = _bilinear_grid(
+        table,
+        start=instances + image * (height * width * count),
+        row_step=ones * (width * count),
+        column_step=ones * count,
+        height=ones * height,
+        width=ones * width,
+        boxes=boxes,
+        grid_shape=crop_shape,
+    )
+    return ops.squeeze(crops, axis=-1)

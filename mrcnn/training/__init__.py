@@ -1,0 +1,1 @@
+"""Training targets, losses, the model with its training step, schedules and callbacks."""

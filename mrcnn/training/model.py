@@ -1,0 +1,186 @@
+"""The training graph, and the Keras model whose step sums its losses."""
+
+import math
+
+import keras
+from keras import ops
+
+from mrcnn.config import LOSS_NAMES
+from mrcnn.nets.anchors import AnchorLayer, normalized_anchors
+from mrcnn.nets.detector import class_and_box_outputs, mask_outputs, region_network
+from mrcnn.nets.layers import TakeRegions, register
+from mrcnn.nets.proposals import ProposalLayer
+from mrcnn.ops.boxes import normalize_boxes
+from mrcnn.training import losses
+from mrcnn.training.targets import DetectionTargetLayer
+
+META_CLASSES_START = 12
+
+
+@register
+class NormalizeBoxes(keras.layers.Layer):
+    """Pixel boxes [B, G, 4] of images [B, H, W, C] to normalised ones."""
+
+    def call(self, boxes, images):
+        return normalize_boxes(boxes, ops.shape(images)[1:3])
+
+    def compute_output_shape(self, boxes_shape, images_shape):
+        return boxes_shape
+
+
+@register
+class LossLayer(keras.layers.Layer):
+    """One of the five losses as an output of the graph: a scalar.
+
+    Args:
+        name: one of `mrcnn.config.LOSS_NAMES`; the function of that name computes it.
+    """
+
+    def __init__(self, name, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(name=name, **kwargs)
+        self.function = getattr(losses, name)
+
+    def call(self, inputs):
+        return self.function(*inputs)
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor((), "float32")
+
+
+@register
+class ActiveClasses(keras.layers.Layer):
+    """The class flags at the end of image meta rows: [B, M] to [B, classes]."""
+
+    def call(self, image_meta):
+        return image_meta[:, META_CLASSES_START:]
+
+    def compute_output_shape(self, image_meta_shape):
+        return (image_meta_shape[0], image_meta_shape[1] - META_CLASSES_START)
+
+
+@register
+class TrainingModel(keras.Model):
+    """A model whose outputs end with the five losses; training minimises their weighted sum + L2.
+
+    L2 is `weight_decay * sum(w ** 2) / size(w)` for each trainable weight but the scales and
+    shifts of normalisation layers.
+    """
+
+    def __init__(self, *args, loss_weights=None, weight_decay=0.0, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.loss_weights = {name: 1.0 for name in LOSS_NAMES} | (loss_weights or {})
+        self.weight_decay = weight_decay
+        self.loss_trackers = {name: keras.metrics.Mean(name=name) for name in LOSS_NAMES}
+
+    @property
+    def metrics(self):
+        return [*super().metrics, *self.loss_trackers.values()]
+
+    def regularization_loss(self):
+        """The L2 term, a scalar."""
+        total = 0.0
+        if self.weight_decay:
+            for weight in self.trainable_weights:
+                if weight.name not in ("gamma", "beta"):
+                    factor = self.weight_decay / math.prod(weight.shape)
+                    total = total + ops.sum(ops.square(weight)) * factor
+        return total
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        total = self.regularization_loss()
+        for name, value in zip(LOSS_NAMES, y_pred[-len(LOSS_NAMES) :], strict=True):
+            self.loss_trackers[name].update_state(value)
+            total = total + self.loss_weights[name] * value
+        return total
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "loss_weights": self.loss_weights,
+            "weight_decay": self.weight_decay,
+        }
+
+
+def build_training_model(config, shuffle_targets: bool = True) -> TrainingModel:
+    """The training graph, with Matterport's inputs, outputs and layer names.
+
+    Inputs: input_image [B, H, W, C], input_image_meta [B, M], input_rpn_match int32 [B, A, 1],
+    input_rpn_bbox [B, K, 4], input_gt_class_ids int32 [B, G], input_gt_boxes [B, G, 4] in pixels,
+    input_gt_masks bool [B, h, w, G]; with USE_RPN_ROIS False also input_roi [B, R, 4] in pixels.
+
+    Outputs: rpn_class_logits, rpn_class, rpn_bbox, mrcnn_class_logits, mrcnn_class, mrcnn_bbox,
+    mrcnn_mask (for the regions that can be positive), rpn_rois, output_rois, and the five losses.
+
+    Args:
+        config: the settings.
+        shuffle_targets: False takes the first candidates instead of a random draw, for tests.
+    """
+    image_shape = tuple(int(side) for side in config.IMAGE_SHAPE)
+    mask_shape = tuple(config.MINI_MASK_SHAPE) if config.USE_MINI_MASK else image_shape[:2]
+    image = keras.Input(image_shape, name="input_image")
+    image_meta = keras.Input((config.IMAGE_META_SIZE,), name="input_image_meta")
+    rpn_match = keras.Input((None, 1), name="input_rpn_match", dtype="int32")
+    rpn_bbox = keras.Input((config.RPN_TRAIN_ANCHORS_PER_IMAGE, 4), name="input_rpn_bbox")
+    gt_class_ids = keras.Input((config.MAX_GT_INSTANCES,), name="input_gt_class_ids", dtype="int32")
+    gt_boxes = keras.Input((config.MAX_GT_INSTANCES, 4), name="input_gt_boxes")
+    gt_masks = keras.Input(
+        (*mask_shape, config.MAX_GT_INSTANCES), name="input_gt_masks", dtype="bool"
+    )
+    inputs = [image, image_meta, rpn_match, rpn_bbox, gt_class_ids, gt_boxes, gt_masks]
+
+    network = region_network(image, config)
+    if config.USE_RPN_ROIS:
+        anchors = AnchorLayer(normalized_anchors(config, image_shape), name="anchors")(image)
+        rois = ProposalLayer(
+            config.POST_NMS_ROIS_TRAINING, config.RPN_NMS_THRESHOLD, config=config, name="ROI"
+        )([network.rpn_class, network.rpn_bbox, anchors])
+    else:
+        input_rois = keras.Input((config.POST_NMS_ROIS_TRAINING, 4), name="input_roi")
+        inputs.append(input_rois)
+        rois = NormalizeBoxes(name="normalize_rois", dtype="float32")(input_rois, image)
+
+    targets = DetectionTargetLayer(config, shuffle=shuffle_targets, name="proposal_targets")(
+        [
+            rois,
+            gt_class_ids,
+            NormalizeBoxes(name="normalize_gt_boxes", dtype="float32")(gt_boxes, image),
+            gt_masks,
+        ]
+    )
+    target_rois, target_class_ids, target_deltas, target_masks = targets
+    logits, probabilities, deltas = class_and_box_outputs(target_rois, network, image_meta, config)
+    # Only positive regions have a mask to learn, and they stand first.
+    positives = target_masks.shape[1]
+    take_positives = TakeRegions(positives, name="positive_rois", dtype="float32")
+    masks = mask_outputs(take_positives(target_rois), network, image_meta, config)
+    positive_class_ids = TakeRegions(positives, name="positive_class_ids", dtype="int32")(
+        target_class_ids
+    )
+    active_classes = ActiveClasses(name="active_class_ids", dtype="float32")(image_meta)
+    loss_inputs = {
+        "rpn_class_loss": [rpn_match, network.rpn_class_logits],
+        "rpn_bbox_loss": [rpn_bbox, rpn_match, network.rpn_bbox],
+        "mrcnn_class_loss": [target_class_ids, logits, active_classes],
+        "mrcnn_bbox_loss": [target_deltas, target_class_ids, deltas],
+        "mrcnn_mask_loss": [target_masks, positive_class_ids, masks],
+    }
+    outputs = [
+        network.rpn_class_logits,
+        network.rpn_class,
+        network.rpn_bbox,
+        logits,
+        probabilities,
+        deltas,
+        masks,
+        rois,
+        keras.layers.Identity(name="output_rois", dtype="float32")(target_rois),
+    ]
+    outputs += [LossLayer(name)(loss_inputs[name]) for name in LOSS_NAMES]
+    return TrainingModel(
+        inputs,
+        outputs,
+        name="mask_rcnn",
+        loss_weights=config.LOSS_WEIGHTS,
+        weight_decay=config.WEIGHT_DECAY,
+    )

@@ -1,0 +1,248 @@
+"""Targets of the heads, sampled from the proposals inside the training graph.
+
+Fast R-CNN's sampling (Girshick 2015, section 2.3): a proposal is positive when its IoU with some
+ground truth is at least 0.5; a third of the sample is positive, the rest negative.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from mrcnn.nets.layers import register
+from mrcnn.ops.boxes import box_refinement, pairwise_iou
+from mrcnn.ops.nms import order_by_score, take_rows
+from mrcnn.ops.roi_align import crop_masks
+
+POSITIVE_IOU = 0.5
+# A proposal that overlaps a crowd region more than this is no negative: something is there.
+CROWD_IOU = 0.001
+
+
+@dataclass(frozen=True)
+class TargetSettings:
+    """What target sampling needs to know.
+
+    Attributes:
+        rois: regions sampled from each image.
+        positive_ratio: share of them that is positive at most.
+        box_std_dev: 4 numbers that box deltas are divided by.
+        mask_shape: (height, width) of the mask targets.
+        mini_masks: True if ground-truth masks are crops of their boxes.
+    """
+
+    rois: int
+    positive_ratio: float
+    box_std_dev: tuple[float, ...]
+    mask_shape: tuple[int, int]
+    mini_masks: bool
+
+    @classmethod
+    def from_config(cls, config) -> "TargetSettings":
+        return cls(
+            rois=config.TRAIN_ROIS_PER_IMAGE,
+            positive_ratio=float(config.ROI_POSITIVE_RATIO),
+            box_std_dev=tuple(float(value) for value in config.BBOX_STD_DEV),
+            mask_shape=tuple(int(side) for side in config.MASK_SHAPE),
+            mini_masks=bool(config.USE_MINI_MASK),
+        )
+
+    @property
+    def positives(self) -> int:
+        """Positive regions of an image at most; they come first in every target."""
+        return int(self.rois * self.positive_ratio)
+
+
+def detection_targets(
+    proposals, gt_class_ids, gt_boxes, gt_masks, settings: TargetSettings, priorities: Any = None
+):
+    """Sample regions and give each its class, box deltas and mask.
+
+    Args:
+        proposals: float32 [B, N, 4], normalised, padded with zeros.
+        gt_class_ids: int32 [B, G]; 0 is padding, negative ids are crowds.
+        gt_boxes: float32 [B, G, 4], normalised, padded with zeros.
+        gt_masks: [B, h, w, G], bool or 0..1; mini-masks of the boxes or masks of the image.
+        settings: see `TargetSettings`.
+        priorities: float [B, N]; of the candidates, those with the lowest values are taken. None
+            takes the first ones.
+
+    Returns:
+        rois float32 [B, T, 4], class_ids int32 [B, T], deltas float32 [B, T, 4], masks float32
+        [B, P, mask height, mask width]. Positives stand first, then negatives, then zeros;
+        P = `settings.positives`.
+    """
+    proposals, gt_class_ids, gt_boxes, gt_masks = (
+        ops.stop_gradient(value)
+        for value in (
+            ops.cast(proposals, "float32"),
+            ops.cast(gt_class_ids, "int32"),
+            ops.cast(gt_boxes, "float32"),
+            ops.cast(gt_masks, "float32"),
+        )
+    )
+    positive_limit = settings.positives
+    if priorities is None:
+        priorities = ops.cast(
+            ops.broadcast_to(ops.arange(proposals.shape[1]), ops.shape(proposals)[:2]), "float32"
+        )
+
+    is_proposal = ops.any(ops.not_equal(proposals, 0.0), axis=-1)
+    is_box = ops.any(ops.not_equal(gt_boxes, 0.0), axis=-1)
+    is_object = ops.logical_and(is_box, gt_class_ids > 0)
+    is_crowd = ops.logical_and(is_box, gt_class_ids < 0)
+
+    iou = pairwise_iou(proposals, gt_boxes)
+    object_iou = ops.where(ops.expand_dims(is_object, 1), iou, -1.0)
+    crowd_iou = ops.max(ops.where(ops.expand_dims(is_crowd, 1), iou, 0.0), axis=2)
+    best_iou = ops.max(object_iou, axis=2)
+    best_object = ops.cast(ops.argmax(object_iou, axis=2), "int32")
+    positive = ops.logical_and(is_proposal, best_iou >= POSITIVE_IOU)
+    negative = ops.logical_and(
+        is_proposal, ops.logical_and(best_iou < POSITIVE_IOU, crowd_iou < CROWD_IOU)
+    )
+
+    def take_lowest(candidates, limit):
+        rank = ops.where(candidates, priorities, ops.max(priorities) + 1.0)
+        return order_by_score(-rank, min(limit, proposals.shape[1]))
+
+    positive_rows = take_lowest(positive, positive_limit)
+    positive_count = ops.minimum(_count(positive), positive_limit)
+    negative_rows = take_lowest(negative, settings.rois)
+    # The reciprocal first, as the original has it: 1 / 0.33 * 33 is 100, 33 / 0.33 may be 99.99.
+    wanted = ops.cast(
+        (1.0 / settings.positive_ratio if settings.positive_ratio else 0.0)
+        * ops.cast(positive_count, "float32"),
+        "int32",
+    )
+    negative_count = ops.minimum(_count(negative), wanted - positive_count)
+    # An image without objects teaches what background is; the original would skip it.
+    empty = ops.logical_not(ops.any(is_object, axis=1))
+    negative_count = ops.where(
+        empty, ops.minimum(_count(negative), settings.rois - positive_limit), negative_count
+    )
+    negative_count = ops.minimum(negative_count, settings.rois - positive_count)
+
+    slot = ops.expand_dims(ops.arange(settings.rois, dtype="int32"), 0)
+    positive_count = ops.expand_dims(positive_count, 1)
+    used = slot < positive_count + ops.expand_dims(negative_count, 1)
+    is_positive = slot < positive_count
+    from_positives = _take_slots(positive_rows, ops.broadcast_to(slot, ops.shape(used)))
+    from_negatives = _take_slots(negative_rows, slot - positive_count)
+    rows = ops.where(is_positive, from_positives, from_negatives)
+
+    rois = take_rows(proposals, rows) * ops.cast(ops.expand_dims(used, -1), "float32")
+    instance = ops.where(is_positive, take_rows(best_object, rows), 0)
+    class_ids = ops.where(is_positive, take_rows(gt_class_ids, instance), 0)
+    target_boxes = take_rows(gt_boxes, instance)
+    # Rows that are not positive get a harmless box, so that no logarithm of 0 is taken.
+    unit = ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
+    positive_column = ops.expand_dims(is_positive, -1)
+    safe_rois = ops.where(positive_column, rois, unit)
+    safe_targets = ops.where(positive_column, target_boxes, unit)
+    deltas = box_refinement(safe_rois, safe_targets) / ops.convert_to_tensor(
+        settings.box_std_dev, dtype="float32"
+    )
+    masks = crop_masks(
+        gt_masks,
+        instance[:, :positive_limit],
+        _mask_boxes(safe_rois, safe_targets, settings.mini_masks)[:, :positive_limit],
+        settings.mask_shape,
+    )
+    masks = ops.round(masks) * ops.cast(
+        ops.reshape(is_positive[:, :positive_limit], (-1, positive_limit, 1, 1)), "float32"
+    )
+    return rois, class_ids, deltas, masks
+
+
+def _count(flags):
+    return ops.sum(ops.cast(flags, "int32"), axis=1)
+
+
+def _take_slots(rows, slots):
+    return ops.take_along_axis(rows, ops.clip(slots, 0, rows.shape[1] - 1), axis=1)
+
+
+def _mask_boxes(rois, boxes, mini_masks: bool):
+    """Where each region lies on its ground-truth mask, normalised to that mask."""
+    if not mini_masks:
+        return rois
+    top, left = boxes[..., 0], boxes[..., 1]
+    height, width = boxes[..., 2] - top, boxes[..., 3] - left
+    return ops.stack(
+        [
+            (rois[..., 0] - top) / height,
+            (rois[..., 1] - left) / width,
+            (rois[..., 2] - top) / height,
+            (rois[..., 3] - left) / width,
+        ],
+        axis=-1,
+    )
+
+
+@register
+class DetectionTargetLayer(keras.layers.Layer):
+    """Regions for the heads to train on, with their targets; see `detection_targets`.
+
+    Inputs: [proposals [B, N, 4] normalised, gt_class_ids [B, G], gt_boxes [B, G, 4] normalised,
+    gt_masks [B, h, w, G]].
+    Outputs: rois [B, T, 4], class_ids int32 [B, T], deltas [B, T, 4], masks [B, P, h, w] of the
+    P regions that can be positive.
+
+    Args:
+        config: gives the settings, or pass `settings` as a dictionary of `TargetSettings` fields.
+        shuffle: False takes the first candidates in proposal order instead of a random draw.
+        seed: of the random draw.
+    """
+
+    def __init__(self, config=None, settings=None, shuffle=True, seed=None, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.settings = (
+            TargetSettings.from_config(config)
+            if config is not None
+            else TargetSettings(
+                **{
+                    key: tuple(value) if isinstance(value, list) else value
+                    for key, value in settings.items()
+                }
+            )
+        )
+        self.shuffle = shuffle
+        self.seed = config.SEED if config is not None and seed is None else seed
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
+
+    def call(self, inputs):
+        proposals, gt_class_ids, gt_boxes, gt_masks = inputs
+        priorities = None
+        if self.shuffle:
+            priorities = keras.random.uniform(
+                ops.shape(proposals)[:2], dtype="float32", seed=self.seed_generator
+            )
+        return detection_targets(
+            proposals, gt_class_ids, gt_boxes, gt_masks, self.settings, priorities
+        )
+
+    def compute_output_spec(self, inputs):
+        batch, settings = inputs[0].shape[0], self.settings
+        return (
+            keras.KerasTensor((batch, settings.rois, 4), "float32"),
+            keras.KerasTensor((batch, settings.rois), "int32"),
+            keras.KerasTensor((batch, settings.rois, 4), "float32"),
+            keras.KerasTensor((batch, settings.positives, *settings.mask_shape), "float32"),
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "settings": {
+                "rois": self.settings.rois,
+                "positive_ratio": self.settings.positive_ratio,
+                "box_std_dev": list(self.settings.box_std_dev),
+                "mask_shape": list(self.settings.mask_shape),
+                "mini_masks": self.settings.mini_masks,
+            },
+            "shuffle": self.shuffle,
+            "seed": self.seed,
+        }

@@ -1,0 +1,41 @@
+"""Matterport's `mrcnn.utils`: the names that programs import; the work is done elsewhere."""
+
+from mrcnn.data.dataset import Dataset
+from mrcnn.data.geometry import (
+    apply_box_deltas,
+    box_refinement,
+    compute_iou,
+    compute_overlaps,
+    compute_overlaps_masks,
+    denorm_boxes,
+    extract_bboxes,
+    non_max_suppression,
+    norm_boxes,
+    trim_zeros,
+)
+from mrcnn.data.moulding import expand_mask, minimize_mask, mold_mask, unmold_mask
+from mrcnn.data.resizing import resize, resize_image, resize_mask
+from mrcnn.ops.anchors import generate_anchors, generate_pyramid_anchors
+
+__all__ = [
+    "Dataset",
+    "apply_box_deltas",
+    "box_refinement",
+    "compute_iou",
+    "compute_overlaps",
+    "compute_overlaps_masks",
+    "denorm_boxes",
+    "expand_mask",
+    "extract_bboxes",
+    "generate_anchors",
+    "generate_pyramid_anchors",
+    "minimize_mask",
+    "mold_mask",
+    "non_max_suppression",
+    "norm_boxes",
+    "resize",
+    "resize_image",
+    "resize_mask",
+    "trim_zeros",
+    "unmold_mask",
+]

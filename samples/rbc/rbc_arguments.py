@@ -1,0 +1,274 @@
+"""The command line of rbc.py. Nothing heavy is imported here, so that --help is quick."""
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULT_DATASET = ROOT / "datasets" / "rbc"
+DEFAULT_LOGS = ROOT / "logs"
+DEFAULT_WEIGHTS = ROOT / "weights"
+DEFAULT_RESULTS = ROOT / "results"
+
+EXIT_STATUS = "Exit status: 0 on success, 2 on bad input (with the reason on stderr)."
+
+
+def _number(
+    convert: type, allowed: str, accept: Callable[[float], bool]
+) -> Callable[[str], float | int]:
+    """A type for argparse: a number within bounds, or a message that says the bounds."""
+
+    def parse(text: str) -> float | int:
+        try:
+            value = convert(text)
+        except ValueError:
+            value = math.nan
+        if math.isfinite(value) and accept(value):
+            return value
+        raise argparse.ArgumentTypeError(f"{text!r} is not {allowed}")
+
+    return parse
+
+
+confidence = _number(float, "a confidence from 0 to 1", lambda value: 0 <= value <= 1)
+fraction = _number(float, "a number from 0 to 1", lambda value: 0 <= value <= 1)
+positive_integer = _number(int, "a whole number of at least 1", lambda value: value >= 1)
+seed_number = _number(int, "a whole number from 0 to 2147483647", lambda value: 0 <= value < 2**31)
+positive = _number(float, "a number above 0", lambda value: value > 0)
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "model",
+        "A trained model carries these settings in config.json beside its checkpoints; "
+        "give them only for weights without that file.",
+    )
+    group.add_argument(
+        "--backbone",
+        metavar="NAME",
+        help="resnet18, resnet34, resnet50 or resnet101 (default resnet50)",
+    )
+    group.add_argument(
+        "--image-size",
+        type=positive_integer,
+        metavar="N",
+        help="images are resized to a square of N pixels, a multiple of 64 (default 512)",
+    )
+    group.add_argument(
+        "--light", action="store_true", help="narrower feature pyramid and heads, for a CPU"
+    )
+    group.add_argument(
+        "--normalization",
+        choices=("batch", "group"),
+        help="batch goes with published weights, group with training from random weights",
+    )
+    group.add_argument(
+        "--classes",
+        nargs="+",
+        metavar="NAME",
+        help="class names in the annotations (default large normal small undefined)",
+    )
+    group.add_argument(
+        "--logs",
+        type=Path,
+        default=DEFAULT_LOGS,
+        metavar="DIR",
+        help="folder of training runs (default %(default)s)",
+    )
+
+
+def _add_detection_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--max-overlap",
+        type=fraction,
+        default=0.5,
+        metavar="IOU",
+        help="a detection whose mask has a higher IoU than this with a better one is the same "
+        "cell under another class and is left out; 1 keeps all (default %(default)s)",
+    )
+
+
+def _add_dataset_option(parser: argparse.ArgumentParser, note: str) -> None:
+    parser.add_argument(
+        "--dataset",
+        type=Path,
+        metavar="DIR",
+        help=f"folder with train/ and val/, each of images and a VIA JSON file ({note})",
+    )
+    parser.add_argument(
+        "--attribute",
+        metavar="NAME",
+        help="region attribute that holds the class (default: found by itself)",
+    )
+
+
+def _add_train(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train a model",
+        description="Train on DIR/train and validate on DIR/val; a checkpoint after each epoch.",
+        epilog=EXIT_STATUS,
+    )
+    _add_dataset_option(
+        parser, f"default {DEFAULT_DATASET}; a demo set is rendered there if there is none"
+    )
+    parser.add_argument(
+        "--weights",
+        default="coco",
+        metavar="coco|imagenet|last|none|PATH",
+        help="start from downloaded COCO (default) or ImageNet weights, from the last "
+        "checkpoint, from random weights, or from a .h5 file",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=positive_integer,
+        metavar="N",
+        help="epochs in total, those of a resumed run included (default 100)",
+    )
+    parser.add_argument(
+        "--layers",
+        default="all",
+        metavar="all|heads|3+|4+|5+|REGEX",
+        help="layers that learn (default %(default)s): smears look unlike photographs, so the "
+        "backbone should adapt too; heads is the quick choice on downloaded weights",
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=positive,
+        metavar="RATE",
+        help="default 0.001, or 0.01 for --weights none",
+    )
+    parser.add_argument(
+        "--schedule",
+        choices=("constant", "cosine"),
+        help="course of the learning rate (default constant, or cosine for --weights none)",
+    )
+    parser.add_argument(
+        "--steps", type=positive_integer, metavar="N", help="steps an epoch (default 100)"
+    )
+    parser.add_argument(
+        "--batch-size", type=positive_integer, metavar="N", help="images a step (default 2)"
+    )
+    parser.add_argument("--seed", type=seed_number, metavar="S", help="makes a run repeatable")
+    parser.add_argument(
+        "--max-minutes",
+        type=positive,
+        metavar="M",
+        help="stop after about M minutes, with a checkpoint",
+    )
+    parser.add_argument(
+        "--no-augmentation", action="store_true", help="train on the images as they are"
+    )
+    _add_model_options(parser)
+    parser.set_defaults(module="rbc_train")
+
+
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="compare detections with annotated cells",
+        description="Detect once, then count at each confidence: a cell is segmented when a "
+        "detection matches it one to one at mask IoU >= 0.5.",
+        epilog=EXIT_STATUS,
+    )
+    _add_dataset_option(parser, f"default {DEFAULT_DATASET}")
+    parser.add_argument(
+        "--subset", default="val", metavar="NAME", help="folder in DIR (default %(default)s)"
+    )
+    parser.add_argument(
+        "--weights",
+        default="last",
+        metavar="last|PATH",
+        help="the last checkpoint (default), a .h5 file or the folder of a run",
+    )
+    parser.add_argument(
+        "--min-conf",
+        type=confidence,
+        nargs="+",
+        default=[0.7],
+        metavar="C",
+        help="one or more confidences (default 0.7)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help=f"folder of the results (default {DEFAULT_RESULTS / 'evaluate'}/SUBSET)",
+    )
+    _add_detection_options(parser)
+    _add_model_options(parser)
+    parser.set_defaults(module="rbc_evaluate")
+
+
+def _add_detect(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "detect",
+        help="outline, label and measure the cells of images",
+        description="Writes NAME_overlay.png, NAME_labels.png (16 bit; 0 background, cells 1 to "
+        "N by falling score), cells.csv and summary.csv.",
+        epilog="A file that cannot be read stops nothing but itself; it is listed at the end. "
+        "Exit status: 0 when every image was read, 2 when one was not or on bad input.",
+    )
+    parser.add_argument(
+        "images", nargs="+", metavar="IMAGE_OR_FOLDER", help="image files, or folders of images"
+    )
+    parser.add_argument(
+        "--weights",
+        default="last",
+        metavar="last|PATH",
+        help="the last checkpoint (default), a .h5 file or the folder of a run",
+    )
+    parser.add_argument(
+        "--min-conf",
+        type=confidence,
+        default=0.7,
+        metavar="C",
+        help="smallest confidence of a cell (default %(default)s)",
+    )
+    parser.add_argument(
+        "--pixel-size",
+        type=positive,
+        metavar="MICROMETRES",
+        help="side of a pixel; adds columns in micrometres",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=DEFAULT_RESULTS / "detect",
+        metavar="DIR",
+        help="folder of the results (default %(default)s)",
+    )
+    _add_detection_options(parser)
+    _add_model_options(parser)
+    parser.set_defaults(module="rbc_detect")
+
+
+def _add_smears(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "smears",
+        help="render a data set of stained smears",
+        description="Render fields with exact annotations to DIR/train and DIR/val.",
+        epilog=EXIT_STATUS,
+    )
+    parser.add_argument("directory", type=Path, metavar="DIR")
+    parser.add_argument("--fields", type=positive_integer, metavar="N", help="number of fields")
+    parser.add_argument(
+        "--seed", type=seed_number, default=0, metavar="S", help="same seed, same bytes"
+    )
+    parser.set_defaults(module="rbc_smears")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser; the parsed options name the module that runs the command in `module`."""
+    parser = argparse.ArgumentParser(
+        prog="rbc.py",
+        description="Red blood cells in stained smears: train, evaluate, detect, render.",
+        epilog=EXIT_STATUS,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_detect(commands)
+    _add_smears(commands)
+    return parser

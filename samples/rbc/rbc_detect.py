@@ -1,0 +1,139 @@
+"""`rbc.py detect`: outlines, label images and measurements of the cells in images."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mrcnn.data.images import read_image
+from mrcnn.data.instances import InstanceMasks
+from mrcnn.errors import DataError
+from mrcnn.files import atomic_write
+from rbc_measure import ImageCells, cell_rows, cells_csv, summary_csv
+from rbc_model import Cells, detect_cells, limit_warning, load_trained_model
+from rbc_outputs import prepare_folder, unique_names
+from rbc_pictures import overlay_picture
+
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+OVERLAY, LABELS = "_overlay.png", "_labels.png"
+
+
+def expand_inputs(inputs: list[str]) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Image files behind the arguments; folders give their images, sorted by name.
+
+    A file that is reached twice counts once. Results of an earlier run in a folder (a
+    `NAME_overlay.png` or `NAME_labels.png` beside an image NAME) are left out.
+
+    Returns:
+        the paths, and (input, reason) for inputs that give no image.
+    """
+    paths: dict[Path, Path] = {}
+    problems = []
+    for text in inputs:
+        given = Path(text)
+        if given.is_dir():
+            found = sorted(
+                path
+                for path in given.iterdir()
+                if path.suffix.lower() in IMAGE_SUFFIXES
+                and not path.name.startswith(".")
+                and path.is_file()
+            )
+            stems = {path.stem for path in found}
+            found = [path for path in found if not _is_earlier_result(path, stems)]
+            if not found:
+                problems.append(
+                    (text, f"{text}: no image in this folder ({', '.join(IMAGE_SUFFIXES)})")
+                )
+        else:
+            found = [given]
+        for path in found:
+            paths.setdefault(path.resolve(), path)
+    return list(paths.values()), problems
+
+
+def _is_earlier_result(path: Path, stems: set[str]) -> bool:
+    return any(
+        path.name.endswith(ending) and path.name.removesuffix(ending) in stems
+        for ending in (OVERLAY, LABELS)
+    )
+
+
+def _label_image(image_shape: tuple[int, ...], cells: Cells) -> np.ndarray:
+    masks = InstanceMasks(image_shape[:2], cells.boxes, cells.crops, cells.class_ids)
+    return masks.label_image()
+
+
+def visible_cells(image_shape: tuple[int, ...], cells: Cells) -> tuple[Cells, np.ndarray]:
+    """Leave out cells that better ones cover completely; a label without a pixel is no label.
+
+    Returns:
+        the cells, and their label image, uint16 [H, W].
+    """
+    labels = _label_image(image_shape, cells)
+    shown = np.bincount(labels.ravel(), minlength=len(cells) + 1)[1:] > 0
+    if not shown.all():
+        # What is covered completely has no pixel to give back: the others stay as they are.
+        cells = cells.take(np.flatnonzero(shown))
+        labels = _label_image(image_shape, cells)
+    return cells, labels
+
+
+def detect_image(
+    model: Any, path: Path, name: str, out: Path, options: Any
+) -> tuple[ImageCells, Cells]:
+    """Detect in one file and write its two pictures.
+
+    Raises:
+        DataError: the file cannot be read as an image.
+    """
+    image = read_image(path)
+    class_names = list(model.config.CLASS_NAMES)
+    cells, labels = visible_cells(image.shape, detect_cells(model, image, options.max_overlap))
+    overlay = overlay_picture(image, cells.boxes, cells.crops, cells.class_ids, class_names)
+    atomic_write(out / f"{name}{OVERLAY}", overlay.save)
+    atomic_write(out / f"{name}{LABELS}", Image.fromarray(labels).save)
+    rows = cell_rows(str(path), name, cells, labels, class_names, options.pixel_size)
+    found = ImageCells(
+        image=str(path),
+        name=name,
+        size=image.shape[:2],
+        rows=rows,
+        class_names=[class_names[class_id - 1] for class_id in cells.class_ids],
+    )
+    return found, cells
+
+
+def run(options: Any) -> int:
+    """Detect in all images; returns the exit status, 2 when one of them could not be read."""
+    paths, problems = expand_inputs(options.images)
+    out = prepare_folder(options.out)
+    model, weights = load_trained_model(options, options.min_conf)
+    print(f"Detecting in {len(paths)} images with {weights}")
+    results = [ImageCells(image=text, name="", problem=reason) for text, reason in problems]
+    limited = []
+    for number, (path, name) in enumerate(zip(paths, unique_names(paths), strict=True), start=1):
+        try:
+            result, cells = detect_image(model, path, name, out, options)
+        except DataError as error:
+            results.append(ImageCells(image=str(path), name=name, problem=str(error)))
+            print(f"[{number}/{len(paths)}] {path}: cannot be read", flush=True)
+            continue
+        results.append(result)
+        if cells.limit_reached:
+            limited.append(str(path))
+        print(f"[{number}/{len(paths)}] {path}: {len(cells)} cells", flush=True)
+    atomic_write(out / "cells.csv", cells_csv(results, options.pixel_size is not None))
+    atomic_write(out / "summary.csv", summary_csv(results, model.config.CLASS_NAMES))
+    if limited:
+        print(limit_warning(limited, model.config.DETECTION_MAX_INSTANCES))
+    print(f"{sum(len(result.rows) for result in results)} cells; results: {out}")
+    failed = [result for result in results if result.problem]
+    if failed:
+        print(f"\n{len(failed)} of the inputs could not be used:", file=sys.stderr)
+        for result in failed:
+            print(f"  {result.problem}", file=sys.stderr)
+        return 2
+    return 0

@@ -1,0 +1,117 @@
+"""A trained model and its detections, as `evaluate` and `detect` share them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrcnn.errors import WeightsError
+from mrcnn.evaluation import drop_duplicates
+from rbc_config import (
+    CONFIG_FILE,
+    RBCConfig,
+    make_config,
+    read_settings,
+    resolve_weights,
+    settings_from_options,
+)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Detected cells of one image, by falling score.
+
+    Attributes:
+        boxes: int [N, 4], pixel (y1, x1, y2, x2).
+        crops: N bool arrays, each of its box's size and with at least one pixel.
+        class_ids: int [N], from 1.
+        scores: float [N] in 0..1.
+        limit_reached: the model returned as many detections as it may.
+    """
+
+    boxes: np.ndarray
+    crops: list[np.ndarray]
+    class_ids: np.ndarray
+    scores: np.ndarray
+    limit_reached: bool = False
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def take(self, indices: np.ndarray) -> "Cells":
+        """Some of the cells, in the order of `indices`."""
+        indices = np.asarray(indices, dtype=np.int64)
+        return Cells(
+            self.boxes[indices],
+            [self.crops[index] for index in indices],
+            self.class_ids[indices],
+            self.scores[indices],
+            self.limit_reached,
+        )
+
+
+def load_trained_model(options: Any, min_confidence: float) -> tuple[Any, Path]:
+    """Build the model for inference and load its weights.
+
+    The settings come from `config.json` beside the weights; options that were given win.
+
+    Returns:
+        the `MaskRCNN` and the path of its weights.
+
+    Raises:
+        WeightsError: no such weights, or weights of another model.
+        ConfigError: settings that cannot work.
+    """
+    if options.weights in ("coco", "imagenet", "none"):
+        raise WeightsError(
+            f"--weights {options.weights} knows no blood cells; it is a start for `rbc.py train`. "
+            "Give `last` or a trained .h5 file."
+        )
+    path = resolve_weights(options.weights, options.logs)
+    stored = read_settings(path)
+    if stored is None:
+        print(f"No {CONFIG_FILE} beside {path.name}: using the defaults and the options given.")
+    config: RBCConfig = make_config(
+        {
+            **(stored or {}),
+            **settings_from_options(options),
+            "IMAGES_PER_GPU": 1,
+            "DETECTION_MIN_CONFIDENCE": min_confidence,
+        }
+    )
+    from mrcnn.model import MaskRCNN
+
+    model = MaskRCNN(mode="inference", config=config, model_dir=str(options.logs))
+    model.load_weights(str(path))
+    return model, path
+
+
+def detect_cells(model: Any, image: np.ndarray, max_overlap: float) -> Cells:
+    """Detect the cells of one image.
+
+    Args:
+        model: `MaskRCNN` for inference.
+        image: uint8 [H, W, 3].
+        max_overlap: mask IoU with a better detection above which one is left out, whatever its
+            class: a cell has one size.
+    """
+    result = model.detect([image], verbose=0, masks="crops")[0]
+    cells = Cells(
+        boxes=np.asarray(result["rois"]).reshape(-1, 4),
+        crops=list(result["masks"]),
+        class_ids=np.asarray(result["class_ids"]),
+        scores=np.asarray(result["scores"], dtype=np.float64),
+        limit_reached=len(result["rois"]) >= model.config.DETECTION_MAX_INSTANCES,
+    )
+    filled = np.array([crop.any() for crop in cells.crops], dtype=bool)
+    cells = cells.take(np.flatnonzero(filled))
+    return cells.take(drop_duplicates(cells.boxes, cells.crops, cells.scores, max_overlap))
+
+
+def limit_warning(names: list[str], limit: int) -> str:
+    """What to say when fields reached DETECTION_MAX_INSTANCES; cells may be missing there."""
+    return (
+        f"Warning: {limit} detections, the most that the model returns, in {', '.join(names)}; "
+        "cells may be missing. Train with a higher DETECTION_MAX_INSTANCES."
+    )

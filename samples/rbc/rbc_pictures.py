@@ -1,0 +1,224 @@
+"""Pictures of results: outlines and captions drawn onto the fields."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from skimage.measure import find_contours
+
+GREEN = (0, 150, 40)
+RED = (225, 0, 30)
+WHITE = (255, 255, 255)
+BLACK = (0, 0, 0)
+
+YELLOW = (255, 225, 60)
+LIGHT_GREEN = (140, 255, 160)
+
+# Bright on a dark rim: seen on pale background as on dark cells, also by the colour-blind.
+CLASS_COLOURS = (
+    (255, 150, 0),
+    (0, 205, 100),
+    (40, 205, 255),
+    (255, 90, 225),
+    (255, 240, 60),
+    (255, 255, 255),
+)
+
+# A caption such as "0.98/0.87" is readable when its cell has at least this many pixels.
+_CAPTION_DIAMETER = 80
+_LARGEST_SIDE = 6000
+
+
+def _median_diameter(boxes: np.ndarray) -> float:
+    if not len(boxes):
+        return math.inf
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return float(np.median(np.sqrt(np.prod(np.maximum(sides, 1), axis=1))))
+
+
+def _enlargement(image_shape: Sequence[int], boxes: np.ndarray) -> int:
+    """Whole factor by which a picture grows so that captions fit their cells."""
+    wanted = math.ceil(_CAPTION_DIAMETER / _median_diameter(boxes))
+    return max(1, min(wanted, 4, _LARGEST_SIDE // max(image_shape[:2])))
+
+
+def outlines(box: Sequence[int], crop: np.ndarray, scale: float = 1.0) -> list[np.ndarray]:
+    """Closed outlines of a mask.
+
+    Args:
+        box: pixel (y1, x1, y2, x2).
+        crop: bool, of the box's size.
+        scale: enlargement of the picture.
+
+    Returns:
+        float [K, 2] of (x, y) picture pixels for each outline.
+    """
+    # The frame of zeros closes outlines that touch the box.
+    contours = find_contours(np.pad(crop, 1).astype(np.float32), 0.5)
+    offset = np.array([box[0], box[1]]) - 1
+    # +0.5: from pixel centres to the picture's continuous coordinates.
+    return [((contour + offset + 0.5) * scale - 0.5)[:, ::-1] for contour in contours]
+
+
+def _draw_outline(draw, box, crop, colour, width: int, scale: float) -> None:
+    for contour in outlines(box, crop, scale):
+        draw.line([tuple(point) for point in contour], fill=colour, width=width, joint="curve")
+
+
+def _draw_caption(draw, box, text: str, font, scale: float, colour=WHITE) -> None:
+    y1, x1, y2, x2 = (float(side) * scale for side in box)
+    stroke = max(1, round(font.size / 9))
+    centre = ((x1 + x2) / 2, (y1 + y2) / 2)
+    # Cells at the border would have their caption cut.
+    left, top, right, bottom = draw.textbbox(centre, text, font, anchor="mm", stroke_width=stroke)
+    width, height = draw.im.size
+    shift_x = max(0, -left) - max(0, right - width)
+    shift_y = max(0, -top) - max(0, bottom - height)
+    draw.text(
+        (centre[0] + shift_x, centre[1] + shift_y),
+        text,
+        colour,
+        font,
+        anchor="mm",
+        stroke_width=stroke,
+        stroke_fill=BLACK,
+    )
+
+
+def _with_footer(picture: Image.Image, parts: Sequence[tuple[str, tuple[int, int, int]]]):
+    """Add a white band with coloured text below the picture, broken into lines that fit."""
+    size = int(np.clip(picture.width / 60, 11, 28))
+    font = ImageFont.load_default(size)
+    line_height = round(size * 1.5)
+    positions, x, y = [], size, line_height // 4
+    for text, _ in parts:
+        length = font.getlength(text)
+        if x > size and x + length > picture.width - size:
+            x, y = size, y + line_height
+        positions.append((x, y))
+        x += length + 1.5 * size
+    result = Image.new("RGB", (picture.width, picture.height + y + line_height), WHITE)
+    result.paste(picture)
+    draw = ImageDraw.Draw(result)
+    for (x, y), (text, colour) in zip(positions, parts, strict=True):
+        draw.text((x, picture.height + y), text, colour, font)
+    return result
+
+
+def _with_legend(picture: Image.Image, entries: Sequence[tuple[str, tuple[int, int, int]]]):
+    """Lay a small see-through legend over the lower left corner, where there is room for it."""
+    size = int(np.clip(picture.width / 70, 11, 24))
+    font = ImageFont.load_default(size)
+    gap = size // 2
+    width = round(sum(font.getlength(text) + 2 * gap for text, _ in entries))
+    height = size + 2 * gap
+    if width > picture.width or height > picture.height / 8:
+        return picture
+    corner = (0, picture.height - height, width, picture.height)
+    legend = Image.blend(picture.crop(corner), Image.new("RGB", (width, height), BLACK), 0.7)
+    draw = ImageDraw.Draw(legend)
+    x = float(gap)
+    for text, colour in entries:
+        draw.text((x, height / 2), text, colour, font, anchor="lm")
+        x += font.getlength(text) + 2 * gap
+    picture.paste(legend, corner)
+    return picture
+
+
+def comparison_picture(
+    image: np.ndarray,
+    truth: tuple[np.ndarray, Sequence[np.ndarray]],
+    detections: tuple[np.ndarray, Sequence[np.ndarray], np.ndarray],
+    pairs: np.ndarray,
+    iou: np.ndarray,
+    title: str,
+) -> Image.Image:
+    """Ground truth in green under segmentation in red, with score/IoU in each cell.
+
+    Small images are enlarged, so that captions are readable.
+
+    Args:
+        image: uint8 [H, W, 3].
+        truth: pixel boxes [G, 4] and crops.
+        detections: pixel boxes [P, 4], crops and scores [P].
+        pairs: int [M, 2], matched (ground truth, detection).
+        iou: float [G, P].
+        title: starts the line below the picture.
+    """
+    truth_boxes, truth_crops = truth
+    boxes, crops, scores = detections
+    every_box = np.concatenate([np.reshape(truth_boxes, (-1, 4)), np.reshape(boxes, (-1, 4))])
+    scale = _enlargement(image.shape, every_box)
+    picture = Image.fromarray(image)
+    if scale > 1:
+        picture = picture.resize(
+            (image.shape[1] * scale, image.shape[0] * scale), Image.Resampling.BICUBIC
+        )
+    draw = ImageDraw.Draw(picture)
+    diameter = _median_diameter(every_box) * scale
+    width = 2 if diameter < 150 else 3
+    for box, crop in zip(truth_boxes, truth_crops, strict=True):
+        _draw_outline(draw, box, crop, GREEN, 2 * width, scale)
+    for box, crop in zip(boxes, crops, strict=True):
+        _draw_outline(draw, box, crop, RED, width, scale)
+    # Nine characters, each about half as wide as high, within the cell.
+    font = ImageFont.load_default(int(np.clip(diameter * 0.9 / (9 * 0.55), 11, 32)))
+    partner = {int(column): float(iou[row, column]) for row, column in pairs}
+    for index, box in enumerate(boxes):
+        matched = partner.get(index)
+        agreement = "-" if matched is None else f"{matched:.2f}"
+        colour = WHITE if matched is not None else YELLOW
+        _draw_caption(draw, box, f"{scores[index]:.2f}/{agreement}", font, scale, colour)
+    found = set(map(int, pairs[:, 0]))
+    for index, box in enumerate(truth_boxes):
+        if index not in found:
+            _draw_caption(draw, box, "missed", font, scale, LIGHT_GREEN)
+    parts = [
+        (title, BLACK),
+        (f"ground truth {len(truth_boxes)}", GREEN),
+        (f"segmentation {len(boxes)}", RED),
+        (f"matched {len(pairs)}, missed {len(truth_boxes) - len(pairs)}, "
+         f"unmatched {len(boxes) - len(pairs)}", BLACK),
+        ("caption: score/IoU", BLACK),
+    ]  # fmt: skip
+    return _with_footer(picture, parts)
+
+
+def overlay_picture(
+    image: np.ndarray,
+    boxes: np.ndarray,
+    crops: Sequence[np.ndarray],
+    class_ids: np.ndarray,
+    class_names: Sequence[str],
+) -> Image.Image:
+    """Cells outlined in the colour of their class, numbered as in the label image.
+
+    Args:
+        image: uint8 [H, W, 3].
+        boxes, crops, class_ids: of cells 1, 2, ...; class 0 is the background.
+        class_names: of classes 1, 2, ...
+    """
+    picture = Image.fromarray(image)
+    draw = ImageDraw.Draw(picture)
+    diameter = _median_diameter(boxes)
+    width = 2 if diameter < 60 else 3
+
+    def colour(class_id: int) -> tuple[int, int, int]:
+        return CLASS_COLOURS[(class_id - 1) % len(CLASS_COLOURS)]
+
+    for box, crop in zip(boxes, crops, strict=True):
+        _draw_outline(draw, box, crop, BLACK, width + 2, 1.0)
+    for box, crop, class_id in zip(boxes, crops, class_ids, strict=True):
+        _draw_outline(draw, box, crop, colour(int(class_id)), width, 1.0)
+    # Three digits that leave most of the cell free to see; none where they would be unreadable.
+    if 20 <= diameter < math.inf:
+        font = ImageFont.load_default(int(np.clip(diameter / 4, 9, 28)))
+        for number, box in enumerate(boxes, start=1):
+            _draw_caption(draw, box, str(number), font, 1.0)
+    counts = np.bincount(np.asarray(class_ids, dtype=np.int64), minlength=len(class_names) + 1)
+    entries = [
+        (f"{name} {counts[class_id]}", colour(class_id))
+        for class_id, name in enumerate(class_names, start=1)
+    ]
+    return _with_legend(picture, entries)

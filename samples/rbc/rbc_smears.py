@@ -1,0 +1,37 @@
+"""`rbc.py smears`: the rendered data set."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from smears import render_dataset
+
+
+def render(directory: Path, fields: int | None = None, seed: int = 0) -> None:
+    """Render a data set and show how far it is.
+
+    Args:
+        directory: folder to make.
+        fields: number of fields; None takes the renderer's default.
+        seed: same seed, same bytes.
+
+    Raises:
+        DataError: the folder holds something else.
+    """
+    at_terminal = sys.stdout.isatty()
+
+    def show(done: int, total: int) -> None:
+        if at_terminal:
+            print(f"\r{done}/{total} fields", end="\n" if done == total else "", flush=True)
+        elif done == total or done % 10 == 0:
+            print(f"{done}/{total} fields", flush=True)
+
+    number = {} if fields is None else {"fields": fields}
+    render_dataset(directory, seed=seed, progress=show, **number)
+    print(f"Rendered smears: {directory}", flush=True)
+
+
+def run(options: Any) -> int:
+    """Render; returns the exit status."""
+    render(options.directory, options.fields, options.seed)
+    return 0

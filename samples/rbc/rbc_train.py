@@ -1,0 +1,159 @@
+"""`rbc.py train`: from annotated fields and a choice of weights to checkpoints."""
+
+import math
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from mrcnn.errors import ConfigError
+from mrcnn.files import atomic_write
+from rbc_arguments import DEFAULT_DATASET, DEFAULT_WEIGHTS
+from rbc_config import (
+    CONFIG_FILE,
+    RBCConfig,
+    config_text,
+    make_config,
+    read_settings,
+    resolve_weights,
+    scratch_settings,
+    settings_from_options,
+)
+from rbc_dataset import RBCDataset
+
+PUBLISHED = ("coco", "imagenet")
+LAYER_PRESETS = ("all", "heads", "3+", "4+", "5+")
+_MAX_VALIDATION_STEPS = 50
+
+
+def find_dataset(dataset: Path | None) -> Path:
+    """The folder that was asked for, or the demo set, rendered if it is not there yet."""
+    if dataset is not None:
+        return dataset
+    if not any(DEFAULT_DATASET.glob("*/*.json")):
+        print(f"No data set was given and there is none in {DEFAULT_DATASET}:")
+        print("rendering the demo set of synthetic smears there.", flush=True)
+        from rbc_smears import render
+
+        render(DEFAULT_DATASET)
+    return DEFAULT_DATASET
+
+
+def training_settings(options: Any, stored: dict[str, Any] | None) -> dict[str, Any]:
+    """Attributes of the configuration: what was given wins over what is stored with the weights.
+
+    Raises:
+        ConfigError: options that exclude each other.
+    """
+    given = settings_from_options(options)
+    if options.weights in PUBLISHED:
+        # Published weights come with frozen batch normalisation, and know no other.
+        settings = {"NORMALIZATION": "batch", **given}
+        backbone = settings.get("BACKBONE", RBCConfig.BACKBONE)
+        if backbone in ("resnet18", "resnet34"):
+            raise ConfigError(
+                f"--weights {options.weights} has no {backbone}: use --backbone resnet50 or "
+                "resnet101, or train from random weights with --weights none."
+            )
+        if settings["NORMALIZATION"] != "batch":
+            raise ConfigError(
+                f"--weights {options.weights} was trained with batch normalisation: leave "
+                "--normalization group to --weights none."
+            )
+        return settings
+    if options.weights == "none":
+        settings = {"NORMALIZATION": "group", **given}
+        # Random statistics that are frozen teach nothing.
+        settings["TRAIN_BN"] = settings["NORMALIZATION"] == "batch"
+        chosen = scratch_settings(make_config(settings))
+        if options.schedule == "constant":
+            chosen["WARMUP_STEPS"] = 0
+        return {**chosen, **settings}
+    return {**(stored or {}), **given}
+
+
+def load_subset(dataset_dir: Path, subset: str, config: RBCConfig, options: Any) -> RBCDataset:
+    """Load one subset, ready for use."""
+    dataset = RBCDataset()
+    dataset.load_rbc(dataset_dir, subset, config.CLASS_NAMES, attribute=options.attribute)
+    dataset.prepare()
+    cells = sum(len(info["polygons"]) for info in dataset.image_info)
+    print(f"{Path(dataset_dir) / subset}: {len(dataset.image_ids)} fields, {cells} cells")
+    return dataset
+
+
+def check_layers(layers: str) -> None:
+    """Refuse a selection of layers that is neither a preset nor a regular expression.
+
+    Raises:
+        ConfigError: it cannot be compiled.
+    """
+    if layers in LAYER_PRESETS:
+        return
+    try:
+        re.compile(layers)
+    except re.error as error:
+        raise ConfigError(
+            f"--layers {layers!r} is neither one of {', '.join(LAYER_PRESETS)} nor a regular "
+            f"expression of layer names ({error})."
+        ) from None
+
+
+def run(options: Any) -> int:
+    """Train; returns the exit status."""
+    started = time.monotonic()
+    check_layers(options.layers)
+    weights = stored = None
+    if options.weights not in (*PUBLISHED, "none"):
+        weights = resolve_weights(options.weights, options.logs)
+        stored = read_settings(weights)
+    settings = training_settings(options, stored)
+    config = make_config(settings)
+    dataset_dir = find_dataset(options.dataset)
+    training = load_subset(dataset_dir, "train", config, options)
+    validation = load_subset(dataset_dir, "val", config, options)
+    steps = math.ceil(len(validation.image_ids) / config.BATCH_SIZE)
+    config = make_config({**settings, "VALIDATION_STEPS": min(steps, _MAX_VALIDATION_STEPS)})
+    if options.weights in PUBLISHED:
+        from mrcnn.downloads import fetch_weights
+
+        weights = fetch_weights(options.weights, directory=DEFAULT_WEIGHTS)
+
+    from mrcnn.model import MaskRCNN
+    from rbc_callbacks import StopAfter
+
+    model = MaskRCNN(mode="training", config=config, model_dir=str(options.logs))
+    if options.weights == "last":
+        model.load_weights(str(weights))
+    elif weights is not None:
+        # By name: what has another shape, as the class heads have, starts from random weights.
+        print(model.load_weights(str(weights), by_name=True))
+        # A checkpoint that was given by its path starts a new run; only `last` goes on with one.
+        model.set_log_dir()
+    if model.epoch >= config.EPOCHS:
+        raise ConfigError(
+            f"{weights} has {model.epoch} epochs already; --epochs {config.EPOCHS} is the number "
+            "in total. Give a higher one."
+        )
+    log_dir = Path(model.log_dir)
+    atomic_write(log_dir / CONFIG_FILE, config_text(config))
+    print(f"Checkpoints and settings: {log_dir}", flush=True)
+    callbacks = []
+    if options.max_minutes is not None:
+        callbacks.append(StopAfter(started + 60 * options.max_minutes))
+    augmentation = None
+    if not options.no_augmentation:
+        from mrcnn.data.augmentation import Augmentation
+
+        augmentation = Augmentation()
+    model.train(
+        training,
+        validation,
+        learning_rate=config.LEARNING_RATE,
+        epochs=config.EPOCHS,
+        layers=options.layers,
+        augmentation=augmentation,
+        custom_callbacks=callbacks,
+    )
+    print(f"Trained model: {model.find_last()}")
+    return 0

@@ -1,0 +1,97 @@
+"""What is drawn, looked at pixel by pixel."""
+
+import numpy as np
+from skimage.draw import disk
+
+from rbc_pictures import GREEN, RED, comparison_picture, outlines, overlay_picture
+
+
+def round_mask(radius: int) -> np.ndarray:
+    mask = np.zeros((2 * radius + 1, 2 * radius + 1), bool)
+    mask[disk((radius, radius), radius + 0.5)] = True
+    return mask
+
+
+IMAGE = np.full((200, 300, 3), 230, np.uint8)
+CELL = round_mask(40)
+SIDE = CELL.shape[0]
+
+
+def count(picture, colour) -> int:
+    return int((np.asarray(picture)[: IMAGE.shape[0]] == colour).all(axis=-1).sum())
+
+
+def comparison(truth_boxes, boxes, scores, pairs, iou, image=IMAGE, cell=CELL):
+    return comparison_picture(
+        image,
+        (np.array(truth_boxes).reshape(-1, 4), [cell] * len(truth_boxes)),
+        (np.array(boxes).reshape(-1, 4), [cell] * len(boxes), np.array(scores)),
+        np.array(pairs, int).reshape(-1, 2),
+        np.array(iou).reshape(len(truth_boxes), len(boxes)),
+        "title",
+    )
+
+
+def test_outline_of_a_full_box_runs_around_its_pixels():
+    (outline,) = outlines((10, 20, 14, 26), np.ones((4, 6), bool))
+    assert outline[:, 0].min() == 19.5 and outline[:, 0].max() == 25.5
+    assert outline[:, 1].min() == 9.5 and outline[:, 1].max() == 13.5
+
+
+def test_outline_scales_about_pixel_corners():
+    (outline,) = outlines((10, 20, 14, 26), np.ones((4, 6), bool), scale=2)
+    assert outline[:, 0].min() == 39.5 and outline[:, 0].max() == 51.5
+
+
+def test_ground_truth_is_green_and_segmentation_red():
+    box = [30, 30, 30 + SIDE, 30 + SIDE]
+    missed = comparison([box], [], [], [], [])
+    assert count(missed, GREEN) > 400 and count(missed, RED) == 0
+    alarm = comparison([], [box], [0.9], [], [])
+    assert count(alarm, RED) > 200 and count(alarm, GREEN) == 0
+    both = comparison([box], [box], [0.9], [[0, 0]], [[1.0]])
+    # The wide green line shows on both sides of the red one.
+    assert count(both, GREEN) > 200 and count(both, RED) > 200
+
+
+def test_every_detection_gets_a_caption():
+    box = [30, 30, 30 + SIDE, 30 + SIDE]
+    inside = np.s_[55:90, 35:105]
+    with_caption = np.asarray(comparison([box], [box], [0.9], [[0, 0]], [[1.0]]))[inside]
+    assert (with_caption == 255).all(axis=-1).sum() > 20
+    assert (with_caption == 0).all(axis=-1).sum() > 50
+
+
+def test_a_line_below_the_picture_leaves_the_field_whole():
+    picture = comparison([], [], [], [], [])
+    assert picture.width == IMAGE.shape[1] and picture.height > IMAGE.shape[0]
+    np.testing.assert_array_equal(np.asarray(picture)[: IMAGE.shape[0]], IMAGE)
+
+
+def test_small_fields_are_enlarged_until_captions_fit():
+    small = round_mask(10)
+    box = [10, 10, 31, 31]
+    image = np.full((64, 64, 3), 230, np.uint8)
+    picture = comparison([box], [box], [0.9], [[0, 0]], [[1.0]], image, small)
+    assert picture.width == 4 * 64
+
+
+def test_one_pixel_image_without_cells():
+    picture = comparison([], [], [], [], [], np.zeros((1, 1, 3), np.uint8))
+    assert picture.width == 1
+    overlay = overlay_picture(
+        np.zeros((1, 1, 3), np.uint8), np.zeros((0, 4), int), [], np.zeros(0, int), ["cell"]
+    )
+    assert overlay.size == (1, 1)
+
+
+def test_overlay_has_the_image_size_and_a_colour_for_each_class():
+    boxes = np.array([[10, 10, 10 + SIDE, 10 + SIDE], [90, 150, 90 + SIDE, 150 + SIDE]])
+    pictures = [
+        np.asarray(overlay_picture(IMAGE, boxes, [CELL] * 2, np.array(ids), ["one", "two"]))
+        for ids in ([1, 1], [1, 2])
+    ]
+    assert pictures[0].shape == IMAGE.shape
+    changed = (pictures[0] != pictures[1]).any(axis=-1)
+    assert changed[90 : 90 + SIDE, 150 : 150 + SIDE].sum() > 200
+    assert not changed[10 : 10 + SIDE, 10 : 10 + SIDE].any()

@@ -1,0 +1,371 @@
+"""What is installed, what is declared, and the set-up that the Makefile does by itself."""
+
+import ast
+import importlib.util
+import json
+import os
+import re
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+import tomllib
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+# Import names that differ from the names of their distributions.
+DISTRIBUTIONS = {"skimage": "scikit-image", "PIL": "pillow"}
+
+MAKE = shutil.which("make")
+needs_make = pytest.mark.skipif(MAKE is None, reason="make is not installed")
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def distribution(requirement: str) -> str:
+    return canonical(re.match(r"[\w.-]+", requirement).group())
+
+
+def constraints() -> dict[str, str]:
+    lines = (ROOT / "requirements" / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonical(name): version for name, version in pins}
+
+
+def third_party_imports(folder: str) -> set[str]:
+    sources = list((ROOT / folder).rglob("*.py"))
+    own = {path.stem for path in (ROOT / "samples").rglob("*.py")} | {path.stem for path in sources}
+    own |= {"mrcnn", "samples", "tests"}
+    found = set()
+    for path in sources:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(node.module.split(".")[0])
+    return {
+        canonical(DISTRIBUTIONS.get(name, name)) for name in found - own - sys.stdlib_module_names
+    }
+
+
+def test_the_package_and_the_sample_import_only_declared_libraries():
+    declared = {distribution(requirement) for requirement in PROJECT["dependencies"]}
+    assert third_party_imports("mrcnn") <= declared
+    assert third_party_imports("samples") <= declared
+
+
+def test_the_tests_import_only_declared_libraries():
+    declared = {distribution(requirement) for requirement in PROJECT["dependencies"]}
+    for extra in ("dev", "jax", "torch"):
+        extras = PROJECT["optional-dependencies"][extra]
+        declared |= {distribution(requirement) for requirement in extras}
+    assert third_party_imports("tests") <= declared
+
+
+def test_every_direct_dependency_has_a_tested_version():
+    direct = list(PROJECT["dependencies"])
+    for extra in ("dev", "jax", "torch"):
+        direct += PROJECT["optional-dependencies"][extra]
+    missing = {distribution(requirement) for requirement in direct} - set(constraints())
+    # The build tool is the newest one in every build; it is not part of what is tested.
+    assert missing == {"setuptools"}
+
+
+def test_torch_is_pinned_to_one_release():
+    assert re.fullmatch(r"\d+\.\d+\.\d+", constraints()["torch"])
+
+
+def test_every_folder_with_sources_is_a_package():
+    folders = {path.parent for path in (ROOT / "mrcnn").rglob("*.py")}
+    assert [str(path) for path in folders if not (path / "__init__.py").exists()] == []
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_requested_backends_are_installed(backend):
+    requested = os.environ.get("MRCNN_TEST_BACKENDS", "").split()
+    if backend not in requested:
+        pytest.skip(f"{backend} was not asked for (MRCNN_TEST_BACKENDS, set by make test)")
+    assert importlib.util.find_spec(backend) is not None
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built from a copy so that the tree stays clean."""
+    if importlib.util.find_spec("setuptools") is None:
+        pytest.skip("setuptools is not installed (extra: dev)")
+    copy = tmp_path_factory.mktemp("source")
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    for folder in ("mrcnn", "samples", "tests", "requirements", "weights"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("*.h5"))
+    built = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
+    command += ["--disable-pip-version-check", "--quiet", "--wheel-dir", str(built), str(copy)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    (path,) = built.glob("*.whl")
+    with zipfile.ZipFile(path) as opened:
+        yield opened
+
+
+def test_the_wheel_holds_the_whole_package_and_nothing_else(wheel):
+    names = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    expected = {p.relative_to(ROOT).as_posix() for p in (ROOT / "mrcnn").rglob("*.py")}
+    assert names == expected
+
+
+def test_the_wheel_says_what_the_project_says(wheel):
+    (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    metadata = Parser().parsestr(wheel.read(name).decode())
+    source = (ROOT / "mrcnn" / "__init__.py").read_text(encoding="utf-8")
+    assert metadata["Name"] == "mrcnn"
+    assert metadata["Version"] == re.search(r'^__version__ = "(.+)"$', source, re.M).group(1)
+    assert metadata["License-Expression"] == "MIT"
+    assert set(metadata["Requires-Python"].split(",")) == {">=3.11", "<3.14"}
+    assert set(metadata.get_all("Provides-Extra")) == {"gpu", "jax", "torch", "dev"}
+    assert any(name.endswith("/LICENSE") for name in wheel.namelist())
+
+
+def test_the_changelog_knows_the_version():
+    source = (ROOT / "mrcnn" / "__init__.py").read_text(encoding="utf-8")
+    version = re.search(r'^__version__ = "(.+)"$', source, re.M).group(1)
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_check_of_a_submission_runs_the_make_targets():
+    script = ROOT / ".ci" / "run"
+    text = script.read_text(encoding="utf-8")
+    assert "set -euo pipefail" in text
+    assert 'make test BACKENDS="tensorflow jax torch"' in text
+    assert os.name != "posix" or script.stat().st_mode & stat.S_IXUSR
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """Calls of rbc.py in a text, each as its arguments."""
+    joined = re.sub(r"\\\n\s*", " ", text)
+    lines = re.findall(r"samples/rbc/rbc\.py +([a-z].*)", joined)
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+def dry_run(target: str) -> str:
+    """What a target would do, with the variables that stand in the Makefile."""
+    chosen = ("MAKE", "MFLAGS", "DEMO_", "BACKENDS", "KERAS_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(chosen)}
+    command = [MAKE, "--no-print-directory", "-n", target]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def parses(arguments: list[str]) -> bool:
+    code = "import sys, rbc_arguments; rbc_arguments.build_parser().parse_args(sys.argv[1:])"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "samples" / "rbc")}
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True).returncode == 0
+
+
+def test_commands_of_the_readme_are_understood():
+    commands = commands_in((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert {command[0] for command in commands} == {"smears", "train", "evaluate", "detect"}
+    assert [command for command in commands if not parses(command)] == []
+    assert not parses(["evaluate", "--min-conf", "1.5"])
+
+
+@needs_make
+def test_the_demo_is_the_same_in_makefile_and_readme():
+    demo = commands_in(dry_run("demo"))
+    assert [command[0] for command in demo] == ["smears", "train", "evaluate"]
+    assert [command for command in demo if not parses(command)] == []
+    readme = commands_in((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert [command for command in demo if command not in readme] == []
+
+
+# The example of the README, made small enough for a test.
+SMALLER = {
+    "STEPS_PER_EPOCH = 100": "STEPS_PER_EPOCH = 1",
+    "VALIDATION_STEPS = 5": "VALIDATION_STEPS = 1",
+    "IMAGE_MAX_DIM = 512": "IMAGE_MAX_DIM = 128",
+    "epochs=20": "epochs=1",
+}
+
+
+def test_the_example_of_the_readme_runs(tmp_path):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", readme, re.S)
+    for written, smaller in SMALLER.items():
+        assert written in example
+        example = example.replace(written, smaller)
+    square = {"name": "rect", "x": 20, "y": 30, "width": 40, "height": 50}
+    for subset, names in {"train": ["a.jpg", "b.jpg"], "val": ["y.jpg"]}.items():
+        folder = tmp_path / "my_cells" / subset
+        folder.mkdir(parents=True)
+        images = {}
+        for name in names:
+            Image.new("RGB", (160, 120), "pink").save(folder / name)
+            regions = [{"shape_attributes": square, "region_attributes": {}}]
+            images[name] = {"filename": name, "size": 1, "regions": regions, "file_attributes": {}}
+        (folder / "via_region_data.json").write_text(json.dumps(images))
+    (tmp_path / "example.py").write_text(example, encoding="utf-8")
+    command = [sys.executable, "example.py"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"\(120, 160, \d+\)\n$", result.stdout), result.stdout
+
+
+class Folder:
+    """A folder with the project's Makefile, and a PATH of chosen interpreters only.
+
+    The interpreters are small shell scripts: these tests are about what the Makefile does when one
+    of them fails, which a real one does not do on demand.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.bin = path / "bin"
+        self.bin.mkdir()
+        for name in ("sh", "make", "mkdir", "touch", "cksum", "rm"):
+            (self.bin / name).symlink_to(shutil.which(name))
+        self.project = path / "a folder with spaces"
+        (self.project / "requirements").mkdir(parents=True)
+        for name in ("Makefile", "pyproject.toml", "setup.py", "requirements/constraints.txt"):
+            shutil.copy(ROOT / name, self.project / name)
+
+    def interpreter(self, name: str, script: str) -> Path:
+        path = self.bin / name
+        path.write_text(f"#!{shutil.which('sh')}\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    def make(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            ["make", "--no-print-directory", *arguments],
+            cwd=self.project,
+            env={"PATH": str(self.bin), **environment},
+            capture_output=True,
+            text=True,
+        )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path)
+
+
+BROKEN = "echo 'command not found' >&2; exit 127"
+REAL = f'exec {shlex.quote(sys.executable)} "$@"'
+
+
+@needs_make
+def test_an_interpreter_that_does_not_run_is_passed_over(folder):
+    folder.interpreter("python3", BROKEN)
+    folder.interpreter("python3.13", BROKEN)
+    folder.interpreter("python3.12", REAL)
+    folder.interpreter("python", BROKEN)
+    assert folder.make("which-python").stdout == "python3.12\n"
+
+
+@needs_make
+def test_an_unsuitable_version_is_passed_over(folder):
+    # The condition that the Makefile asks about, under another version.
+    pretend = "import sys; sys.version_info = (3, 10, 0); exec(sys.argv.pop(1))"
+    folder.interpreter("python3", f'shift; {shlex.quote(sys.executable)} -c "{pretend}" "$@"')
+    folder.interpreter("python", REAL)
+    assert folder.make("which-python").stdout == "python\n"
+    folder.interpreter("python3", REAL)
+    assert folder.make("which-python").stdout == "python3\n"
+
+
+@needs_make
+def test_the_named_interpreter_comes_first(folder):
+    folder.interpreter("python3", REAL)
+    chosen = folder.interpreter("my-python", REAL)
+    assert folder.make("which-python", PYTHON=str(chosen)).stdout == f"{chosen}\n"
+    assert folder.make("which-python", f"PYTHON={chosen}").stdout == f"{chosen}\n"
+    result = folder.make("which-python", PYTHON="/nowhere/python")
+    assert result.stdout == "python3\n"
+    assert "PYTHON=/nowhere/python does not run" in result.stderr
+
+
+@needs_make
+def test_without_an_interpreter_it_says_what_to_install(folder):
+    folder.interpreter("python3", BROKEN)
+    result = folder.make("test")
+    assert result.returncode != 0
+    assert "Install Python 3.11, 3.12 or 3.13" in result.stderr
+    assert not (folder.project / ".venv").exists()
+
+
+@needs_make
+def test_an_unknown_backend_is_refused(folder):
+    result = folder.make("test", "BACKENDS=theano")
+    assert result.returncode != 0
+    assert "Unknown: theano" in result.stderr
+
+
+# Makes an environment whose interpreter writes down what it is asked for; pip fails on demand.
+RECORDING = """
+case "$*" in
+  *"-m venv"*)
+    rm -rf .venv; mkdir -p .venv/bin
+    echo '#!/bin/sh' > .venv/bin/python
+    echo 'echo "$*" >> calls.txt' >> .venv/bin/python
+    echo 'case "$*" in *"pip install"*) exit ${PIP_STATUS:-0};; esac' >> .venv/bin/python
+    chmod +x .venv/bin/python;;
+esac
+"""
+
+
+@needs_make
+def test_a_set_up_is_done_once_and_a_failed_one_again(folder):
+    (folder.bin / "chmod").symlink_to(shutil.which("chmod"))
+    folder.interpreter("python3", RECORDING)
+    calls = folder.project / "calls.txt"
+
+    def installations(*arguments: str, **environment: str) -> list[str]:
+        calls.write_text("")
+        folder.make(*arguments, **environment)
+        return re.findall(r"-m pip install .*", calls.read_text())
+
+    pip = "-m pip install --disable-pip-version-check -c requirements/constraints.txt -e "
+    assert folder.make("test", PIP_STATUS="1").returncode != 0
+    assert installations("test") == [pip + ".[dev,jax]"]
+    assert installations("test") == []
+    assert installations("test", "BACKENDS=tensorflow jax torch") == [pip + ".[dev,jax,torch]"]
+    assert installations("demo") == [pip + "."]
+    assert installations("demo") == []
+    assert installations("demo", KERAS_BACKEND="torch") == [pip + ".[torch]"]
+
+    # Another version of a library, another folder, an interpreter that has gone: set up again.
+    os.utime(folder.project / "requirements" / "constraints.txt")
+    assert installations("demo") == [pip + "."]
+    folder.project = folder.project.rename(folder.path / "moved")
+    calls = folder.project / "calls.txt"
+    assert installations("demo") == [pip + "."]
+    (folder.project / ".venv" / "bin" / "python").unlink()
+    assert installations("demo") == [pip + "."]
+    assert installations("demo") == []
+
+
+@needs_make
+def test_clean_keeps_what_runs_produced(folder):
+    (folder.bin / "find").symlink_to(shutil.which("find"))
+    kept = ["results/demo/table.csv", "logs/a/b.h5", "datasets/demo/a.png", "weights/mine.h5"]
+    for name in [*kept, ".venv/bin/python", "mrcnn/__pycache__/a.pyc"]:
+        (folder.project / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder.project / name).touch()
+    for name in ("samples", "tests"):
+        (folder.project / name).mkdir()
+    assert folder.make("clean").returncode == 0
+    assert all((folder.project / name).exists() for name in kept)
+    assert not (folder.project / ".venv").exists()
+    assert not (folder.project / "mrcnn" / "__pycache__").exists()
