@@ -50,8 +50,9 @@ class Config:
     # Validation batches at the end of each epoch.
     VALIDATION_STEPS = 50
 
-    # One of BACKBONES, or a function (input_image, config) -> [C2, C3, C4, C5] feature maps; the
-    # function goes with COMPUTE_BACKBONE_SHAPE, a function of the image shape.
+    # One of BACKBONES, or a function (input_image, stage5, train_bn) -> C1, C2, C3, C4, C5, which
+    # goes with COMPUTE_BACKBONE_SHAPE, a function of the image shape. In a class body wrap both in
+    # `staticmethod`.
     BACKBONE: Any = "resnet101"
     COMPUTE_BACKBONE_SHAPE: Any = None
     # Pixels per feature cell on P2 to P6.

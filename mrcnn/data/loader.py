@@ -1,9 +1,9 @@
 """Batches for training, prepared by threads while the network computes."""
 
-import functools
 import threading
 import warnings
 from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -16,9 +16,6 @@ from mrcnn.data.rpn_targets import AnchorIndex, build_rpn_targets
 from mrcnn.data.training_item import ImageCache, TrainingItem, load_training_item
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.ops.anchors import pyramid_anchors
-
-# Batches that wait for the network at most; more would only take memory.
-_QUEUE_LENGTH = 4
 
 
 class FollowEpochs(keras.callbacks.Callback):
@@ -53,7 +50,10 @@ class BatchLoader(keras.utils.PyDataset):
 
     Batch i of epoch e depends on the seed, e and i alone, not on the threads or on what was loaded
     before. All images are used equally often: each pass through them is a new shuffle, and passes
-    go on across epochs.
+    go on across epochs. Give `fit` shuffle=False, or it asks for the batches in another order.
+
+    The threads are the loader's own: they prepare the batches that come next in the epoch. (The
+    queue of Keras hands batches that are left over from one epoch to the next.)
 
     Args:
         dataset: prepared dataset.
@@ -65,12 +65,14 @@ class BatchLoader(keras.utils.PyDataset):
         seed: whole number of at least 0; `SEED` by default, and a new one if that is None.
         repeat_epoch: all epochs are the same, as validation wants it.
         no_augmentation_sources: sources whose images are not augmented.
-        workers: threads; `LOADER_WORKERS` by default. With 0 or 1 Keras itself calls the loader.
+        threads: that prepare batches ahead; `LOADER_WORKERS` by default. 0: batches are made when
+            they are asked for.
 
     Attributes:
         epoch: number of the epoch, counted from 0, whose batches are given next. It rises at the
             end of each epoch, and may be set; `FollowEpochs` sets it to the epoch of `fit`.
         seed: the seed in use.
+        error: what went wrong with a batch, for callers that get it from a backend in disguise.
 
     Raises:
         DataError: there are no images, or a class count that differs from the configuration.
@@ -88,14 +90,10 @@ class BatchLoader(keras.utils.PyDataset):
         seed: int | None = None,
         repeat_epoch: bool = False,
         no_augmentation_sources: Collection[str] | None = None,
-        workers: int | None = None,
+        threads: int | None = None,
     ) -> None:
         _check(dataset, config)
-        super().__init__(
-            workers=max(1, config.LOADER_WORKERS if workers is None else workers),
-            use_multiprocessing=False,
-            max_queue_size=_QUEUE_LENGTH,
-        )
+        super().__init__(workers=1, use_multiprocessing=False)
         self.dataset = dataset
         self.config = config
         self.augmentation = augmentation
@@ -109,9 +107,15 @@ class BatchLoader(keras.utils.PyDataset):
         self._anchors = AnchorIndex(pyramid_anchors(config, config.IMAGE_SHAPE))
         self._cache = ImageCache(config.LOADER_CACHE_MB * 2**20)
         self._image_ids = np.asarray(dataset.image_ids)
-        self._order = functools.lru_cache(maxsize=4)(self._make_order)
+        self._latest_order = (-1, self._image_ids)
         self._limit_said = False
-        self._limit_lock = threading.Lock()
+        self._lock = threading.Lock()
+        self.error: Exception | None = None
+        self._threads = int(config.LOADER_WORKERS if threads is None else threads)
+        self._pool = (
+            ThreadPoolExecutor(self._threads, "batch-loader") if self._threads > 0 else None
+        )
+        self._ahead: dict[tuple[int, int], Future] = {}
 
     def __len__(self) -> int:
         return self.steps
@@ -119,6 +123,7 @@ class BatchLoader(keras.utils.PyDataset):
     def on_epoch_end(self) -> None:
         """Called by Keras: go on to the next epoch."""
         self.epoch += 1
+        self._forget(set())
 
     def __getitem__(self, index: int) -> tuple[tuple[np.ndarray, ...]]:
         """Batch `index` of the current epoch.
@@ -129,6 +134,32 @@ class BatchLoader(keras.utils.PyDataset):
         if not 0 <= index < self.steps:
             raise IndexError(f"Batch {index} of {self.steps} in an epoch.")
         epoch = 0 if self.repeat_epoch else self.epoch
+        try:
+            if self._pool is None:
+                return self._make_batch(epoch, index)
+            return self._take(epoch, index).result()
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _take(self, epoch: int, index: int) -> Future:
+        """The batch asked for, and the next ones in the making."""
+        end = min(index + 1 + self._threads + 1, self.steps)
+        wanted = [(epoch, number) for number in range(index, end)]
+        self._forget(set(wanted))
+        with self._lock:
+            for key in wanted:
+                if key not in self._ahead:
+                    self._ahead[key] = self._pool.submit(self._make_batch, *key)
+            return self._ahead.pop((epoch, index))
+
+    def _forget(self, keep: set[tuple[int, int]]) -> None:
+        """Drop what was prepared but is not asked for any more."""
+        with self._lock:
+            for key in [key for key in self._ahead if key not in keep]:
+                self._ahead.pop(key).cancel()
+
+    def _make_batch(self, epoch: int, index: int) -> tuple[tuple[np.ndarray, ...]]:
         arrays = self._empty_batch()
         for slot in range(self.config.BATCH_SIZE):
             number = (epoch * self.steps + index) * self.config.BATCH_SIZE + slot
@@ -204,15 +235,16 @@ class BatchLoader(keras.utils.PyDataset):
     def _image_at(self, number: int) -> int:
         """Image number `number` of an endless sequence of passes."""
         one_pass, position = divmod(number, len(self._image_ids))
-        return int(self._order(one_pass)[position])
-
-    def _make_order(self, one_pass: int) -> np.ndarray:
-        if not self.shuffle:
-            return self._image_ids
-        return self._generator(one_pass).permutation(self._image_ids)
+        known_pass, order = self._latest_order
+        if known_pass != one_pass:
+            order = self._image_ids
+            if self.shuffle:
+                order = self._generator(one_pass).permutation(order)
+            self._latest_order = (one_pass, order)
+        return int(order[position])
 
     def _say_limit(self, count: int, item: TrainingItem) -> None:
-        with self._limit_lock:
+        with self._lock:
             if self._limit_said:
                 return
             self._limit_said = True

@@ -197,8 +197,10 @@ def nearest_indices(length: int, scale: float) -> np.ndarray:
     The rule of `scipy.ndimage.zoom` at order 0: first and last rows stay first and last.
 
     Returns:
-        int64 [round(length * scale)].
+        int64 [round(length * scale)], but at least one.
     """
+    if round(length * scale) < 1:
+        return np.zeros(1, np.int64)
     return scipy.ndimage.zoom(np.arange(length), scale, order=0)
 
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from mrcnn.nets.layers import register
-from mrcnn.ops.boxes import apply_box_deltas, clip_boxes
+from mrcnn.ops.boxes import apply_box_deltas, clip_boxes, finite_boxes
 from mrcnn.ops.nms import non_max_suppression, order_by_score, take_rows
 
 
@@ -42,7 +42,8 @@ def refine_detections(
     boxes = apply_box_deltas(rois, deltas * ops.convert_to_tensor(box_std_dev, dtype="float32"))
     boxes = clip_boxes(boxes, ops.expand_dims(windows, 1))
 
-    valid = class_ids > 0
+    boxes, finite = finite_boxes(boxes)
+    valid = ops.logical_and(finite, class_ids > 0)
     if min_confidence:
         valid = ops.logical_and(valid, scores >= min_confidence)
 

@@ -29,7 +29,7 @@ class RegionNetwork:
 def region_network(input_image, config) -> RegionNetwork:
     """Backbone, feature pyramid and RPN on a batch of moulded images [B, H, W, C]."""
     if callable(config.BACKBONE):
-        stages = config.BACKBONE(input_image, config)[-4:]
+        stages = config.BACKBONE(input_image, stage5=True, train_bn=config.TRAIN_BN)[-4:]
     else:
         stages = resnet_stages(
             input_image,

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from mrcnn.nets.layers import register
-from mrcnn.ops.boxes import apply_box_deltas, clip_boxes
+from mrcnn.ops.boxes import apply_box_deltas, clip_boxes, finite_boxes
 from mrcnn.ops.nms import non_max_suppression, order_by_score, take_rows
 
 
@@ -41,7 +41,8 @@ def propose_regions(
     deltas = take_rows(deltas, best) * ops.convert_to_tensor(box_std_dev, dtype="float32")
     boxes = apply_box_deltas(take_rows(anchors, best), deltas)
     boxes = clip_boxes(boxes, ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32"))
-    valid = take_rows(scores, best) >= 0.0
+    boxes, finite = finite_boxes(boxes)
+    valid = ops.logical_and(finite, take_rows(scores, best) >= 0.0)
     kept, counts = non_max_suppression(boxes, valid, count, nms_threshold)
     filled = ops.arange(count, dtype="int32") < ops.expand_dims(counts, 1)
     return take_rows(boxes, kept) * ops.cast(ops.expand_dims(filled, -1), "float32")

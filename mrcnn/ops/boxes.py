@@ -88,6 +88,16 @@ def clip_boxes(boxes, window):
     return ops.stack([y1, x1, y2, x2], axis=-1)
 
 
+def finite_boxes(boxes):
+    """Boxes [..., 4], those with a value that is not finite replaced by zeros, and bool [...].
+
+    A network that diverges predicts such boxes. They must not become indices; the losses tell of
+    the trouble.
+    """
+    finite = ops.all(ops.isfinite(boxes), axis=-1)
+    return ops.where(ops.expand_dims(finite, -1), boxes, 0.0), finite
+
+
 def _pixel_scale(image_shape):
     height, width = image_shape[0], image_shape[1]
     height = ops.cast(height, "float32") - 1.0

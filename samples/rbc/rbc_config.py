@@ -19,6 +19,7 @@ LIGHT = {
     "RPN_CONV_CHANNELS": 128,
     "MASK_HEAD_CHANNELS": 128,
     "FPN_CLASSIF_FC_LAYERS_SIZE": 256,
+    "TRAIN_ROIS_PER_IMAGE": 200,
 }
 
 # From random weights the network is group-normalised, which allows and needs a higher learning

@@ -99,6 +99,20 @@ def check_layers(layers: str) -> None:
         ) from None
 
 
+def check_epochs(checkpoint: Path, epochs: int) -> None:
+    """Refuse to go on with a run that has all its epochs.
+
+    Raises:
+        ConfigError: the checkpoint is of the last epoch or a later one.
+    """
+    number = re.search(r"_(\d+)\.h5$", checkpoint.name)
+    if number and int(number[1]) >= epochs:
+        raise ConfigError(
+            f"{checkpoint} has {int(number[1])} epochs already; --epochs {epochs} is the number "
+            "in total. Give a higher one."
+        )
+
+
 def run(options: Any) -> int:
     """Train; returns the exit status."""
     started = time.monotonic()
@@ -109,6 +123,8 @@ def run(options: Any) -> int:
         stored = read_settings(weights)
     settings = training_settings(options, stored)
     config = make_config(settings)
+    if options.weights == "last":
+        check_epochs(weights, config.EPOCHS)
     dataset_dir = find_dataset(options.dataset)
     training = load_subset(dataset_dir, "train", config, options)
     validation = load_subset(dataset_dir, "val", config, options)
@@ -130,11 +146,6 @@ def run(options: Any) -> int:
         print(model.load_weights(str(weights), by_name=True))
         # A checkpoint that was given by its path starts a new run; only `last` goes on with one.
         model.set_log_dir()
-    if model.epoch >= config.EPOCHS:
-        raise ConfigError(
-            f"{weights} has {model.epoch} epochs already; --epochs {config.EPOCHS} is the number "
-            "in total. Give a higher one."
-        )
     log_dir = Path(model.log_dir)
     atomic_write(log_dir / CONFIG_FILE, config_text(config))
     print(f"Checkpoints and settings: {log_dir}", flush=True)

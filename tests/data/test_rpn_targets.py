@@ -30,10 +30,7 @@ def reference(anchors, class_ids, boxes):
     """Match of every anchor before any is drawn, and the box that each overlaps most."""
     crowds, boxes = boxes[class_ids < 0], boxes[class_ids > 0]
     match = np.zeros(len(anchors), int)
-    if len(boxes) == 0:
-        overlaps = np.zeros((len(anchors), 1))
-    else:
-        overlaps = compute_overlaps(anchors, boxes)
+    overlaps = compute_overlaps(anchors, boxes) if len(boxes) else np.zeros((len(anchors), 1))
     match[overlaps.max(axis=1) < 0.3] = -1
     if len(crowds):
         match[(match == -1) & (compute_overlaps(anchors, crowds).max(axis=1) >= 0.001)] = 0
@@ -122,7 +119,9 @@ def test_a_box_that_no_anchor_overlaps_makes_nothing_positive():
 
 def test_a_cell_of_one_pixel_gets_an_anchor():
     box = np.array([[40, 41, 41, 42]])
-    match, deltas = build_rpn_targets((SIDE, SIDE, 3), ANCHORS, np.array([1]), box, settings_for(64))
+    match, deltas = build_rpn_targets(
+        (SIDE, SIDE, 3), ANCHORS, np.array([1]), box, settings_for(64)
+    )
     assert np.count_nonzero(match == 1) >= 1
     assert np.isfinite(deltas).all()
 

@@ -1,0 +1,167 @@
+"""Fixtures that several rooms' tests share."""
+
+import hashlib
+import os
+from pathlib import Path
+
+# Quiet, and the same on every machine, before any backend is imported.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import numpy as np
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """Numbers that the original computed: `golden("layers")["roialign_boxes"]`."""
+    files = {}
+
+    def load(name: str):
+        if name not in files:
+            with np.load(GOLDEN / f"{name}.npz") as arrays:
+                files[name] = dict(arrays)
+        return files[name]
+
+    return load
+
+
+_GAINS = {
+    **dict.fromkeys(
+        "fpn_c5p5 fpn_c4p4 fpn_c3p3 fpn_c2p2 fpn_p2 fpn_p3 fpn_p4 fpn_p5 rpn_class_raw "
+        "mrcnn_mask".split(),
+        0.5,
+    ),
+    "rpn_bbox_pred": 0.3,
+    "mrcnn_class_logits": 1.5,
+    "mrcnn_bbox_fc": 0.25,
+}
+_RESEEDED = ("rpn_class_raw", "rpn_bbox_pred", "mrcnn_class_logits", "mrcnn_bbox_fc")
+_BIASES = {
+    "mrcnn_class_logits": [2.2, -0.7, 7.8],
+    "rpn_class_raw": [0.0, -0.8, 0.0, 1.4, 0.0, 2.1],
+}
+
+
+def golden_weight(layer: str, weight: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The weight with which the golden numbers were computed; see tests/golden/README.md."""
+    key = f"{layer}/{weight}" + ("#5" if layer in _RESEEDED else "")
+    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "little")
+    noise = np.random.RandomState(seed).standard_normal(size=shape)
+    if weight == "kernel":
+        fan_in = shape[-1] if layer == "mrcnn_mask_deconv" else np.prod(shape[:-1])
+        value = noise * _GAINS.get(layer, 1.0) * np.sqrt(2 / fan_in)
+    elif weight == "bias":
+        value = 0.05 * noise + np.array(_BIASES.get(layer, 0.0))
+    elif weight == "gamma":
+        base = 0.02 if layer == "bn_conv1" else 0.3 if layer.endswith("_branch2c") else 1.0
+        value = base * (1 + 0.1 * noise)
+    elif weight == "moving_variance":
+        value = 0.5 + np.abs(noise)
+    else:
+        value = 0.1 * noise
+    return value.astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def give_golden_weights():
+    """Sets all weights of a model to those that the golden numbers were computed with."""
+    from mrcnn.weights import layers_with_weights
+
+    def give(model) -> None:
+        for layer in layers_with_weights(model):
+            for weight in layer.weights:
+                weight.assign(golden_weight(layer.name, weight.name, tuple(weight.shape)))
+
+    return give
+
+
+@pytest.fixture
+def make_config():
+    """Builds a configuration from attributes."""
+    from mrcnn.config import Config
+
+    def make(**attributes):
+        return type("TestConfig", (Config,), attributes)()
+
+    return make
+
+
+@pytest.fixture
+def tiny_config(make_config):
+    """A network that is whole but small: 128 x 128 pixels, ResNet-18, narrow heads."""
+
+    def make(**attributes):
+        return make_config(
+            **{
+                "NAME": "tiny",
+                "BACKBONE": "resnet18",
+                "NORMALIZATION": "group",
+                "NUM_CLASSES": 3,
+                "IMAGES_PER_GPU": 1,
+                "IMAGE_MIN_DIM": 128,
+                "IMAGE_MAX_DIM": 128,
+                "RPN_ANCHOR_SCALES": (8, 16, 32, 64, 128),
+                "TOP_DOWN_PYRAMID_SIZE": 32,
+                "RPN_CONV_CHANNELS": 32,
+                "MASK_HEAD_CHANNELS": 32,
+                "FPN_CLASSIF_FC_LAYERS_SIZE": 64,
+                "PRE_NMS_LIMIT": 500,
+                "POST_NMS_ROIS_TRAINING": 100,
+                "POST_NMS_ROIS_INFERENCE": 60,
+                "TRAIN_ROIS_PER_IMAGE": 30,
+                "RPN_TRAIN_ANCHORS_PER_IMAGE": 64,
+                "MAX_GT_INSTANCES": 20,
+                "DETECTION_MAX_INSTANCES": 20,
+                "DETECTION_MIN_CONFIDENCE": 0.0,
+                "MINI_MASK_SHAPE": (28, 28),
+                "STEPS_PER_EPOCH": 3,
+                "VALIDATION_STEPS": 1,
+                "LOADER_WORKERS": 1,
+                "SEED": 7,
+                **attributes,
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def disks():
+    """A prepared dataset of images with bright disks, as polygons: `disks([radii], [radii])`."""
+    from mrcnn.data.dataset import Dataset
+
+    class Disks(Dataset):
+        def load_image(self, image_id):
+            size = self.image_info[image_id]["size"]
+            image = np.full((size, size, 3), 40, np.uint8)
+            rows, columns = np.mgrid[:size, :size]
+            for y, x, radius in self.image_info[image_id]["disks"]:
+                image[(rows - y) ** 2 + (columns - x) ** 2 <= radius**2] = (200, 120, 140)
+            return image
+
+        def image_shape(self, image_id):
+            size = self.image_info[image_id]["size"]
+            return (size, size, 3)
+
+        def load_polygons(self, image_id):
+            angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+            found = self.image_info[image_id]["disks"]
+            polygons = [
+                np.stack([y + radius * np.sin(angles), x + radius * np.cos(angles)], axis=1)
+                for y, x, radius in found
+            ]
+            return polygons, np.array([1 + n % 2 for n in range(len(found))], np.int32)
+
+    def make(*images, size=128):
+        dataset = Disks()
+        dataset.add_class("disks", 1, "odd")
+        dataset.add_class("disks", 2, "even")
+        for number, image in enumerate(images):
+            dataset.add_image("disks", number, path=None, disks=image, size=size)
+        dataset.prepare()
+        return dataset
+
+    return make

@@ -1,0 +1,388 @@
+"""Batches: their form, their content, and that only seed, epoch and index decide them."""
+
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+import pytest
+
+from mrcnn.data.augmentation import Augmentation
+from mrcnn.data.loader import BatchLoader, FollowEpochs
+from mrcnn.data.moulding import mold_image
+from mrcnn.data.rpn_targets import build_rpn_targets
+from mrcnn.data.training_item import load_training_item
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.ops.anchors import pyramid_anchors
+
+NAMES = ("images", "metas", "rpn_match", "rpn_bbox", "class_ids", "boxes", "masks")
+
+
+@pytest.fixture
+def dataset(cells_dataset):
+    return cells_dataset([5, 0, 1, 9, 3, 7, 12])
+
+
+def inputs_of(loader, index=0):
+    batch = loader[index]
+    assert isinstance(batch, tuple) and len(batch) == 1
+    assert isinstance(batch[0], tuple)
+    return dict(zip(NAMES, batch[0], strict=True))
+
+
+def assert_equal_batches(first, second):
+    for one, other in zip(first[0], second[0], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_form_of_a_batch(dataset, small_config):
+    config = small_config()
+    inputs = inputs_of(BatchLoader(dataset, config, Augmentation()))
+    anchors = len(pyramid_anchors(config, config.IMAGE_SHAPE))
+    expected = {
+        "images": (np.float32, (2, 128, 128, 3)),
+        "metas": (np.float32, (2, config.IMAGE_META_SIZE)),
+        "rpn_match": (np.int32, (2, anchors, 1)),
+        "rpn_bbox": (np.float32, (2, 64, 4)),
+        "class_ids": (np.int32, (2, 12)),
+        "boxes": (np.int32, (2, 12, 4)),
+        "masks": (bool, (2, 28, 28, 12)),
+    }
+    assert {name: (array.dtype, array.shape) for name, array in inputs.items()} == expected
+
+
+def test_content_without_augmentation(dataset, small_config):
+    config = small_config()
+    inputs = inputs_of(BatchLoader(dataset, config, shuffle=False), 1)
+    for slot, image_id in enumerate((2, 3)):
+        item = load_training_item(dataset, config, image_id, np.random.default_rng())
+        instances, count = item.instances, len(item.instances)
+        np.testing.assert_array_equal(
+            inputs["images"][slot], mold_image(item.image, config).astype(np.float32)
+        )
+        np.testing.assert_array_equal(inputs["metas"][slot], item.image_meta.astype(np.float32))
+        assert inputs["metas"][slot][0] == image_id
+        np.testing.assert_array_equal(inputs["class_ids"][slot, :count], instances.class_ids)
+        np.testing.assert_array_equal(inputs["boxes"][slot, :count], instances.boxes)
+        np.testing.assert_array_equal(
+            inputs["masks"][slot, :, :, :count], instances.mini_masks((28, 28))
+        )
+        for name in ("class_ids", "boxes"):
+            assert not inputs[name][slot, count:].any()
+        assert not inputs["masks"][slot, :, :, count:].any()
+
+        class Everything:
+            RPN_TRAIN_ANCHORS_PER_IMAGE = 10**5
+            RPN_BBOX_STD_DEV = config.RPN_BBOX_STD_DEV
+
+        anchors = pyramid_anchors(config, config.IMAGE_SHAPE)
+        match, _ = build_rpn_targets(
+            item.image.shape, anchors, instances.class_ids, instances.boxes, Everything
+        )
+        drawn = inputs["rpn_match"][slot, :, 0]
+        assert np.count_nonzero(drawn) == config.RPN_TRAIN_ANCHORS_PER_IMAGE
+        assert (match[drawn != 0] == drawn[drawn != 0]).all()
+        positives = np.count_nonzero(drawn == 1)
+        assert positives > 0
+        assert inputs["rpn_bbox"][slot, :positives].any(axis=1).all()
+        assert not inputs["rpn_bbox"][slot, positives:].any()
+
+
+def test_image_without_cells(cells_dataset, small_config):
+    inputs = inputs_of(BatchLoader(cells_dataset([0, 0]), small_config(), Augmentation()))
+    for name in ("class_ids", "boxes", "masks", "rpn_bbox"):
+        assert not inputs[name].any()
+    for slot in (0, 1):
+        values, counts = np.unique(inputs["rpn_match"][slot], return_counts=True)
+        assert values.tolist() == [-1, 0]
+        assert counts[0] == 64
+
+
+def test_whole_masks(dataset, small_config):
+    class WholeMasks(small_config):
+        USE_MINI_MASK = False
+
+    inputs = inputs_of(BatchLoader(dataset, WholeMasks(), shuffle=False))
+    assert inputs["masks"].shape == (2, 128, 128, 12)
+    item = load_training_item(dataset, WholeMasks(), 0, np.random.default_rng())
+    np.testing.assert_array_equal(inputs["masks"][0, :, :, :5], item.instances.to_full())
+
+
+def test_more_cells_than_fit(cells_dataset, small_config):
+    dataset = cells_dataset([30, 40])
+    loader = BatchLoader(dataset, small_config(), shuffle=False)
+    with pytest.warns(
+        UserWarning, match=r"MAX_GT_INSTANCES is 12, but image0\.png has \d+"
+    ) as seen:
+        inputs = inputs_of(loader)
+        inputs_of(loader, 1)
+    assert len(seen) == 1
+    everything = load_training_item(dataset, small_config(), 0, np.random.default_rng())
+    known = {tuple(box) for box in everything.instances.boxes.tolist()}
+    chosen = [tuple(box) for box in inputs["boxes"][0].tolist()]
+    assert (inputs["class_ids"] > 0).all()
+    assert len(set(chosen)) == 12
+    assert set(chosen) < known
+    assert chosen != [tuple(box) for box in everything.instances.boxes.tolist()[:12]]
+
+
+def test_every_image_is_used_equally_often(dataset, small_config):
+    loader = BatchLoader(dataset, small_config())
+    ids = []
+    for epoch in range(7):
+        loader.epoch = epoch
+        for index in range(len(loader)):
+            ids += loader[index][0][1][:, 0].astype(int).tolist()
+    assert len(ids) == 70
+    passes = np.array(ids).reshape(10, 7)
+    assert (np.sort(passes) == np.arange(7)).all()
+    assert len({tuple(one) for one in passes.tolist()}) > 7, "each pass has an order of its own"
+
+
+def test_epochs_differ_unless_they_are_repeated(dataset, small_config):
+    loader = BatchLoader(dataset, small_config(), Augmentation())
+    first = loader[0]
+    loader.on_epoch_end()
+    assert loader.epoch == 1
+    assert (loader[0][0][0] != first[0][0]).any()
+    loader.epoch = 0
+    assert_equal_batches(loader[0], first)
+
+    repeated = BatchLoader(dataset, small_config(), repeat_epoch=True)
+    first = repeated[0]
+    repeated.on_epoch_end()
+    assert_equal_batches(repeated[0], first)
+
+
+def test_seed_decides(dataset, small_config):
+    class Unseeded(small_config):
+        SEED = None
+
+    augmentation = Augmentation()
+    by_config = BatchLoader(dataset, small_config(), augmentation)
+    assert by_config.seed == 11
+    assert_equal_batches(by_config[1], BatchLoader(dataset, Unseeded(), augmentation, seed=11)[1])
+    unseeded = BatchLoader(dataset, Unseeded(), augmentation)
+    assert (unseeded[1][0][0] != by_config[1][0][0]).any()
+    assert_equal_batches(
+        unseeded[1], BatchLoader(dataset, Unseeded(), augmentation, seed=unseeded.seed)[1]
+    )
+
+
+def test_one_thread_and_four_give_the_same(dataset, small_config):
+    batches = []
+    for threads in (1, 4):
+        loader = BatchLoader(dataset, small_config(), Augmentation(), steps=12)
+        with ThreadPoolExecutor(threads) as pool:
+            order = range(12) if threads == 1 else [7, 2, 11, 0, 5, 9, 1, 3, 10, 4, 8, 6]
+            found = dict(zip(order, pool.map(loader.__getitem__, order), strict=True))
+        batches.append([found[index] for index in range(12)])
+    for one, other in zip(*batches, strict=True):
+        assert_equal_batches(one, other)
+
+
+def test_global_random_state_is_left_alone(dataset, small_config):
+    before = np.random.get_state()[1].copy()
+    BatchLoader(dataset, small_config(), Augmentation())[0]
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+def test_sources_without_augmentation(dataset, small_config):
+    plain = BatchLoader(dataset, small_config())[0]
+    excepted = BatchLoader(
+        dataset, small_config(), Augmentation(), no_augmentation_sources=["cells"]
+    )[0]
+    other = BatchLoader(
+        dataset, small_config(), Augmentation(), no_augmentation_sources=["elsewhere"]
+    )[0]
+    np.testing.assert_array_equal(plain[0][0], excepted[0][0])
+    assert (plain[0][0] != other[0][0]).any()
+
+
+class TestAhead:
+    """The loader's own threads."""
+
+    def test_any_number_of_threads_gives_the_same(self, dataset, small_config):
+        loaders = [
+            BatchLoader(dataset, small_config(), Augmentation(), threads=threads)
+            for threads in (0, 1, 4)
+        ]
+        for index in (0, 1, 4, 2, 2, 3):
+            first, *others = (loader[index] for loader in loaders)
+            for other in others:
+                assert_equal_batches(first, other)
+
+    def test_next_batches_are_made_before_they_are_asked_for(self, dataset, small_config):
+        made = []
+
+        class Noting(BatchLoader):
+            def _make_batch(self, epoch, index):
+                made.append((epoch, index))
+                return super()._make_batch(epoch, index)
+
+        loader = Noting(dataset, small_config(), threads=2, steps=20)
+        loader[3]
+        wait_until(lambda: len(made) == 4)
+        assert sorted(made) == [(0, 3), (0, 4), (0, 5), (0, 6)]
+        loader[4]
+        wait_until(lambda: len(made) == 5)
+        assert made[-1] == (0, 7)
+
+    def test_little_is_kept(self, dataset, small_config):
+        """Also when the batches are asked for in no order at all."""
+        loader = BatchLoader(dataset, small_config(), threads=2, steps=30)
+        order = list(range(30))
+        random.Random(0).shuffle(order)
+        for index in order:
+            loader[index]
+            assert len(loader._ahead) <= 3
+        loader.on_epoch_end()
+        assert not loader._ahead
+
+    def test_threads_end_with_the_loader(self, dataset, small_config):
+        before = set(threading.enumerate())
+        loader = BatchLoader(dataset, small_config(), threads=3)
+        loader[0]
+        started = set(threading.enumerate()) - before
+        assert started
+        del loader
+        wait_until(lambda: not any(thread.is_alive() for thread in started))
+
+    @pytest.mark.parametrize("threads", [0, 2])
+    def test_an_error_comes_with_its_batch(self, cells_dataset, small_config, threads):
+        loader = BatchLoader(
+            damaged(cells_dataset), small_config(), shuffle=False, steps=4, threads=threads
+        )
+        for index in (0, 1, 3):
+            loader[index]
+        assert loader.error is None
+        with pytest.raises(DataError, match=r"broken\.jpg"):
+            loader[2]
+        assert "broken.jpg" in str(loader.error)
+        loader[3]
+
+
+def wait_until(condition):
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("waited for 5 s in vain")
+
+
+def damaged(cells_dataset):
+    """Eight images, of which number 4 cannot be read."""
+
+    class Damaged(cells_dataset):
+        def load_image(self, image_id):
+            if image_id == 4:
+                raise DataError("Cannot read the image broken.jpg.")
+            return super().load_image(image_id)
+
+    return Damaged([3] * 8)
+
+
+class BrightnessRecorder(keras.Model):
+    """Logs the sum of the pixels of an epoch, each batch weighted by its place in the epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(1, kernel_initializer="zeros")
+        self.total = keras.metrics.Sum(name="total")
+        self.place = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def build(self, shapes):
+        self.dense.build((None, 3))
+
+    def call(self, inputs):
+        return self.dense(keras.ops.mean(inputs[0], axis=(1, 2)))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        self.place.assign_add(1.0)
+        self.total.update_state(keras.ops.mean(x[0]) * self.place)
+        return keras.ops.mean(y_pred)
+
+
+class TestInFit:
+    """What Keras does with the loader decides whether each epoch gets its batches."""
+
+    def sums(self, dataset, config, threads, initial_epoch=0):
+        loader = BatchLoader(dataset, config, Augmentation(), steps=3, threads=threads)
+        model = BrightnessRecorder()
+        model.compile(optimizer="sgd")
+        model.build(None)
+        model.place.assign(3.0 * initial_epoch)
+        history = model.fit(
+            loader,
+            shuffle=False,
+            initial_epoch=initial_epoch,
+            epochs=3,
+            verbose=0,
+            callbacks=[FollowEpochs(loader)],
+        )
+        return history.history["total"]
+
+    def expected(self, dataset, config):
+        loader = BatchLoader(dataset, config, Augmentation(), steps=3)
+        for epoch in range(3):
+            loader.epoch = epoch
+            yield sum(
+                float(loader[index][0][0].mean()) * (3 * epoch + index + 1) for index in range(3)
+            )
+
+    @pytest.mark.parametrize(("threads", "initial_epoch"), [(0, 0), (3, 0), (2, 1)])
+    def test_each_epoch_gets_its_batches_in_order(
+        self, dataset, small_config, threads, initial_epoch
+    ):
+        expected = list(self.expected(dataset, small_config()))
+        sums = self.sums(dataset, small_config(), threads, initial_epoch)
+        np.testing.assert_allclose(sums, expected[initial_epoch:], rtol=1e-3)
+
+    @pytest.mark.parametrize("threads", [0, 3])
+    def test_an_unreadable_image_ends_the_run(self, cells_dataset, small_config, threads):
+        with pytest.raises(Exception, match=r"broken\.jpg"):
+            self.sums(damaged(cells_dataset), small_config(), threads)
+
+
+def test_images_of_different_shapes_are_refused(cells_dataset, small_config):
+    class Pad64(small_config):
+        IMAGE_RESIZE_MODE = "pad64"
+        IMAGE_MIN_DIM = 64
+
+    loader = BatchLoader(cells_dataset([1]), Pad64())
+    assert loader[0][0][0].shape == (2, 128, 128, 3)
+    wider = BatchLoader(cells_dataset([1], shape=(90, 140)), Pad64())
+    with pytest.raises(DataError, match=r"image0\.png.*'pad64' makes it \(128, 192, 3\).*'square'"):
+        wider[0]
+
+
+def test_empty_dataset(cells_dataset, small_config):
+    with pytest.raises(DataError, match=r"no images.*prepare\(\)"):
+        BatchLoader(cells_dataset([]), small_config())
+
+
+def test_class_counts_must_agree(dataset, small_config):
+    class Five(small_config):
+        NUM_CLASSES = 5
+
+    with pytest.raises(ConfigError, match=r"NUM_CLASSES is 5.*has 3 classes.*BG, round, long"):
+        BatchLoader(dataset, Five())
+
+
+def test_grey_input_is_refused(dataset, small_config):
+    class Grey(small_config):
+        IMAGE_CHANNEL_COUNT = 1
+        MEAN_PIXEL = np.array([128.0])
+
+    with pytest.raises(ConfigError, match="IMAGE_CHANNEL_COUNT is 1"):
+        BatchLoader(dataset, Grey())
+
+
+def test_batches_beyond_the_epoch(dataset, small_config):
+    loader = BatchLoader(dataset, small_config(), steps=2)
+    assert len(loader) == 2
+    for index in (2, -1):
+        with pytest.raises(IndexError):
+            loader[index]

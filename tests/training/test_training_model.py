@@ -1,0 +1,139 @@
+"""The training graph: the original's losses, L2, and losses that stay finite on any image."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from mrcnn.config import LOSS_NAMES, Config
+from mrcnn.data.loader import BatchLoader
+from mrcnn.training.layers import LAYER_CHOICES, set_trainable
+from mrcnn.training.model import build_training_model
+from mrcnn.training.schedules import WarmupSchedule, learning_rate_for
+
+
+def test_losses_and_targets_are_the_original_s(golden, give_golden_weights):
+    settings = json.loads(str(golden("inference")["config"]))
+    for derived in ("BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE"):
+        del settings[derived]
+    config = type("GoldenConfig", (Config,), settings)()
+    model = build_training_model(config, shuffle_targets=False)
+    give_golden_weights(model)
+    data = golden("training")
+    inputs = [(data["in_image"] - config.MEAN_PIXEL).astype(np.float32)]
+    inputs += [
+        data[f"in_{name}"].astype(np.float32)
+        if data[f"in_{name}"].dtype == np.float64
+        else data[f"in_{name}"]
+        for name in ("image_meta", "rpn_match", "rpn_bbox", "gt_class_ids", "gt_boxes", "gt_masks")
+    ]
+    outputs = model(inputs, training=True)
+    for name, value in zip(LOSS_NAMES, outputs[-5:], strict=True):
+        np.testing.assert_allclose(
+            float(ops.convert_to_numpy(value)), float(data[name]), rtol=1e-5, err_msg=name
+        )
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(outputs[8]), data["output_rois"], atol=1e-5
+    )
+    np.testing.assert_allclose(
+        float(ops.convert_to_numpy(model.regularization_loss())), float(data["reg_loss"]), rtol=1e-5
+    )
+
+
+@pytest.fixture
+def trainable(tiny_config):
+    config = tiny_config()
+    model = build_training_model(config)
+    model.compile(
+        optimizer=keras.optimizers.SGD(0.01, momentum=0.9, global_clipnorm=5.0),
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    return config, model
+
+
+def test_losses_stay_finite_whatever_is_in_the_image(trainable, disks):
+    config, model = trainable
+    rng = np.random.default_rng(5)
+    crowd = [(*rng.uniform(5, 123, 2), 4.0) for _ in range(130)]
+    images = {
+        "no cell": [],
+        "one cell": [(60, 60, 20)],
+        "130 cells": crowd,
+        "3 pixels": [(60.0, 60.0, 0.9)],
+        "the whole image": [(64, 64, 120)],
+    }
+    dataset = disks(*images.values())
+    with pytest.warns(UserWarning, match="MAX_GT_INSTANCES"):
+        loader = BatchLoader(dataset, config, steps=len(images), shuffle=False)
+        batches = [loader[number][0] for number in range(len(images))]
+    for name, batch in zip(images, batches, strict=True):
+        logs = model.train_on_batch(batch, return_dict=True)
+        assert set(logs) == {"loss", *LOSS_NAMES}
+        assert all(np.isfinite(float(value)) for value in logs.values()), (name, logs)
+    for weight in model.weights:
+        assert np.isfinite(ops.convert_to_numpy(weight)).all()
+
+
+def test_the_loss_is_the_weighted_sum_and_the_l2_term(tiny_config, disks):
+    weights = dict(zip(LOSS_NAMES, (1.0, 2.0, 0.5, 0.0, 3.0), strict=True))
+    config = tiny_config(LOSS_WEIGHTS=weights, WEIGHT_DECAY=0.01)
+    model = build_training_model(config)
+    model.compile(optimizer=keras.optimizers.SGD(0.0), jit_compile=False)
+    batch = BatchLoader(disks([(60, 60, 20), (30, 90, 12)]), config, steps=1)[0][0]
+    # Evaluation does not change the weights; SGD with rate 0 would not either.
+    logs = model.test_on_batch(batch, return_dict=True)
+    expected = sum(weights[name] * float(logs[name]) for name in LOSS_NAMES)
+    expected += float(ops.convert_to_numpy(model.regularization_loss()))
+    np.testing.assert_allclose(float(logs["loss"]), expected, rtol=1e-5)
+
+
+def test_l2_leaves_normalisation_and_frozen_layers_out(tiny_config):
+    model = build_training_model(tiny_config(WEIGHT_DECAY=0.5))
+    set_trainable(model, "conv1|gn_conv1")
+    kernel, bias = (ops.convert_to_numpy(w) for w in model.get_layer("conv1").weights)
+    expected = 0.5 * ((kernel**2).mean() + (bias**2).mean())
+    np.testing.assert_allclose(
+        float(ops.convert_to_numpy(model.regularization_loss())), expected, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("choice", "trains", "rests"),
+    [
+        ("heads", {"fpn_c2p2", "rpn_conv_shared", "mrcnn_mask"}, {"conv1", "res5a_branch2a"}),
+        ("5+", {"res5a_branch2a", "gn5b_branch2b", "mrcnn_bbox_fc"}, {"res4a_branch2a"}),
+        ("4+", {"res4a_branch2a", "res5a_branch2a"}, {"res3a_branch2a", "gn3a_branch2a"}),
+        ("3+", {"res3a_branch2a", "gn3a_branch2a"}, {"res2a_branch2a", "conv1", "gn_conv1"}),
+        ("all", {"conv1", "gn_conv1", "rpn_bbox_pred"}, set()),
+    ],
+)
+def test_layer_choices(tiny_config, choice, trains, rests):
+    model = build_training_model(tiny_config())
+    names = {layer.name for layer in set_trainable(model, LAYER_CHOICES[choice])}
+    assert trains <= names
+    assert not rests & names
+    assert all(w.trainable for layer in [model.get_layer("mrcnn_mask")] for w in layer.weights)
+
+
+def test_no_layer_matches_gives_none(tiny_config):
+    model = build_training_model(tiny_config())
+    assert set_trainable(model, "conv") == []
+    assert model.trainable_weights == []
+
+
+def test_schedule_rises_then_falls():
+    schedule = WarmupSchedule(0.1, warmup_steps=10, total_steps=110, shape="cosine")
+    rates = [float(ops.convert_to_numpy(schedule(step))) for step in (0, 9, 10, 60, 110, 200)]
+    np.testing.assert_allclose(
+        rates, [0.1 / 11, 0.1 * 10 / 11, 0.1, 0.05, 0.0, 0.0], atol=1e-7
+    )
+    assert WarmupSchedule.from_config(schedule.get_config()).get_config() == schedule.get_config()
+
+
+def test_a_constant_rate_stays_a_number(make_config):
+    assert learning_rate_for(make_config(), 0.003, 100) == 0.003
+    assert isinstance(
+        learning_rate_for(make_config(WARMUP_STEPS=5), 0.003, 100), WarmupSchedule
+    )
