@@ -14,22 +14,19 @@ from mrcnn.ops.boxes import pairwise_iou
 
 
 def order_by_score(scores, count: int):
-    """Indices int32 [B, count] of the highest scores [B, N]; equal scores in their given order."""
-    return ops.cast(ops.argsort(-scores, axis=-1)[:, :count], "int32")
+    """Indices int32 [B, count] of the highest scores [B, N]; equal scores in their given order.
+
+    N must be at least `count`; it may be unknown when the graph is made.
+    """
+    return ops.reshape(ops.cast(ops.argsort(-scores, axis=-1)[:, :count], "int32"), (-1, count))
 
 
 def take_rows(values, indices):
     """Rows of each image: values [B, N, ...] at int indices [B, K] give [B, K, ...]."""
-    extra = len(values.shape) - 2
-    index = ops.reshape(indices, (*_leading(indices), *(1,) * extra))
-    if extra:
-        index = ops.broadcast_to(index, (*_leading(indices), *ops.shape(values)[2:]))
-    return ops.take_along_axis(values, index, axis=1)
-
-
-def _leading(tensor):
-    shape = ops.shape(tensor)
-    return shape[0], shape[1]
+    count, rest = indices.shape[1], tuple(values.shape[2:])
+    index = ops.reshape(indices, (-1, count, *(1,) * len(rest)))
+    index = ops.broadcast_to(index, (ops.shape(indices)[0], count, *rest))
+    return ops.reshape(ops.take_along_axis(values, index, axis=1), (-1, count, *rest))
 
 
 def _settle_tile(alive, overlaps):

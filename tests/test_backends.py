@@ -1,0 +1,108 @@
+"""The same source on TensorFlow, JAX and PyTorch.
+
+Each backend gets a process of its own, since Keras takes its backend once. `MRCNN_TEST_BACKENDS`
+names the backends that must be there; without it, those that are not installed are skipped.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BACKENDS = ("tensorflow", "jax", "torch")
+REQUIRED = os.environ.get("MRCNN_TEST_BACKENDS", "").split()
+# What the running process tests itself anyway.
+CURRENT = os.environ.get("KERAS_BACKEND", "tensorflow")
+
+PROGRAM = """
+import sys
+import numpy as np
+from mrcnn.config import Config
+from mrcnn.data.dataset import Dataset
+from mrcnn.model import MaskRCNN
+
+class TinyConfig(Config):
+    NAME = "tiny"; BACKBONE = "resnet18"; NORMALIZATION = "group"; NUM_CLASSES = 2; SEED = 1
+    IMAGES_PER_GPU = 1; IMAGE_MIN_DIM = IMAGE_MAX_DIM = 128; RPN_ANCHOR_SCALES = (8, 16, 32, 64, 128)
+    TOP_DOWN_PYRAMID_SIZE = RPN_CONV_CHANNELS = MASK_HEAD_CHANNELS = 32
+    FPN_CLASSIF_FC_LAYERS_SIZE = 64; PRE_NMS_LIMIT = 300; POST_NMS_ROIS_TRAINING = 60
+    POST_NMS_ROIS_INFERENCE = 40; TRAIN_ROIS_PER_IMAGE = 20; MAX_GT_INSTANCES = 10
+    DETECTION_MAX_INSTANCES = 10; DETECTION_MIN_CONFIDENCE = 0.0; STEPS_PER_EPOCH = 3
+    VALIDATION_STEPS = 1; LOADER_WORKERS = 1; RPN_TRAIN_ANCHORS_PER_IMAGE = 64
+
+class Squares(Dataset):
+    def load_image(self, image_id):
+        image = np.full((100, 128, 3), 230, np.uint8)
+        for y1, x1, y2, x2 in self.image_info[image_id]["boxes"]:
+            image[y1:y2, x1:x2] = (150, 60, 90)
+        return image
+    def load_mask(self, image_id):
+        boxes = self.image_info[image_id]["boxes"]
+        masks = np.zeros((100, 128, len(boxes)), bool)
+        for number, (y1, x1, y2, x2) in enumerate(boxes):
+            masks[y1:y2, x1:x2, number] = True
+        return masks, np.ones(len(boxes), np.int32)
+
+dataset = Squares()
+dataset.add_class("squares", 1, "square")
+for number, boxes in enumerate([[(10, 10, 40, 50), (50, 60, 90, 100)], [], [(30, 30, 33, 31)]]):
+    dataset.add_image("squares", number, path=None, boxes=boxes)
+dataset.prepare()
+folder = sys.argv[1]
+model = MaskRCNN("training", TinyConfig(), folder)
+history = model.train(dataset, dataset, 0.01, epochs=1, layers="all").history
+assert all(np.isfinite(value).all() for value in history.values()), history
+results = []
+for seed in (2, 3):
+    config = TinyConfig(); config.SEED = seed
+    detector = MaskRCNN("inference", config, folder)
+    detector.load_weights(detector.find_last())
+    results.append(detector.detect([dataset.load_image(0), dataset.load_image(0)[:64, :64]]))
+assert len(results[0][0]["rois"]) > 0
+for one, other in zip(*results):
+    for key in one:
+        np.testing.assert_array_equal(one[key], other[key])
+np.savez(folder + "/result.npz", **results[0][0])
+"""
+
+
+def backend_or_skip(backend: str) -> None:
+    if importlib.util.find_spec(backend) is None:
+        if backend in REQUIRED:
+            pytest.fail(f"{backend} is not installed, and MRCNN_TEST_BACKENDS asks for it")
+        pytest.skip(f"{backend} is not installed")
+
+
+def run(backend: str, *arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_three_steps_save_reload_detect(backend, tmp_path):
+    backend_or_skip(backend)
+    run(backend, "-c", PROGRAM, str(tmp_path))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_numbers_of_the_original(backend):
+    """Operations, stages, network, targets and losses, under the backend."""
+    if backend == CURRENT:
+        pytest.skip(f"{backend} runs these tests in this process")
+    backend_or_skip(backend)
+    run(
+        backend, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
+        "tests/ops", "tests/nets", "tests/training",
+    )  # fmt: skip
