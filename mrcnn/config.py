@@ -180,8 +180,7 @@ def _setting_names(config: Config) -> list[str]:
     return [
         name
         for name in sorted(dir(config))
-        if not name.startswith("_")
-        and (name.isupper() or not callable(getattr(config, name)))
+        if not name.startswith("_") and (name.isupper() or not callable(getattr(config, name)))
     ]
 
 

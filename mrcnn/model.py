@@ -370,9 +370,7 @@ class MaskRCNN:
             np.stack([image.window for image in moulded]),
         )
 
-    def unmold_detections(
-        self, detections, mrcnn_mask, original_image_shape, image_shape, window
-    ):
+    def unmold_detections(self, detections, mrcnn_mask, original_image_shape, image_shape, window):
         """Detections of one image in its own pixels; see `mrcnn.inference.results.unmold`.
 
         Returns:

@@ -28,7 +28,9 @@ _KERAS1_NAMES = {
     "running_mean": "moving_mean",
     "running_std": "moving_variance",
 }
-_KERAS1_PATTERN = re.compile(r"^(?P<layer>.+)_(?P<weight>W|b|gamma|beta|running_mean|running_std)(_\d+)?$")
+_KERAS1_PATTERN = re.compile(
+    r"^(?P<layer>.+)_(?P<weight>W|b|gamma|beta|running_mean|running_std)(_\d+)?$"
+)
 
 
 @dataclass
@@ -96,8 +98,7 @@ def read_weights(path: str | os.PathLike) -> dict[str, dict[str, np.ndarray]]:
         raise WeightsError(f"{path}: there is no such weights file.")
     try:
         with h5py.File(path, "r") as file:
-            root = file["model_weights"] if "model_weights" in file else file
-            return _read_groups(root)
+            return _read_groups(file.get("model_weights", file))
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         if isinstance(error, WeightsError):
             raise

@@ -115,7 +115,7 @@ def test_one_error_names_all_problems(make_config):
 
 def test_training_needs_a_class(make_config):
     make_config(NUM_CLASSES=1).check_for("inference")
-    with pytest.raises(ConfigError, match="NUM_CLASSES is 1.*at least 2"):
+    with pytest.raises(ConfigError, match=r"NUM_CLASSES is 1.*at least 2"):
         make_config(NUM_CLASSES=1).check_for("training")
 
 

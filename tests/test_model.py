@@ -124,7 +124,7 @@ def test_sides_that_the_network_cannot_halve_are_told(tiny_config, image, tmp_pa
 
 
 def test_modes_are_kept_apart(tiny_config, inference, disks, image, tmp_path):
-    with pytest.raises(ConfigError, match="'predict'.*'training', 'inference'"):
+    with pytest.raises(ConfigError, match=r"'predict'.*'training', 'inference'"):
         MaskRCNN("predict", tiny_config(), tmp_path)
     with pytest.raises(ConfigError, match="NUM_CLASSES"):
         MaskRCNN("training", tiny_config(NUM_CLASSES=1), tmp_path)

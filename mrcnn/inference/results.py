@@ -29,9 +29,7 @@ class Detections:
     def full_masks(self) -> np.ndarray:
         """Masks of the whole image, bool [H, W, N]."""
         masks = np.zeros((*self.image_shape, len(self.crops)), bool)
-        for number, ((y1, x1, y2, x2), crop) in enumerate(
-            zip(self.boxes, self.crops, strict=True)
-        ):
+        for number, ((y1, x1, y2, x2), crop) in enumerate(zip(self.boxes, self.crops, strict=True)):
             masks[y1:y2, x1:x2, number] = crop
         return masks
 

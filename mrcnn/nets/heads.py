@@ -83,10 +83,8 @@ def mask_head(
     for number in range(1, 5):
         x = layers.Conv2D(channels, 3, padding="same", name=f"mrcnn_mask_conv{number}")(x)
         x = layers.Activation("relu")(normalize(x, f"mrcnn_mask_bn{number}", **norm))
-    x = layers.Conv2DTranspose(
-        channels, 2, strides=2, activation="relu", name="mrcnn_mask_deconv"
-    )(x)
-    x = layers.Conv2D(
-        num_classes, 1, activation="sigmoid", name="mrcnn_mask", dtype="float32"
-    )(x)
+    x = layers.Conv2DTranspose(channels, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")(
+        x
+    )
+    x = layers.Conv2D(num_classes, 1, activation="sigmoid", name="mrcnn_mask", dtype="float32")(x)
     return UnfoldRegions(regions, name="mrcnn_mask_regions", dtype="float32")(x)

@@ -49,7 +49,9 @@ def normalize(x, name: str, normalization: str = "batch", train_bn: bool | None 
         return BatchNorm(train_bn, name=name)(x)
     channels = x.shape[-1]
     groups = next(
-        number for number in range(min(GROUP_NORM_GROUPS, channels), 0, -1) if channels % number == 0
+        number
+        for number in range(min(GROUP_NORM_GROUPS, channels), 0, -1)
+        if channels % number == 0
     )
     return keras.layers.GroupNormalization(
         groups, epsilon=BATCH_NORM_EPSILON, name=name.replace("bn", "gn", 1)

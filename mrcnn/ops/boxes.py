@@ -125,4 +125,5 @@ def normalize_boxes(boxes, image_shape):
 def denormalize_boxes(boxes, image_shape):
     """The inverse of `normalize_boxes`, rounded to whole pixels: int32 [..., 4]."""
     shift = ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
-    return ops.cast(ops.round(boxes * _pixel_scale(image_shape) + shift), "int32")
+    pixels = ops.cast(boxes, "float32") * _pixel_scale(image_shape) + shift
+    return ops.cast(ops.round(pixels), "int32")

@@ -30,7 +30,7 @@ def take_rows(values, indices):
 
 
 def _settle_tile(alive, overlaps):
-    """Greedy choice inside a tile: alive bool [B, T]; overlaps bool [B, T, T], [b, i, j] = i hits j."""
+    """Greedy choice inside a tile: alive bool [B, T]; overlaps bool [B, T, T], i hits j."""
 
     def unsettled(keep, previous):
         return ops.any(ops.not_equal(keep, previous))
@@ -88,9 +88,7 @@ def non_max_suppression(
     # The last slot takes what must not be kept, so that every scatter has the same shape.
     slots = max_outputs + 1
     slot = ops.arange(slots, dtype="int32")
-    row = ops.broadcast_to(
-        ops.expand_dims(ops.arange(batch, dtype="int32"), 1), (batch, tile)
-    )
+    row = ops.broadcast_to(ops.expand_dims(ops.arange(batch, dtype="int32"), 1), (batch, tile))
 
     def unfinished(number, counts, *_):
         return ops.logical_and(number < tiles, ops.any(counts < max_outputs))

@@ -57,6 +57,4 @@ def learning_rate_for(config, learning_rate: float, steps: int):
     """
     if config.LEARNING_RATE_SCHEDULE == "constant" and not config.WARMUP_STEPS:
         return learning_rate
-    return WarmupSchedule(
-        learning_rate, config.WARMUP_STEPS, steps, config.LEARNING_RATE_SCHEDULE
-    )
+    return WarmupSchedule(learning_rate, config.WARMUP_STEPS, steps, config.LEARNING_RATE_SCHEDULE)

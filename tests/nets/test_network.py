@@ -93,7 +93,7 @@ def test_backbone_without_its_last_stage():
 
 
 def test_unknown_architecture_is_named():
-    with pytest.raises(ValueError, match="'vgg16'.*resnet18, resnet34, resnet50, resnet101"):
+    with pytest.raises(ValueError, match=r"'vgg16'.*resnet18, resnet34, resnet50, resnet101"):
         resnet_stages(keras.Input((64, 64, 3)), "vgg16")
 
 

@@ -28,7 +28,9 @@ def test_a_linear_map_is_read_exactly():
     feature_map = np.stack([rows, columns], axis=-1)[None]
     box = np.array([[[0.25, 0.5, 0.75, 1.0]]], np.float32)
     grid = ops.convert_to_numpy(
-        pyramid_roi_align(tensor(box), tensor(np.array([[2]], np.int32)), [tensor(feature_map)], (3, 5))
+        pyramid_roi_align(
+            tensor(box), tensor(np.array([[2]], np.int32)), [tensor(feature_map)], (3, 5)
+        )
     )[0, 0]
     np.testing.assert_allclose(grid[:, 0, 0], [2, 4, 6], atol=1e-5)
     np.testing.assert_allclose(grid[0, :, 1], [8, 10, 12, 14, 16], atol=1e-5)
@@ -47,7 +49,9 @@ def test_outside_the_map_is_zero_and_the_border_is_not():
     ones = np.ones((1, 4, 4, 1), np.float32)
     boxes = np.array([[[-0.5, 0.0, 0.5, 1.0], [0.123, 0.456, 1.0, 1.0]]], np.float32)
     grid = ops.convert_to_numpy(
-        pyramid_roi_align(tensor(boxes), tensor(np.full((1, 2), 2, np.int32)), [tensor(ones)], (3, 14))
+        pyramid_roi_align(
+            tensor(boxes), tensor(np.full((1, 2), 2, np.int32)), [tensor(ones)], (3, 14)
+        )
     )[0, ..., 0]
     np.testing.assert_array_equal(grid[0, 0], 0)
     np.testing.assert_array_equal(grid[0, 2], 1)
@@ -58,7 +62,9 @@ def test_each_image_reads_its_own_map():
     maps = np.stack([np.full((3, 3, 1), 5.0), np.full((3, 3, 1), 9.0)]).astype(np.float32)
     boxes = np.tile(np.array([0, 0, 1, 1], np.float32), (2, 1, 1))
     grid = ops.convert_to_numpy(
-        pyramid_roi_align(tensor(boxes), tensor(np.full((2, 1), 2, np.int32)), [tensor(maps)], (2, 2))
+        pyramid_roi_align(
+            tensor(boxes), tensor(np.full((2, 1), 2, np.int32)), [tensor(maps)], (2, 2)
+        )
     )
     np.testing.assert_allclose(grid[:, 0, 0, 0, 0], [5, 9])
 

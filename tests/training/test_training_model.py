@@ -34,9 +34,7 @@ def test_losses_and_targets_are_the_original_s(golden, give_golden_weights):
         np.testing.assert_allclose(
             float(ops.convert_to_numpy(value)), float(data[name]), rtol=1e-5, err_msg=name
         )
-    np.testing.assert_allclose(
-        ops.convert_to_numpy(outputs[8]), data["output_rois"], atol=1e-5
-    )
+    np.testing.assert_allclose(ops.convert_to_numpy(outputs[8]), data["output_rois"], atol=1e-5)
     np.testing.assert_allclose(
         float(ops.convert_to_numpy(model.regularization_loss())), float(data["reg_loss"]), rtol=1e-5
     )
@@ -126,14 +124,10 @@ def test_no_layer_matches_gives_none(tiny_config):
 def test_schedule_rises_then_falls():
     schedule = WarmupSchedule(0.1, warmup_steps=10, total_steps=110, shape="cosine")
     rates = [float(ops.convert_to_numpy(schedule(step))) for step in (0, 9, 10, 60, 110, 200)]
-    np.testing.assert_allclose(
-        rates, [0.1 / 11, 0.1 * 10 / 11, 0.1, 0.05, 0.0, 0.0], atol=1e-7
-    )
+    np.testing.assert_allclose(rates, [0.1 / 11, 0.1 * 10 / 11, 0.1, 0.05, 0.0, 0.0], atol=1e-7)
     assert WarmupSchedule.from_config(schedule.get_config()).get_config() == schedule.get_config()
 
 
 def test_a_constant_rate_stays_a_number(make_config):
     assert learning_rate_for(make_config(), 0.003, 100) == 0.003
-    assert isinstance(
-        learning_rate_for(make_config(WARMUP_STEPS=5), 0.003, 100), WarmupSchedule
-    )
+    assert isinstance(learning_rate_for(make_config(WARMUP_STEPS=5), 0.003, 100), WarmupSchedule)
