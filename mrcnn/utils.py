@@ -15,6 +15,7 @@ from mrcnn.data.geometry import (
 )
 from mrcnn.data.moulding import expand_mask, minimize_mask, mold_mask, unmold_mask
 from mrcnn.data.resizing import resize, resize_image, resize_mask
+from mrcnn.downloads import download_trained_weights
 from mrcnn.ops.anchors import generate_anchors, generate_pyramid_anchors
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "compute_overlaps",
     "compute_overlaps_masks",
     "denorm_boxes",
+    "download_trained_weights",
     "expand_mask",
     "extract_bboxes",
     "generate_anchors",
