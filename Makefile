@@ -16,9 +16,9 @@ DEMO_LOGS ?= logs/demo
 DEMO_RESULTS ?= results/demo
 DEMO_FIELDS ?= 30
 DEMO_SEED ?= 1
-DEMO_MINUTES ?= 7
-DEMO_TRAIN ?= --weights none --backbone resnet18 --light --image-size 320 --batch-size 2 \
-	--steps 50 --epochs 8 --seed $(DEMO_SEED)
+DEMO_MINUTES ?= 8
+DEMO_TRAIN ?= --weights none --backbone resnet18 --light --image-size 320 --batch-size 1 \
+	--steps 100 --epochs 7 --seed $(DEMO_SEED)
 DEMO_CONFIDENCES ?= 0.7 0.8 0.9
 
 .DEFAULT_GOAL := help

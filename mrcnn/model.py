@@ -282,7 +282,8 @@ class MaskRCNN:
             validation_data=val_loader,
             callbacks=callbacks,
         )
-        self.epoch = max(self.epoch, epochs)
+        # A callback may have ended the training early.
+        self.epoch = max([self.epoch, *(epoch + 1 for epoch in history.epoch)])
         return history
 
     # --- Inference ---------------------------------------------------------------------------

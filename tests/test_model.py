@@ -4,6 +4,7 @@ import datetime
 import os
 import re
 
+import keras
 import numpy as np
 import pytest
 
@@ -32,8 +33,13 @@ def test_train_save_reload_and_detect(tiny_config, disks, tmp_path, image):
     assert all(np.isfinite(values).all() for values in history.history.values())
     assert model.epoch == 1
 
-    # A second call goes on where the first one ended.
-    model.train(dataset, None, 0.001, epochs=2, layers="heads")
+    # A second call goes on where the first one ended, and a callback ends it before its time.
+    class StopAtOnce(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    model.train(dataset, None, 0.001, epochs=5, layers="heads", custom_callbacks=[StopAtOnce()])
+    assert model.epoch == 2
     assert re.fullmatch(r"tiny\d{8}T\d{4}", os.path.basename(model.log_dir))
     files = os.listdir(model.log_dir)
     assert {"mask_rcnn_tiny_0001.h5", "mask_rcnn_tiny_0002.h5", "losses.csv", "train"} <= set(files)
