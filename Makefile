@@ -16,7 +16,7 @@ DEMO_LOGS ?= logs/demo
 DEMO_RESULTS ?= results/demo
 DEMO_FIELDS ?= 30
 DEMO_SEED ?= 1
-DEMO_MINUTES ?= 8
+DEMO_MINUTES ?= 9
 DEMO_TRAIN ?= --weights none --backbone resnet18 --light --image-size 320 --batch-size 1 \
 	--steps 100 --epochs 7 --seed $(DEMO_SEED)
 DEMO_CONFIDENCES ?= 0.7 0.8 0.9
