@@ -7,6 +7,8 @@ BACKENDS ?= tensorflow jax
 # The backend that the demo and the tests run on.
 KERAS_BACKEND ?= tensorflow
 export KERAS_BACKEND
+# Processes that run tests side by side, each file in one of them.
+TEST_PROCESSES ?= 2
 # Further options of pytest, for example PYTEST_ARGS="-k downloads -x".
 PYTEST_ARGS ?=
 
@@ -110,7 +112,8 @@ demo: $(DEMO_STAMP)
 	@echo "Done. Table and pictures: $(DEMO_RESULTS)"
 
 test: $(TEST_STAMP)
-	MRCNN_TEST_BACKENDS="$(ALL_BACKENDS)" $(ENVIRONMENT_PYTHON) -m pytest $(PYTEST_ARGS)
+	MRCNN_TEST_BACKENDS="$(ALL_BACKENDS)" $(ENVIRONMENT_PYTHON) -m pytest \
+		--numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(LINT_STAMP)
 	$(ENVIRONMENT_PYTHON) -m ruff check .
