@@ -275,13 +275,22 @@ class MaskRCNN:
             f"\nStarting at epoch {self.epoch}. Learning rate {learning_rate}. "
             f"Checkpoints: {self.checkpoint_path}\n"
         )
-        history = self.keras_model.fit(
-            train_loader,
-            initial_epoch=self.epoch,
-            epochs=epochs,
-            validation_data=val_loader,
-            callbacks=callbacks,
-        )
+        try:
+            history = self.keras_model.fit(
+                train_loader,
+                initial_epoch=self.epoch,
+                epochs=epochs,
+                validation_data=val_loader,
+                callbacks=callbacks,
+                # The loader shuffles by its own seed; Keras would do it again without one.
+                shuffle=False,
+            )
+        except Exception:
+            # Some backends wrap what a loader's thread raised in an error of their own.
+            for loader in (train_loader, val_loader):
+                if loader is not None and loader.error is not None:
+                    raise loader.error from None
+            raise
         # A callback may have ended the training early.
         self.epoch = max([self.epoch, *(epoch + 1 for epoch in history.epoch)])
         return history

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import random
 import re
 
 import keras
@@ -66,6 +67,28 @@ def test_train_save_reload_and_detect(tiny_config, disks, tmp_path, image):
     for other in (second, third):
         for key, value in first.items():
             np.testing.assert_array_equal(value, other[key])
+
+
+def test_a_bad_image_in_the_middle_of_training_is_named(tiny_config, disks, tmp_path):
+    dataset = disks([(60, 60, 20)])
+
+    def fail(image_id):
+        raise DataError("smear.png: truncated")
+
+    dataset.load_image = fail
+    model = MaskRCNN("training", tiny_config(), tmp_path)
+    with pytest.raises(DataError, match=r"smear\.png: truncated"):
+        model.train(dataset, None, 0.01, epochs=1, layers="heads")
+
+
+def test_training_is_repeatable_by_its_seed(tiny_config, disks, tmp_path):
+    dataset = disks([(60, 60, 20)], [(30, 90, 12)], [(100, 30, 9)], [(64, 64, 30)])
+    losses = []
+    for state in (1, 2):
+        random.seed(state)  # what must not matter
+        model = MaskRCNN("training", tiny_config(), tmp_path)
+        losses.append(model.train(dataset, None, 0.01, epochs=1, layers="heads").history["loss"])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
 
 def test_any_number_of_images_of_any_size(inference, image):

@@ -66,24 +66,59 @@ def _draw_outline(draw, box, crop, colour, width: int, scale: float) -> None:
         draw.line([tuple(point) for point in contour], fill=colour, width=width, joint="curve")
 
 
-def _draw_caption(draw, box, text: str, font, scale: float, colour=WHITE) -> None:
-    y1, x1, y2, x2 = (float(side) * scale for side in box)
-    stroke = max(1, round(font.size / 9))
-    centre = ((x1 + x2) / 2, (y1 + y2) / 2)
-    # Cells at the border would have their caption cut.
-    left, top, right, bottom = draw.textbbox(centre, text, font, anchor="mm", stroke_width=stroke)
-    width, height = draw.im.size
-    shift_x = max(0, -left) - max(0, right - width)
-    shift_y = max(0, -top) - max(0, bottom - height)
-    draw.text(
-        (centre[0] + shift_x, centre[1] + shift_y),
-        text,
-        colour,
-        font,
-        anchor="mm",
-        stroke_width=stroke,
-        stroke_fill=BLACK,
-    )
+class _Captions:
+    """Writes captions into cells: whole inside the picture, and beside those already written.
+
+    Args:
+        draw: of the picture.
+        font: of all captions.
+        scale: enlargement of the picture.
+    """
+
+    def __init__(self, draw: ImageDraw.ImageDraw, font, scale: float) -> None:
+        self.draw = draw
+        self.font = font
+        self.scale = scale
+        self.stroke = max(1, round(font.size / 9))
+        self.taken: list[tuple[float, float, float, float]] = []
+
+    def write(self, box: Sequence[int], text: str, colour=WHITE) -> None:
+        """Write `text` in the middle of a pixel box, or the nearest free lines above or below."""
+        y1, x1, y2, x2 = (float(side) * self.scale for side in box)
+        line = 1.2 * self.font.size
+        places = [
+            self._inside((x1 + x2) / 2, (y1 + y2) / 2 + lines * line, text)
+            for lines in (0, 1, -1, 2, -2)
+        ]
+        x, y, extent = next((place for place in places if self._is_free(place[2])), places[0])
+        self.taken.append(extent)
+        self.draw.text(
+            (x, y),
+            text,
+            colour,
+            self.font,
+            anchor="mm",
+            stroke_width=self.stroke,
+            stroke_fill=BLACK,
+        )
+
+    def _inside(self, x: float, y: float, text: str):
+        """The place moved so that the picture's edge does not cut the text, and its extent."""
+        left, top, right, bottom = self.draw.textbbox(
+            (x, y), text, self.font, anchor="mm", stroke_width=self.stroke
+        )
+        width, height = self.draw.im.size
+        shift_x = max(0, -left) - max(0, right - width)
+        shift_y = max(0, -top) - max(0, bottom - height)
+        extent = (left + shift_x, top + shift_y, right + shift_x, bottom + shift_y)
+        return x + shift_x, y + shift_y, extent
+
+    def _is_free(self, extent: tuple[float, float, float, float]) -> bool:
+        left, top, right, bottom = extent
+        return not any(
+            left < other_right and other_left < right and top < other_bottom and other_top < bottom
+            for other_left, other_top, other_right, other_bottom in self.taken
+        )
 
 
 def _with_footer(picture: Image.Image, parts: Sequence[tuple[str, tuple[int, int, int]]]):
@@ -164,16 +199,17 @@ def comparison_picture(
         _draw_outline(draw, box, crop, RED, width, scale)
     # Nine characters, each about half as wide as high, within the cell.
     font = ImageFont.load_default(int(np.clip(diameter * 0.9 / (9 * 0.55), 11, 32)))
+    captions = _Captions(draw, font, scale)
     partner = {int(column): float(iou[row, column]) for row, column in pairs}
     for index, box in enumerate(boxes):
         matched = partner.get(index)
         agreement = "-" if matched is None else f"{matched:.2f}"
         colour = WHITE if matched is not None else YELLOW
-        _draw_caption(draw, box, f"{scores[index]:.2f}/{agreement}", font, scale, colour)
+        captions.write(box, f"{scores[index]:.2f}/{agreement}", colour)
     found = set(map(int, pairs[:, 0]))
     for index, box in enumerate(truth_boxes):
         if index not in found:
-            _draw_caption(draw, box, "missed", font, scale, LIGHT_GREEN)
+            captions.write(box, "missed", LIGHT_GREEN)
     parts = [
         (title, BLACK),
         (f"ground truth {len(truth_boxes)}", GREEN),
@@ -214,8 +250,9 @@ def overlay_picture(
     # Three digits that leave most of the cell free to see; none where they would be unreadable.
     if 20 <= diameter < math.inf:
         font = ImageFont.load_default(int(np.clip(diameter / 4, 9, 28)))
+        captions = _Captions(draw, font, 1.0)
         for number, box in enumerate(boxes, start=1):
-            _draw_caption(draw, box, str(number), font, 1.0)
+            captions.write(box, str(number))
     counts = np.bincount(np.asarray(class_ids, dtype=np.int64), minlength=len(class_names) + 1)
     entries = [
         (f"{name} {counts[class_id]}", colour(class_id))

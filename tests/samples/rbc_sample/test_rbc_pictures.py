@@ -62,6 +62,15 @@ def test_every_detection_gets_a_caption():
     assert (with_caption == 0).all(axis=-1).sum() > 50
 
 
+def test_captions_of_one_place_do_not_cover_each_other():
+    # Two cells and a false alarm in the same place: three captions, one above the other.
+    box = [60, 100, 60 + SIDE, 100 + SIDE]
+    picture = np.asarray(comparison([box, box], [box], [0.9], [], [[0.4], [0.4]]))
+    inside = picture[60 : 60 + SIDE, 105 : 95 + SIDE]
+    lines = (inside == 0).all(axis=-1).any(axis=1)
+    assert np.count_nonzero(np.diff(lines.astype(int)) == 1) == 3
+
+
 def test_a_line_below_the_picture_leaves_the_field_whole():
     picture = comparison([], [], [], [], [])
     assert picture.width == IMAGE.shape[1] and picture.height > IMAGE.shape[0]
