@@ -81,6 +81,7 @@ class MaskRCNN:
         self.mode = mode
         self.config = config
         self.model_dir = model_dir
+        self._anchor_cache: dict[tuple[int, ...], np.ndarray] = {}
         self.set_log_dir()
         self.keras_model = self.build(mode=mode, config=config)
 
@@ -392,8 +393,6 @@ class MaskRCNN:
     def get_anchors(self, image_shape: Sequence[int]) -> np.ndarray:
         """Normalised anchors float32 [A, 4] of a moulded image shape."""
         key = tuple(int(side) for side in image_shape[:2])
-        if not hasattr(self, "_anchor_cache"):
-            self._anchor_cache: dict[tuple[int, ...], np.ndarray] = {}
         if key not in self._anchor_cache:
             self._anchor_cache[key] = normalized_anchors(self.config, key)
         return self._anchor_cache[key]
