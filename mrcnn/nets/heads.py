@@ -1,9 +1,27 @@
 """The heads on regions: class, box and mask (He et al. 2017, figure 4, right)."""
 
-from keras import layers
+from keras import layers, ops
 
-from mrcnn.nets.layers import FoldRegions, UnfoldRegions, normalize
+from mrcnn.nets.layers import PerRegion, normalization_layer, register
 from mrcnn.nets.roi_align import PyramidROIAlign
+
+
+@register
+class SqueezePool(layers.Layer):
+    """The pooled grid of one cell left out: [B, R, 1, 1, C] to [B, R, C]."""
+
+    def call(self, inputs):
+        return ops.reshape(inputs, (-1, inputs.shape[1], inputs.shape[-1]))
+
+    def compute_output_shape(self, inputs_shape):
+        return (*inputs_shape[:2], inputs_shape[-1])
+
+
+def _convolve(x, layer, norm_name, norm):
+    """Convolution, normalisation and ReLU on each region."""
+    x = PerRegion(layer)(x)
+    x = PerRegion(normalization_layer(x.shape[-1], norm_name, **norm))(x)
+    return layers.Activation("relu")(x)
 
 
 def class_and_box_head(
@@ -36,19 +54,23 @@ def class_and_box_head(
     x = PyramidROIAlign((pool_size, pool_size), name="roi_align_classifier")(
         [rois, image_meta, *feature_maps]
     )
-    x = FoldRegions()(x)
     # Fully connected layers, written as convolutions that cover the whole grid.
-    x = layers.Conv2D(fc_layers_size, pool_size, name="mrcnn_class_conv1")(x)
-    x = layers.Activation("relu")(normalize(x, "mrcnn_class_bn1", **norm))
-    x = layers.Conv2D(fc_layers_size, 1, name="mrcnn_class_conv2")(x)
-    x = layers.Activation("relu")(normalize(x, "mrcnn_class_bn2", **norm))
-    shared = layers.Flatten(name="pool_squeeze")(x)
+    x = _convolve(
+        x,
+        layers.Conv2D(fc_layers_size, pool_size, name="mrcnn_class_conv1"),
+        "mrcnn_class_bn1",
+        norm,
+    )
+    x = _convolve(
+        x, layers.Conv2D(fc_layers_size, 1, name="mrcnn_class_conv2"), "mrcnn_class_bn2", norm
+    )
+    shared = SqueezePool(name="pool_squeeze")(x)
 
-    logits = layers.Dense(num_classes, name="mrcnn_class_logits", dtype="float32")(shared)
-    logits = UnfoldRegions(regions, dtype="float32")(logits)
+    logits = PerRegion(layers.Dense(num_classes, name="mrcnn_class_logits", dtype="float32"))(
+        shared
+    )
     probabilities = layers.Softmax(name="mrcnn_class", dtype="float32")(logits)
-    deltas = layers.Dense(num_classes * 4, name="mrcnn_bbox_fc", dtype="float32")(shared)
-    deltas = UnfoldRegions(regions, dtype="float32")(deltas)
+    deltas = PerRegion(layers.Dense(num_classes * 4, name="mrcnn_bbox_fc", dtype="float32"))(shared)
     deltas = layers.Reshape((regions, num_classes, 4), name="mrcnn_bbox", dtype="float32")(deltas)
     return logits, probabilities, deltas
 
@@ -75,16 +97,19 @@ def mask_head(
         float32 [B, R, 2 * pool_size, 2 * pool_size, num_classes] from 0 to 1.
     """
     norm = {"normalization": normalization, "train_bn": train_bn}
-    regions = rois.shape[1]
     x = PyramidROIAlign((pool_size, pool_size), name="roi_align_mask")(
         [rois, image_meta, *feature_maps]
     )
-    x = FoldRegions()(x)
     for number in range(1, 5):
-        x = layers.Conv2D(channels, 3, padding="same", name=f"mrcnn_mask_conv{number}")(x)
-        x = layers.Activation("relu")(normalize(x, f"mrcnn_mask_bn{number}", **norm))
-    x = layers.Conv2DTranspose(channels, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")(
-        x
-    )
-    x = layers.Conv2D(num_classes, 1, activation="sigmoid", name="mrcnn_mask", dtype="float32")(x)
-    return UnfoldRegions(regions, name="mrcnn_mask_regions", dtype="float32")(x)
+        x = _convolve(
+            x,
+            layers.Conv2D(channels, 3, padding="same", name=f"mrcnn_mask_conv{number}"),
+            f"mrcnn_mask_bn{number}",
+            norm,
+        )
+    x = PerRegion(
+        layers.Conv2DTranspose(channels, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")
+    )(x)
+    return PerRegion(
+        layers.Conv2D(num_classes, 1, activation="sigmoid", name="mrcnn_mask", dtype="float32")
+    )(x)

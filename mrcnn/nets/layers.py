@@ -35,19 +35,20 @@ class BatchNorm(keras.layers.BatchNormalization):
         return {**super().get_config(), "train_bn": self.train_bn}
 
 
-def normalize(x, name: str, normalization: str = "batch", train_bn: bool | None = False):
-    """Apply the configured normalisation under its layer name.
+def normalization_layer(
+    channels: int, name: str, normalization: str = "batch", train_bn: bool | None = False
+) -> keras.layers.Layer:
+    """The configured normalisation under its layer name.
 
     Args:
-        x: feature map.
+        channels: of the feature map that it is for.
         name: layer name of the batch normalisation, such as "bn2a_branch2a". Group normalisation
             takes the same name with "gn" for "bn": weights of one do not fit the other.
         normalization: "batch" or "group".
         train_bn: see `BatchNorm`.
     """
     if normalization == "batch":
-        return BatchNorm(train_bn, name=name)(x)
-    channels = x.shape[-1]
+        return BatchNorm(train_bn, name=name)
     groups = next(
         number
         for number in range(min(GROUP_NORM_GROUPS, channels), 0, -1)
@@ -55,36 +56,50 @@ def normalize(x, name: str, normalization: str = "batch", train_bn: bool | None 
     )
     return keras.layers.GroupNormalization(
         groups, epsilon=BATCH_NORM_EPSILON, name=name.replace("bn", "gn", 1)
-    )(x)
+    )
+
+
+def normalize(x, name: str, normalization: str = "batch", train_bn: bool | None = False):
+    """Apply `normalization_layer` to a feature map [..., C]."""
+    return normalization_layer(x.shape[-1], name, normalization, train_bn)(x)
 
 
 @register
-class FoldRegions(keras.layers.Layer):
-    """[B, R, ...] to [B * R, ...], so that ordinary layers work on regions."""
+class PerRegion(keras.layers.Layer):
+    """A layer applied to each region of each image: [B, R, ...] in, [B, R, ...] out.
 
-    def call(self, inputs):
-        return ops.reshape(inputs, (-1, *inputs.shape[2:]))
+    The regions are folded into the batch, so the wrapped layer runs once over all of them. Like
+    `keras.layers.TimeDistributed`, which Matterport's heads are wrapped in and which is looked at
+    by name and through `.layer`, but for a number of regions that is known.
 
-    def compute_output_shape(self, inputs_shape):
-        return (None, *inputs_shape[2:])
+    Args:
+        layer: the layer for one region; the wrapper takes its name.
+    """
 
-
-@register
-class UnfoldRegions(keras.layers.Layer):
-    """[B * R, ...] back to [B, R, ...] for a fixed number of regions an image."""
-
-    def __init__(self, regions: int, **kwargs):
+    def __init__(self, layer, **kwargs):
+        kwargs.setdefault("name", layer.name)
+        kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(**kwargs)
-        self.regions = regions
+        self.layer = layer
+
+    def build(self, inputs_shape):
+        self.layer.build((None, *inputs_shape[2:]))
 
     def call(self, inputs):
-        return ops.reshape(inputs, (-1, self.regions, *inputs.shape[1:]))
+        outputs = self.layer(ops.reshape(inputs, (-1, *inputs.shape[2:])))
+        return ops.reshape(outputs, (-1, inputs.shape[1], *outputs.shape[1:]))
 
     def compute_output_shape(self, inputs_shape):
-        return (None, self.regions, *inputs_shape[1:])
+        folded = self.layer.compute_output_shape((None, *inputs_shape[2:]))
+        return (*inputs_shape[:2], *folded[1:])
 
     def get_config(self):
-        return {**super().get_config(), "regions": self.regions}
+        return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config):
+        layer = keras.saving.deserialize_keras_object(config.pop("layer"))
+        return cls(layer, **config)
 
 
 @register

@@ -9,7 +9,14 @@ from mrcnn.ops.nms import non_max_suppression, order_by_score, take_rows
 
 
 def propose_regions(
-    scores, deltas, anchors, count: int, nms_threshold: float, pre_nms_limit: int, box_std_dev
+    scores,
+    deltas,
+    anchors,
+    count: int,
+    nms_threshold: float,
+    pre_nms_limit: int,
+    box_std_dev,
+    stop_gradients: bool = True,
 ):
     """The best refined anchors, without near duplicates.
 
@@ -21,13 +28,14 @@ def propose_regions(
         nms_threshold: IoU above which the lower scored of two proposals is dropped.
         pre_nms_limit: anchors that enter, by score.
         box_std_dev: 4 numbers that the deltas are multiplied by.
+        stop_gradients: False lets gradients reach the deltas, as in the original.
 
     Returns:
         float32 [B, count, 4], normalised, clipped to 0..1, by falling score, padded with zeros.
     """
-    scores, deltas, anchors = (
-        ops.stop_gradient(ops.cast(value, "float32")) for value in (scores, deltas, anchors)
-    )
+    scores, deltas, anchors = (ops.cast(value, "float32") for value in (scores, deltas, anchors))
+    if stop_gradients:
+        scores, deltas, anchors = map(ops.stop_gradient, (scores, deltas, anchors))
     scores = scores[..., 1]
     if anchors.shape[1] is None:
         # Images of changing size: fill up so that the number that enters is fixed.
@@ -61,6 +69,7 @@ class ProposalLayer(keras.layers.Layer):
         config: gives PRE_NMS_LIMIT and RPN_BBOX_STD_DEV, or pass the next two.
         pre_nms_limit: anchors that enter non-maximum suppression at most.
         box_std_dev: 4 numbers that the deltas are multiplied by.
+        stop_gradients: see `propose_regions`.
     """
 
     def __init__(
@@ -70,6 +79,7 @@ class ProposalLayer(keras.layers.Layer):
         config=None,
         pre_nms_limit=6000,
         box_std_dev=(0.1, 0.1, 0.2, 0.2),
+        stop_gradients=True,
         **kwargs,
     ):
         kwargs.setdefault("dtype", "float32")
@@ -78,6 +88,7 @@ class ProposalLayer(keras.layers.Layer):
         self.nms_threshold = nms_threshold
         self.pre_nms_limit = config.PRE_NMS_LIMIT if config else pre_nms_limit
         self.box_std_dev = [float(v) for v in (config.RPN_BBOX_STD_DEV if config else box_std_dev)]
+        self.stop_gradients = stop_gradients
 
     def call(self, inputs):
         scores, deltas, anchors = inputs
@@ -89,6 +100,7 @@ class ProposalLayer(keras.layers.Layer):
             nms_threshold=self.nms_threshold,
             pre_nms_limit=self.pre_nms_limit,
             box_std_dev=self.box_std_dev,
+            stop_gradients=self.stop_gradients,
         )
 
     def compute_output_shape(self, inputs_shape):
@@ -101,4 +113,5 @@ class ProposalLayer(keras.layers.Layer):
             "nms_threshold": self.nms_threshold,
             "pre_nms_limit": self.pre_nms_limit,
             "box_std_dev": self.box_std_dev,
+            "stop_gradients": self.stop_gradients,
         }

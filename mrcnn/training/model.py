@@ -102,7 +102,9 @@ class TrainingModel(keras.Model):
         }
 
 
-def build_training_model(config, shuffle_targets: bool = True) -> TrainingModel:
+def build_training_model(
+    config, shuffle_targets: bool = True, stop_gradients: bool = True
+) -> TrainingModel:
     """The training graph, with Matterport's inputs, outputs and layer names.
 
     Inputs: input_image [B, H, W, C], input_image_meta [B, M], input_rpn_match int32 [B, A, 1],
@@ -115,6 +117,8 @@ def build_training_model(config, shuffle_targets: bool = True) -> TrainingModel:
     Args:
         config: the settings.
         shuffle_targets: False takes the first candidates instead of a random draw, for tests.
+        stop_gradients: False lets the box loss reach the RPN through its targets, as it does in
+            the original by mistake; to compare gradients with it.
     """
     image_shape = tuple(int(side) for side in config.IMAGE_SHAPE)
     mask_shape = tuple(config.MINI_MASK_SHAPE) if config.USE_MINI_MASK else image_shape[:2]
@@ -133,14 +137,20 @@ def build_training_model(config, shuffle_targets: bool = True) -> TrainingModel:
     if config.USE_RPN_ROIS:
         anchors = AnchorLayer(normalized_anchors(config, image_shape), name="anchors")(image)
         rois = ProposalLayer(
-            config.POST_NMS_ROIS_TRAINING, config.RPN_NMS_THRESHOLD, config=config, name="ROI"
+            config.POST_NMS_ROIS_TRAINING,
+            config.RPN_NMS_THRESHOLD,
+            config=config,
+            stop_gradients=stop_gradients,
+            name="ROI",
         )([network.rpn_class, network.rpn_bbox, anchors])
     else:
         input_rois = keras.Input((config.POST_NMS_ROIS_TRAINING, 4), name="input_roi")
         inputs.append(input_rois)
         rois = NormalizeBoxes(name="normalize_rois", dtype="float32")(input_rois, image)
 
-    targets = DetectionTargetLayer(config, shuffle=shuffle_targets, name="proposal_targets")(
+    targets = DetectionTargetLayer(
+        config, shuffle=shuffle_targets, stop_gradients=stop_gradients, name="proposal_targets"
+    )(
         [
             rois,
             gt_class_ids,

@@ -55,7 +55,13 @@ class TargetSettings:
 
 
 def detection_targets(
-    proposals, gt_class_ids, gt_boxes, gt_masks, settings: TargetSettings, priorities: Any = None
+    proposals,
+    gt_class_ids,
+    gt_boxes,
+    gt_masks,
+    settings: TargetSettings,
+    priorities: Any = None,
+    stop_gradients: bool = True,
 ):
     """Sample regions and give each its class, box deltas and mask.
 
@@ -67,21 +73,20 @@ def detection_targets(
         settings: see `TargetSettings`.
         priorities: float [B, N]; of the candidates, those with the lowest values are taken. None
             takes the first ones.
+        stop_gradients: False lets the gradient of the box loss reach the proposals through the
+            box targets, as in the original. Targets are meant to be constants.
 
     Returns:
         rois float32 [B, T, 4], class_ids int32 [B, T], deltas float32 [B, T, 4], masks float32
         [B, P, mask height, mask width]. Positives stand first, then negatives, then zeros;
         P = `settings.positives`.
     """
-    proposals, gt_class_ids, gt_boxes, gt_masks = (
-        ops.stop_gradient(value)
-        for value in (
-            ops.cast(proposals, "float32"),
-            ops.cast(gt_class_ids, "int32"),
-            ops.cast(gt_boxes, "float32"),
-            ops.cast(gt_masks, "float32"),
-        )
+    proposals, gt_boxes, gt_masks = (
+        ops.cast(value, "float32") for value in (proposals, gt_boxes, gt_masks)
     )
+    gt_class_ids = ops.cast(gt_class_ids, "int32")
+    if stop_gradients:
+        proposals = ops.stop_gradient(proposals)
     positive_limit = settings.positives
     if priorities is None:
         priorities = ops.cast(
@@ -194,9 +199,18 @@ class DetectionTargetLayer(keras.layers.Layer):
         config: gives the settings, or pass `settings` as a dictionary of `TargetSettings` fields.
         shuffle: False takes the first candidates in proposal order instead of a random draw.
         seed: of the random draw.
+        stop_gradients: see `detection_targets`.
     """
 
-    def __init__(self, config=None, settings=None, shuffle=True, seed=None, **kwargs):
+    def __init__(
+        self,
+        config=None,
+        settings=None,
+        shuffle=True,
+        seed=None,
+        stop_gradients=True,
+        **kwargs,
+    ):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.settings = (
@@ -210,6 +224,7 @@ class DetectionTargetLayer(keras.layers.Layer):
             )
         )
         self.shuffle = shuffle
+        self.stop_gradients = stop_gradients
         self.seed = config.SEED if config is not None and seed is None else seed
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
@@ -221,7 +236,13 @@ class DetectionTargetLayer(keras.layers.Layer):
                 ops.shape(proposals)[:2], dtype="float32", seed=self.seed_generator
             )
         return detection_targets(
-            proposals, gt_class_ids, gt_boxes, gt_masks, self.settings, priorities
+            proposals,
+            gt_class_ids,
+            gt_boxes,
+            gt_masks,
+            self.settings,
+            priorities,
+            self.stop_gradients,
         )
 
     def compute_output_spec(self, inputs):
@@ -245,4 +266,5 @@ class DetectionTargetLayer(keras.layers.Layer):
             },
             "shuffle": self.shuffle,
             "seed": self.seed,
+            "stop_gradients": self.stop_gradients,
         }
