@@ -1,7 +1,16 @@
 """Matterport's `mrcnn.utils`: the names that programs import; the work is done elsewhere."""
 
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.geometry import (
+from mrcnn.data.moulding import expand_mask, minimize_mask, mold_mask, unmold_mask
+from mrcnn.data.resizing import resize, resize_image, resize_mask
+from mrcnn.downloads import download_trained_weights
+from mrcnn.evaluation.matterport import (
+    compute_ap,
+    compute_ap_range,
+    compute_matches,
+    compute_recall,
+)
+from mrcnn.geometry import (
     apply_box_deltas,
     box_refinement,
     compute_iou,
@@ -13,18 +22,22 @@ from mrcnn.data.geometry import (
     norm_boxes,
     trim_zeros,
 )
-from mrcnn.data.moulding import expand_mask, minimize_mask, mold_mask, unmold_mask
-from mrcnn.data.resizing import resize, resize_image, resize_mask
-from mrcnn.downloads import download_trained_weights
 from mrcnn.ops.anchors import generate_anchors, generate_pyramid_anchors
+from mrcnn.ops.graphs import batch_slice, box_refinement_graph
 
 __all__ = [
     "Dataset",
     "apply_box_deltas",
+    "batch_slice",
     "box_refinement",
+    "box_refinement_graph",
+    "compute_ap",
+    "compute_ap_range",
     "compute_iou",
+    "compute_matches",
     "compute_overlaps",
     "compute_overlaps_masks",
+    "compute_recall",
     "denorm_boxes",
     "download_trained_weights",
     "expand_mask",

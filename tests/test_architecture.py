@@ -23,27 +23,32 @@ BASE = {"errors", "files"}
 ROOMS = {
     "errors": set(),
     "files": {"errors"},
+    "geometry": {"errors"},
+    "log": set(),
+    "checkpoints": BASE,
     "config": {"errors"},
     "downloads": BASE,
     "ops": {"errors"},
-    "nets": BASE | {"config", "ops"},
-    "data": BASE | {"config", "ops"},
-    "evaluation": BASE,
-    "weights": BASE | {"config", "downloads"},
+    "nets": BASE | {"config", "ops", "weights"},
+    "data": BASE | {"config", "ops", "geometry"},
+    "evaluation": BASE | {"geometry"},
+    "weight_files": BASE,
+    "weights": BASE | {"weight_files"},
     "training": BASE | {"config", "ops", "nets", "data"},
-    "inference": BASE | {"config", "ops", "nets", "data"},
+    "inference": BASE | {"config", "ops", "nets", "data", "geometry"},
+    "drawing": BASE | {"data", "evaluation", "geometry"},
 }
-# The front doors, which client programs import, may use every room but not each other's users.
-ROOMS["utils"] = {*ROOMS}
-ROOMS["model"] = {*ROOMS}
+ROOMS["mask_rcnn"] = {*ROOMS} - {"drawing", "evaluation"}
+# The front doors, which client programs import, may use every room but not each other.
+FRONT_DOORS = ("utils", "model", "visualize", "parallel_model")
+ROOMS |= {door: {*ROOMS} for door in FRONT_DOORS}
 # `import mrcnn` stays light.
 ROOMS["__init__"] = {"errors"}
 
 # What programs on top of the package may use.
 PUBLIC = {
     "config",
-    "model",
-    "utils",
+    *FRONT_DOORS,
     "data",
     "evaluation",
     "errors",
@@ -59,11 +64,15 @@ BACKEND_SPECIFIC_FILES: set[str] = set()
 LIBRARIES = {
     "ops": {"keras", "numpy"},
     "evaluation": {"numpy", "scipy", "skimage"},
+    "geometry": {"numpy"},
+    "log": {"numpy"},
+    "checkpoints": set(),
     "errors": set(),
     "files": set(),
     "downloads": set(),
     "__init__": set(),
     "config": {"numpy"},
+    **{door: set() for door in FRONT_DOORS},
 }
 
 
@@ -278,7 +287,7 @@ def test_a_forbidden_import_is_found(path, source, found):
         ("mrcnn/ops/boxes.py", "from mrcnn.ops.nms import x\nfrom mrcnn.errors import ConfigError"),
         ("mrcnn/nets/rpn.py", "from ..ops.boxes import x\nfrom .fpn import y\nimport keras"),
         ("mrcnn/data/rpn_targets.py", "from mrcnn.ops.anchors import x\nimport scipy"),
-        ("mrcnn/model.py", "import mrcnn.training.trainer, mrcnn.inference, mrcnn.utils"),
+        ("mrcnn/model.py", "import mrcnn.training.trainer, mrcnn.inference, mrcnn.mask_rcnn"),
         ("mrcnn/utils.py", "from mrcnn.downloads import download_trained_weights"),
         ("mrcnn/model.py", "from mrcnn import __version__, errors"),
     ],

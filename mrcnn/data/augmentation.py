@@ -7,7 +7,7 @@ import numpy as np
 import scipy.ndimage
 
 from mrcnn.data.frames import Frame
-from mrcnn.errors import ConfigError
+from mrcnn.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,20 @@ class Augmentation:
         """Random changes of colour, sharpness and noise.
 
         Args:
-            image: uint8 [H, W, 3], the picture without padding.
+            image: uint8 [H, W, C], the picture without padding.
             rng: source of all draws.
 
         Returns:
-            uint8 [H, W, 3], a new array.
+            uint8 [H, W, C], a new array.
+
+        Raises:
+            DataError: the image is of another type.
         """
+        if image.dtype != np.uint8:
+            raise DataError(
+                f"Augmentation varies images of type uint8, not {image.dtype}: convert them in "
+                "load_image, or train without augmentation."
+            )
         image = self._vary_colours(image, rng)
         if self.blur > 0 and rng.random() < self.blur_probability:
             sigma = rng.uniform(0, self.blur)
@@ -114,15 +122,15 @@ class Augmentation:
         gamma = (1 + self.gamma) ** rng.uniform(-1, 1)
         contrast = 1 + self.contrast * rng.uniform(-1, 1)
         gains = (1 + self.brightness * rng.uniform(-1, 1)) * (
-            1 + self.colour * rng.uniform(-1, 1, 3)
+            1 + self.colour * rng.uniform(-1, 1, image.shape[2])
         )
         levels = 255 * (np.arange(256) / 255) ** gamma
         # A coarse sample is enough for the mean.
-        sample = image[::8, ::8].reshape(-1, 3)
+        sample = image[::8, ::8]
         mean = levels[sample].mean() if sample.size else 0.0
         levels = (levels - mean) * contrast + mean
         table = np.clip(np.rint(levels[:, None] * gains), 0, 255).astype(np.uint8)
-        return np.stack([table[:, c][image[..., c]] for c in range(3)], axis=-1)
+        return np.stack([table[:, c][image[..., c]] for c in range(image.shape[2])], axis=-1)
 
 
 def random_place(

@@ -77,10 +77,10 @@ class Frame:
         """The picture in its place, bilinear where the scale is not 1; zeros around it.
 
         Args:
-            image: uint8 [H, W, C].
+            image: [H, W, C].
 
         Returns:
-            uint8 [height, width, C] of `shape`.
+            [height, width, C] of `shape`, in the dtype of the image.
         """
         window = self.window(image.shape)
         rows, columns = self._sources(window)
@@ -93,10 +93,12 @@ class Frame:
             part = image[np.floor(rows).astype(np.int64)][:, np.floor(columns).astype(np.int64)]
         else:
             part = _interpolate(_interpolate(image, rows, 0), columns, 1)
-            part = np.rint(part, out=part).astype(np.uint8)
+            if image.dtype.kind != "f":
+                part = np.rint(part, out=part)
+            part = part.astype(image.dtype)
         if self.swaps_axes:
             part = part.transpose(1, 0, 2)
-        result = np.zeros((*self.shape, image.shape[2]), np.uint8)
+        result = np.zeros((*self.shape, image.shape[2]), image.dtype)
         y1, x1, y2, x2 = window
         result[y1:y2, x1:x2] = part
         return result

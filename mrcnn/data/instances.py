@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrcnn.data.geometry import tight_box
 from mrcnn.data.moulding import shrink_mask
 from mrcnn.data.polygons import rasterise_polygons
+from mrcnn.geometry import tight_box
 
 
 @dataclass

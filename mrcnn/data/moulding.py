@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mrcnn.data.geometry import extract_bboxes
 from mrcnn.data.resizing import resize
 from mrcnn.errors import DataError
+from mrcnn.geometry import extract_bboxes
 
 
 def mold_image(images: np.ndarray, config) -> np.ndarray:

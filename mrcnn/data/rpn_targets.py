@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.data.geometry import box_areas, box_deltas, compute_iou, compute_overlaps
+from mrcnn.geometry import box_areas, box_deltas, compute_iou, compute_overlaps
 
 _POSITIVE_IOU = 0.7
 _NEGATIVE_IOU = 0.3
@@ -106,6 +106,7 @@ def build_rpn_targets(
     gt_class_ids: np.ndarray,
     gt_boxes: np.ndarray,
     config,
+    *,
     rng: "np.random.Generator | np.random.RandomState | None" = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Match anchors with ground truth and draw the ones that train.

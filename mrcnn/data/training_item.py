@@ -9,10 +9,11 @@ import numpy as np
 from mrcnn.data.augmentation import Augmentation, random_place
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.frames import Frame
+from mrcnn.data.imgaug_augmentation import apply_imgaug, is_imgaug
 from mrcnn.data.instances import InstanceMasks
 from mrcnn.data.moulding import compose_image_meta
 from mrcnn.data.resizing import ResizePlan, nearest_indices, plan_resize, scale_image
-from mrcnn.errors import DataError
+from mrcnn.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class TrainingItem:
     """One image as the network sees it.
 
     Attributes:
-        image: uint8 [H, W, 3], resized and padded or cropped; RGB.
+        image: [H, W, C], resized and padded or cropped, in the type that the dataset gives:
+            uint8, RGB as a rule.
         image_meta: float64 vector, see `compose_image_meta`.
         instances: the instances in the pixels of `image`; those that vanish are left out.
     """
@@ -35,7 +37,7 @@ class PreparedImage:
     """What does not change from epoch to epoch: the resized picture and its instances.
 
     Attributes:
-        picture: uint8 [h, w, 3], resized, without padding.
+        picture: [h, w, C], resized, without padding.
         plan: how it was resized.
         class_ids: int32 [N].
         points: float64 [K, 2] of (y, x) in edge coordinates of the picture: all polygons in one
@@ -106,7 +108,7 @@ def prepare_image(dataset: Dataset, config: Any, image_id: int) -> PreparedImage
 
     Args:
         dataset: prepared dataset.
-        config: needs the `IMAGE_...` settings and `NUM_CLASSES`.
+        config: needs the `IMAGE_...` settings.
         image_id: number of the image in the dataset.
 
     Raises:
@@ -115,8 +117,12 @@ def prepare_image(dataset: Dataset, config: Any, image_id: int) -> PreparedImage
     """
     image = dataset.load_image(image_id)
     name = _name_of(dataset, image_id)
-    if image.ndim != 3 or image.shape[2] != 3:
-        raise DataError(f"{name}: shape {image.shape}; an RGB image [H, W, 3] is expected.")
+    channels = config.IMAGE_CHANNEL_COUNT
+    if image.ndim != 3 or image.shape[2] != channels:
+        raise DataError(
+            f"{name}: shape {image.shape}; an image [H, W, {channels}] is expected "
+            f"(IMAGE_CHANNEL_COUNT is {channels})."
+        )
     plan = plan_resize(
         image.shape,
         min_dim=config.IMAGE_MIN_DIM,
@@ -155,8 +161,9 @@ def load_training_item(
     config: Any,
     image_id: int,
     rng: np.random.Generator,
-    augmentation: Augmentation | None = None,
+    augmentation: Any = None,
     cache: ImageCache | None = None,
+    flip: bool = False,
 ) -> TrainingItem:
     """Read one image with its instances and bring it into the shape of the network's input.
 
@@ -165,12 +172,15 @@ def load_training_item(
         config: needs the `IMAGE_...` settings.
         image_id: number of the image in the dataset.
         rng: draws the part of the image in resize mode "crop", and the augmentation.
-        augmentation: random variation; None leaves the image as it is.
+        augmentation: an `Augmentation` or an augmenter of imgaug; None leaves the image as it is.
         cache: keeps resized images; None reads the image again.
+        flip: whether the image is mirrored left to right, with probability one half.
 
     Raises:
-        DataError: see `prepare_image`.
+        DataError: see `prepare_image` and `apply_imgaug`.
+        ConfigError: `augmentation` is of another kind.
     """
+    check_augmentation(augmentation)
     cache = cache or ImageCache(0)
     prepared = cache.get(dataset, config, image_id)
     picture, plan = prepared.picture, prepared.plan
@@ -178,13 +188,18 @@ def load_training_item(
         frame = random_place(plan.frame_shape, plan.resized_shape, rng)
     else:
         frame = Frame.at(plan.frame_shape, (plan.top, plan.left))
-    if augmentation is not None:
+    if flip and rng.random() < 0.5:
+        frame = frame.flipped(1)
+    if isinstance(augmentation, Augmentation):
         frame = augmentation.draw_frame(frame, plan.resized_shape, rng)
     image = frame.map_image(picture)
+    instances = prepared.instances_in(frame)
     window = frame.window(picture.shape)
-    if augmentation is not None:
+    if isinstance(augmentation, Augmentation):
         y1, x1, y2, x2 = window
         image[y1:y2, x1:x2] = augmentation.vary_pixels(image[y1:y2, x1:x2], rng)
+    elif augmentation is not None:
+        image, instances = apply_imgaug(augmentation, image, instances, int(rng.integers(2**31)))
     meta = compose_image_meta(
         image_id,
         (*plan.original_shape, picture.shape[2]),
@@ -193,7 +208,19 @@ def load_training_item(
         plan.scale * frame.scale,
         dataset.active_class_ids(image_id),
     )
-    return TrainingItem(image, meta, prepared.instances_in(frame))
+    return TrainingItem(image, meta, instances)
+
+
+def check_augmentation(augmentation: Any) -> None:
+    """ConfigError for something that is no augmentation."""
+    if not (
+        augmentation is None or isinstance(augmentation, Augmentation) or is_imgaug(augmentation)
+    ):
+        raise ConfigError(
+            f"augmentation is {augmentation!r}: must be None, an augmenter of imgaug such as "
+            "imgaug.augmenters.Fliplr(0.5), or an mrcnn.data.augmentation.Augmentation. Put "
+            "several augmenters into imgaug.augmenters.Sequential."
+        )
 
 
 def _resize_instances(instances: InstanceMasks, plan: ResizePlan) -> InstanceMasks:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrcnn.data.geometry import denorm_boxes, norm_boxes
 from mrcnn.data.resizing import resize
+from mrcnn.geometry import denorm_boxes, norm_boxes
 
 
 @dataclass

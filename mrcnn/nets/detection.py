@@ -89,6 +89,7 @@ class DetectionLayer(keras.layers.Layer):
     def __init__(
         self,
         config=None,
+        *,
         max_instances=100,
         min_confidence=0.7,
         nms_threshold=0.3,

@@ -1,11 +1,51 @@
 """From RPN outputs to region proposals (Ren et al. 2015, section 3.3)."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from mrcnn.nets.layers import register
 from mrcnn.ops.boxes import apply_box_deltas, clip_boxes, finite_boxes
 from mrcnn.ops.nms import non_max_suppression, order_by_score, take_rows
+
+
+def refine_anchors(scores, deltas, anchors, pre_nms_limit: int, box_std_dev) -> dict[str, Any]:
+    """The anchors of the highest scores, moved by their deltas.
+
+    Args:
+        scores: float32 [B, A, 2], probabilities of background and object.
+        deltas: float32 [B, A, 4], divided by `box_std_dev`.
+        anchors: float32 [B, A, 4], normalised.
+        pre_nms_limit: anchors that are taken, by score.
+        box_std_dev: 4 numbers that the deltas are multiplied by.
+
+    Returns:
+        by falling score, K = min(pre_nms_limit, A): pre_nms_anchors, refined_anchors and
+        refined_anchors_clipped, each float32 [B, K, 4], and valid bool [B, K], false for padding
+        and for boxes that are not finite (their clipped box is zeros).
+    """
+    scores = scores[..., 1]
+    if anchors.shape[1] is None:
+        # Images of changing size: fill up so that the number that enters is fixed.
+        rows = [[0, 0], [0, pre_nms_limit]]
+        scores = ops.pad(scores, rows, constant_values=-1.0)
+        deltas, anchors = (ops.pad(value, [*rows, [0, 0]]) for value in (deltas, anchors))
+        limit = pre_nms_limit
+    else:
+        limit = min(pre_nms_limit, anchors.shape[1])
+    best = order_by_score(scores, limit)
+    anchors = take_rows(anchors, best)
+    deltas = take_rows(deltas, best) * ops.convert_to_tensor(box_std_dev, dtype="float32")
+    refined = apply_box_deltas(anchors, deltas)
+    whole_image = ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
+    clipped, finite = finite_boxes(clip_boxes(refined, whole_image))
+    return {
+        "pre_nms_anchors": anchors,
+        "refined_anchors": refined,
+        "refined_anchors_clipped": clipped,
+        "valid": ops.logical_and(finite, take_rows(scores, best) >= 0.0),
+    }
 
 
 def propose_regions(
@@ -21,13 +61,9 @@ def propose_regions(
     """The best refined anchors, without near duplicates.
 
     Args:
-        scores: float32 [B, A, 2], probabilities of background and object.
-        deltas: float32 [B, A, 4], divided by `box_std_dev`.
-        anchors: float32 [B, A, 4], normalised.
+        scores, deltas, anchors, pre_nms_limit, box_std_dev: see `refine_anchors`.
         count: proposals kept at most.
         nms_threshold: IoU above which the lower scored of two proposals is dropped.
-        pre_nms_limit: anchors that enter, by score.
-        box_std_dev: 4 numbers that the deltas are multiplied by.
         stop_gradients: False lets gradients reach the deltas, as in the original.
 
     Returns:
@@ -36,22 +72,9 @@ def propose_regions(
     scores, deltas, anchors = (ops.cast(value, "float32") for value in (scores, deltas, anchors))
     if stop_gradients:
         scores, deltas, anchors = map(ops.stop_gradient, (scores, deltas, anchors))
-    scores = scores[..., 1]
-    if anchors.shape[1] is None:
-        # Images of changing size: fill up so that the number that enters is fixed.
-        rows = [[0, 0], [0, pre_nms_limit]]
-        scores = ops.pad(scores, rows, constant_values=-1.0)
-        deltas, anchors = (ops.pad(value, [*rows, [0, 0]]) for value in (deltas, anchors))
-        limit = pre_nms_limit
-    else:
-        limit = min(pre_nms_limit, anchors.shape[1])
-    best = order_by_score(scores, limit)
-    deltas = take_rows(deltas, best) * ops.convert_to_tensor(box_std_dev, dtype="float32")
-    boxes = apply_box_deltas(take_rows(anchors, best), deltas)
-    boxes = clip_boxes(boxes, ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32"))
-    boxes, finite = finite_boxes(boxes)
-    valid = ops.logical_and(finite, take_rows(scores, best) >= 0.0)
-    kept, counts = non_max_suppression(boxes, valid, count, nms_threshold)
+    stages = refine_anchors(scores, deltas, anchors, pre_nms_limit, box_std_dev)
+    boxes = stages["refined_anchors_clipped"]
+    kept, counts = non_max_suppression(boxes, stages["valid"], count, nms_threshold)
     filled = ops.arange(count, dtype="int32") < ops.expand_dims(counts, 1)
     return take_rows(boxes, kept) * ops.cast(ops.expand_dims(filled, -1), "float32")
 
@@ -77,6 +100,7 @@ class ProposalLayer(keras.layers.Layer):
         proposal_count,
         nms_threshold,
         config=None,
+        *,
         pre_nms_limit=6000,
         box_std_dev=(0.1, 0.1, 0.2, 0.2),
         stop_gradients=True,
@@ -115,3 +139,44 @@ class ProposalLayer(keras.layers.Layer):
             "box_std_dev": self.box_std_dev,
             "stop_gradients": self.stop_gradients,
         }
+
+
+class ProposalStages(keras.layers.Layer):
+    """What a `ProposalLayer` computes on the way, for looking at.
+
+    Inputs: as `ProposalLayer`.
+    Output: a dictionary of pre_nms_anchors, refined_anchors and refined_anchors_clipped, float32
+    [B, K, 4] normalised, and rpn_non_max_suppression int32 [N], the rows of the first image that
+    suppression keeps. N depends on the values, so this layer is for values, not for compiled
+    graphs.
+
+    Args:
+        layer: the layer to look into.
+    """
+
+    NAMES = (
+        "pre_nms_anchors",
+        "refined_anchors",
+        "refined_anchors_clipped",
+        "rpn_non_max_suppression",
+    )
+
+    def __init__(self, layer: ProposalLayer):
+        super().__init__(dtype="float32")
+        self.layer = layer
+
+    def call(self, inputs):
+        layer = self.layer
+        stages = refine_anchors(*inputs, layer.pre_nms_limit, layer.box_std_dev)
+        kept, counts = non_max_suppression(
+            stages["refined_anchors_clipped"],
+            stages.pop("valid"),
+            layer.proposal_count,
+            layer.nms_threshold,
+        )
+        return {**stages, "rpn_non_max_suppression": kept[0, : int(counts[0])]}
+
+    def compute_output_spec(self, inputs):
+        batch = inputs[0].shape[0]
+        boxes = {name: keras.KerasTensor((batch, None, 4), "float32") for name in self.NAMES[:-1]}
+        return {**boxes, self.NAMES[-1]: keras.KerasTensor((None,), "int32")}

@@ -19,27 +19,26 @@ BASIC_BLOCK_NETWORKS = ("resnet18", "resnet34")
 STAGE_CHANNELS = (64, 128, 256, 512)
 
 
-def _convolution(x, filters, size, name, strides=1, use_bias=True):
+def _convolve(x, filters, size, name, strides=1, use_bias=True, norm_name=None, **norm):
+    """A convolution and its normalisation; "res2a_branch1" has "bn2a_branch1" behind it."""
     padding = "valid" if size == 1 else "same"
-    return layers.Conv2D(
+    if size > 1 and strides != 1:
+        # The same padding on both sides, whatever the stride.
+        x = layers.ZeroPadding2D(size // 2)(x)
+        padding = "valid"
+    # Without normalisation by the data at hand (stored statistics are 0 and 1 at first), weights
+    # as large as He's make the residual sums explode from block to block.
+    by_data = norm.get("normalization") == "group" or norm.get("train_bn") is not False
+    x = layers.Conv2D(
         filters,
         size,
         strides=strides,
         padding=padding,
         use_bias=use_bias,
-        kernel_initializer="he_normal",
+        kernel_initializer="he_normal" if by_data else "glorot_uniform",
         name=name,
     )(x)
-
-
-def _strided_3x3(x, filters, name, strides, use_bias):
-    """3x3 convolution with one pixel of padding on each side, whatever the stride."""
-    if strides == 1:
-        return _convolution(x, filters, 3, name, use_bias=use_bias)
-    x = layers.ZeroPadding2D(1, name=f"{name}_padding")(x)
-    return layers.Conv2D(
-        filters, 3, strides=strides, use_bias=use_bias, kernel_initializer="he_normal", name=name
-    )(x)
+    return normalize(x, norm_name or name.replace("res", "bn", 1), **norm)
 
 
 def bottleneck_block(
@@ -57,29 +56,22 @@ def bottleneck_block(
         use_bias: whether the convolutions have a bias.
         **norm: normalization and train_bn, see `mrcnn.nets.layers.normalize`.
     """
-    conv_name, norm_name = f"res{stage}{block}_branch", f"bn{stage}{block}_branch"
-    y = _convolution(x, filters[0], 1, f"{conv_name}2a", strides, use_bias)
-    y = layers.Activation("relu")(normalize(y, f"{norm_name}2a", **norm))
-    y = _convolution(y, filters[1], kernel_size, f"{conv_name}2b", use_bias=use_bias)
-    y = layers.Activation("relu")(normalize(y, f"{norm_name}2b", **norm))
-    y = _convolution(y, filters[2], 1, f"{conv_name}2c", use_bias=use_bias)
-    y = normalize(y, f"{norm_name}2c", **norm)
+    name, norm = f"res{stage}{block}_branch", {"use_bias": use_bias, **norm}
+    y = layers.Activation("relu")(_convolve(x, filters[0], 1, f"{name}2a", strides, **norm))
+    y = layers.Activation("relu")(_convolve(y, filters[1], kernel_size, f"{name}2b", **norm))
+    y = _convolve(y, filters[2], 1, f"{name}2c", **norm)
     if shortcut:
-        x = _convolution(x, filters[2], 1, f"{conv_name}1", strides, use_bias)
-        x = normalize(x, f"{norm_name}1", **norm)
+        x = _convolve(x, filters[2], 1, f"{name}1", strides, **norm)
     return layers.Activation("relu", name=f"res{stage}{block}_out")(layers.Add()([y, x]))
 
 
 def basic_block(x, filters, stage, block, strides, use_bias=True, **norm):
     """Two 3x3 convolutions, added to the block's input; see `bottleneck_block`."""
-    conv_name, norm_name = f"res{stage}{block}_branch", f"bn{stage}{block}_branch"
-    y = _strided_3x3(x, filters, f"{conv_name}2a", strides, use_bias)
-    y = layers.Activation("relu")(normalize(y, f"{norm_name}2a", **norm))
-    y = _convolution(y, filters, 3, f"{conv_name}2b", use_bias=use_bias)
-    y = normalize(y, f"{norm_name}2b", **norm)
+    name, norm = f"res{stage}{block}_branch", {"use_bias": use_bias, **norm}
+    y = layers.Activation("relu")(_convolve(x, filters, 3, f"{name}2a", strides, **norm))
+    y = _convolve(y, filters, 3, f"{name}2b", **norm)
     if strides != 1 or x.shape[-1] != filters:
-        x = _convolution(x, filters, 1, f"{conv_name}1", strides, use_bias)
-        x = normalize(x, f"{norm_name}1", **norm)
+        x = _convolve(x, filters, 1, f"{name}1", strides, **norm)
     return layers.Activation("relu", name=f"res{stage}{block}_out")(layers.Add()([y, x]))
 
 
@@ -104,9 +96,8 @@ def resnet_stages(
     if architecture not in BLOCKS:
         raise ValueError(f"architecture is {architecture!r}: must be one of {', '.join(BLOCKS)}.")
     norm = {"normalization": normalization, "train_bn": train_bn}
-    x = layers.ZeroPadding2D(3)(input_image)
-    x = layers.Conv2D(64, 7, strides=2, kernel_initializer="he_normal", name="conv1")(x)
-    x = layers.Activation("relu")(normalize(x, "bn_conv1", **norm))
+    x = _convolve(input_image, 64, 7, "conv1", strides=2, norm_name="bn_conv1", **norm)
+    x = layers.Activation("relu")(x)
     x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
     outputs = [x]
     for stage, (blocks, channels) in enumerate(

@@ -69,9 +69,13 @@ class TrainingModel(keras.Model):
 
     def __init__(self, *args, loss_weights=None, weight_decay=0.0, **kwargs):
         super().__init__(*args, **kwargs)
+        self.set_loss_weights(loss_weights, weight_decay)
+        self.loss_trackers = {name: keras.metrics.Mean(name=name) for name in LOSS_NAMES}
+
+    def set_loss_weights(self, loss_weights: dict[str, float] | None, weight_decay: float) -> None:
+        """Change what the training minimises; it counts from the next `compile`."""
         self.loss_weights = {name: 1.0 for name in LOSS_NAMES} | (loss_weights or {})
         self.weight_decay = weight_decay
-        self.loss_trackers = {name: keras.metrics.Mean(name=name) for name in LOSS_NAMES}
 
     @property
     def metrics(self):
@@ -149,7 +153,11 @@ def build_training_model(
         rois = NormalizeBoxes(name="normalize_rois", dtype="float32")(input_rois, image)
 
     targets = DetectionTargetLayer(
-        config, shuffle=shuffle_targets, stop_gradients=stop_gradients, name="proposal_targets"
+        config,
+        masks_of_positives=True,
+        shuffle=shuffle_targets,
+        stop_gradients=stop_gradients,
+        name="proposal_targets",
     )(
         [
             rois,

@@ -161,6 +161,12 @@ def detection_targets(
     return rois, class_ids, deltas, masks
 
 
+def pad_masks(masks, settings: TargetSettings):
+    """Masks [B, P, h, w] of the positives, and zeros for the other regions: [B, T, h, w]."""
+    missing = settings.rois - settings.positives
+    return ops.pad(masks, [[0, 0], [0, missing], [0, 0], [0, 0]])
+
+
 def _count(flags):
     return ops.sum(ops.cast(flags, "int32"), axis=1)
 
@@ -192,11 +198,13 @@ class DetectionTargetLayer(keras.layers.Layer):
 
     Inputs: [proposals [B, N, 4] normalised, gt_class_ids [B, G], gt_boxes [B, G, 4] normalised,
     gt_masks [B, h, w, G]].
-    Outputs: rois [B, T, 4], class_ids int32 [B, T], deltas [B, T, 4], masks [B, P, h, w] of the
-    P regions that can be positive.
+    Outputs: rois [B, T, 4], class_ids int32 [B, T], deltas [B, T, 4], masks [B, T, h, w].
 
     Args:
-        config: gives the settings, or pass `settings` as a dictionary of `TargetSettings` fields.
+        config: gives the settings; or None, and `settings` is a dictionary of `TargetSettings`
+            fields.
+        masks_of_positives: True leaves out the masks of the regions that can only be negative:
+            masks [B, P, h, w].
         shuffle: False takes the first candidates in proposal order instead of a random draw.
         seed: of the random draw.
         stop_gradients: see `detection_targets`.
@@ -204,8 +212,10 @@ class DetectionTargetLayer(keras.layers.Layer):
 
     def __init__(
         self,
-        config=None,
+        config,
+        *,
         settings=None,
+        masks_of_positives=False,
         shuffle=True,
         seed=None,
         stop_gradients=True,
@@ -223,6 +233,7 @@ class DetectionTargetLayer(keras.layers.Layer):
                 }
             )
         )
+        self.masks_of_positives = masks_of_positives
         self.shuffle = shuffle
         self.stop_gradients = stop_gradients
         self.seed = config.SEED if config is not None and seed is None else seed
@@ -235,7 +246,7 @@ class DetectionTargetLayer(keras.layers.Layer):
             priorities = keras.random.uniform(
                 ops.shape(proposals)[:2], dtype="float32", seed=self.seed_generator
             )
-        return detection_targets(
+        rois, class_ids, deltas, masks = detection_targets(
             proposals,
             gt_class_ids,
             gt_boxes,
@@ -244,19 +255,24 @@ class DetectionTargetLayer(keras.layers.Layer):
             priorities,
             self.stop_gradients,
         )
+        if not self.masks_of_positives:
+            masks = pad_masks(masks, self.settings)
+        return rois, class_ids, deltas, masks
 
     def compute_output_spec(self, inputs):
         batch, settings = inputs[0].shape[0], self.settings
+        masks = settings.positives if self.masks_of_positives else settings.rois
         return (
             keras.KerasTensor((batch, settings.rois, 4), "float32"),
             keras.KerasTensor((batch, settings.rois), "int32"),
             keras.KerasTensor((batch, settings.rois, 4), "float32"),
-            keras.KerasTensor((batch, settings.positives, *settings.mask_shape), "float32"),
+            keras.KerasTensor((batch, masks, *settings.mask_shape), "float32"),
         )
 
     def get_config(self):
         return {
             **super().get_config(),
+            "config": None,
             "settings": {
                 "rois": self.settings.rois,
                 "positive_ratio": self.settings.positive_ratio,
@@ -264,6 +280,7 @@ class DetectionTargetLayer(keras.layers.Layer):
                 "mask_shape": list(self.settings.mask_shape),
                 "mini_masks": self.settings.mini_masks,
             },
+            "masks_of_positives": self.masks_of_positives,
             "shuffle": self.shuffle,
             "seed": self.seed,
             "stop_gradients": self.stop_gradients,

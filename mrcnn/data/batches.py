@@ -1,0 +1,200 @@
+"""From training items to the arrays that the training graph takes."""
+
+import threading
+import warnings
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from mrcnn.data.dataset import Dataset
+from mrcnn.data.moulding import mold_image
+from mrcnn.data.region_targets import generate_random_rois
+from mrcnn.data.rpn_targets import AnchorIndex, build_rpn_targets
+from mrcnn.data.training_item import ImageCache, TrainingItem, load_training_item
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.ops.anchors import pyramid_anchors
+
+
+class BatchMaker:
+    """Makes training batches of given images. May be used by several threads.
+
+    A batch is seven arrays (B images, H x W pixels, A anchors, G = MAX_GT_INSTANCES,
+    h x w = MINI_MASK_SHAPE, or H x W without USE_MINI_MASK):
+
+    - images float32 [B, H, W, C], the mean colour subtracted
+    - image_meta float32 [B, 12 + classes]
+    - rpn_match int32 [B, A, 1]: 1 positive, -1 negative, 0 neutral anchor
+    - rpn_bbox float32 [B, RPN_TRAIN_ANCHORS_PER_IMAGE, 4]: deltas of the positive anchors, then 0
+    - gt_class_ids int32 [B, G], then 0; negative for crowds
+    - gt_boxes int32 [B, G, 4], pixel boxes, then 0
+    - gt_masks bool [B, h, w, G], then False
+
+    and, where `regions` is not 0, an eighth: rois int32 [B, regions, 4], random pixel boxes.
+
+    Args:
+        dataset: prepared dataset.
+        config: settings of images, anchors and masks.
+        augmentation: random variation of the images; see `load_training_item`.
+        no_augmentation_sources: sources whose images are not augmented.
+        regions: random regions for each image.
+        flip: mirror every second image left to right, at random; see `load_training_item`.
+
+    Raises:
+        DataError: there are no images.
+        ConfigError: the class count differs from the configuration's.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        config: Any,
+        augmentation: Any = None,
+        *,
+        no_augmentation_sources: Collection[str] | None = None,
+        regions: int = 0,
+        flip: bool = False,
+    ) -> None:
+        _check(dataset, config)
+        self.dataset = dataset
+        self.config = config
+        self.augmentation = augmentation
+        self.no_augmentation_sources = frozenset(no_augmentation_sources or ())
+        self.regions = regions
+        self.flip = flip
+        self._anchors = AnchorIndex(pyramid_anchors(config, config.IMAGE_SHAPE))
+        self._cache = ImageCache(config.LOADER_CACHE_MB * 2**20)
+        self._said: set[str] = set()
+        self._lock = threading.Lock()
+
+    def make(
+        self, image_ids: Sequence[int], generators: Sequence[np.random.Generator]
+    ) -> tuple[np.ndarray, ...]:
+        """The batch of these images, each with the generator that its draws come from.
+
+        Raises:
+            DataError: an image or its annotation cannot be used.
+        """
+        arrays = self._empty(len(image_ids))
+        for slot, (image_id, rng) in enumerate(zip(image_ids, generators, strict=True)):
+            item = self._load(image_id, rng)
+            for array, value in zip(arrays, self._targets(item, rng), strict=True):
+                # Ground truth fills the first rows (masks: the last axis), zeros follow.
+                if value.shape == array.shape[1:]:
+                    array[slot] = value
+                elif array.ndim == 4 and array.dtype == bool:
+                    array[slot, :, :, : value.shape[-1]] = value
+                else:
+                    array[slot, : len(value)] = value
+        return tuple(arrays)
+
+    def _load(self, image_id: int, rng: np.random.Generator) -> TrainingItem:
+        augmented = self.dataset.image_info[image_id]["source"] not in self.no_augmentation_sources
+        item = load_training_item(
+            self.dataset,
+            self.config,
+            image_id,
+            rng,
+            self.augmentation if augmented else None,
+            self._cache,
+            flip=self.flip and augmented,
+        )
+        expected = tuple(int(side) for side in self.config.IMAGE_SHAPE)
+        if item.image.shape != expected:
+            raise DataError(
+                f"Image {self.dataset.source_image_link(image_id)}: IMAGE_RESIZE_MODE "
+                f"{self.config.IMAGE_RESIZE_MODE!r} makes it {item.image.shape}, but training "
+                f"needs {expected} for all images. Use 'square' or 'crop'."
+            )
+        return item
+
+    def _targets(self, item: TrainingItem, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        config, instances = self.config, item.instances
+        rpn_match, rpn_bbox = build_rpn_targets(
+            item.image.shape, self._anchors, instances.class_ids, instances.boxes, config, rng=rng
+        )
+        self._report_limits(len(instances), item)
+        if len(instances) > config.MAX_GT_INSTANCES:
+            chosen = rng.choice(len(instances), config.MAX_GT_INSTANCES, replace=False)
+            instances = instances.select(chosen)
+        masks = (
+            instances.mini_masks(config.MINI_MASK_SHAPE)
+            if config.USE_MINI_MASK
+            else instances.to_full()
+        )
+        arrays = (
+            mold_image(item.image, config),
+            item.image_meta,
+            rpn_match[:, None],
+            rpn_bbox,
+            instances.class_ids,
+            instances.boxes,
+            masks,
+        )
+        if self.regions:
+            arrays += (
+                generate_random_rois(
+                    item.image.shape, self.regions, instances.class_ids, instances.boxes, rng=rng
+                ),
+            )
+        return arrays
+
+    def _empty(self, count: int) -> list[np.ndarray]:
+        config = self.config
+        height, width, channels = (int(side) for side in config.IMAGE_SHAPE)
+        mask_shape = config.MINI_MASK_SHAPE if config.USE_MINI_MASK else (height, width)
+        arrays = [
+            np.zeros((count, height, width, channels), np.float32),
+            np.zeros((count, config.IMAGE_META_SIZE), np.float32),
+            np.zeros((count, len(self._anchors), 1), np.int32),
+            np.zeros((count, config.RPN_TRAIN_ANCHORS_PER_IMAGE, 4), np.float32),
+            np.zeros((count, config.MAX_GT_INSTANCES), np.int32),
+            np.zeros((count, config.MAX_GT_INSTANCES, 4), np.int32),
+            np.zeros((count, *mask_shape, config.MAX_GT_INSTANCES), bool),
+        ]
+        if self.regions:
+            arrays.append(np.zeros((count, self.regions, 4), np.int32))
+        return arrays
+
+    def _report_limits(self, count: int, item: TrainingItem) -> None:
+        """Warn, once each, of settings that leave out part of what is annotated."""
+        config = self.config
+        name = self.dataset.source_image_link(int(item.image_meta[0]))
+        positives = int(config.TRAIN_ROIS_PER_IMAGE * config.ROI_POSITIVE_RATIO)
+        trained = min(count, config.MAX_GT_INSTANCES)
+        if count > config.MAX_GT_INSTANCES:
+            self._say_once(
+                f"MAX_GT_INSTANCES is {config.MAX_GT_INSTANCES}, but {name} has {count} "
+                f"instances: a random part of them trains. At least {count} would keep all of them."
+            )
+        if trained > positives:
+            self._say_once(
+                f"TRAIN_ROIS_PER_IMAGE {config.TRAIN_ROIS_PER_IMAGE} x ROI_POSITIVE_RATIO "
+                f"{config.ROI_POSITIVE_RATIO} allows {positives} positive regions, but {name} has "
+                f"{count} instances: in each step some of them do not train the heads. At least "
+                f"{int(np.ceil(trained / config.ROI_POSITIVE_RATIO))} regions would have room for "
+                "all of them."
+                if config.ROI_POSITIVE_RATIO
+                else "ROI_POSITIVE_RATIO is 0: the box and mask heads do not train."
+            )
+
+    def _say_once(self, message: str) -> None:
+        setting = message.split()[0]
+        with self._lock:
+            if setting in self._said:
+                return
+            self._said.add(setting)
+        warnings.warn(message, stacklevel=2)
+
+
+def _check(dataset: Dataset, config: Any) -> None:
+    if len(dataset.image_ids) == 0:
+        raise DataError(
+            "The dataset has no images: add some, and call prepare() when all are added."
+        )
+    if dataset.num_classes != config.NUM_CLASSES:
+        names = ", ".join(dataset.class_names)
+        raise ConfigError(
+            f"NUM_CLASSES is {config.NUM_CLASSES}, but the dataset has {dataset.num_classes} "
+            f"classes with the background ({names}): they must agree."
+        )

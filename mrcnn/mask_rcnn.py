@@ -1,0 +1,448 @@
+"""`MaskRCNN`, the front door: build, train, load and save weights, detect, look inside."""
+
+import datetime
+import os
+import warnings
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from mrcnn.checkpoints import (
+    checkpoint_template,
+    newest_checkpoint,
+    run_folder,
+    run_of_checkpoint,
+)
+from mrcnn.config import Config
+from mrcnn.downloads import fetch_weights
+from mrcnn.errors import ConfigError
+from mrcnn.inference.detect import detect, mould_together
+from mrcnn.inference.inspection import (
+    evaluate_tensors,
+    find_ancestor,
+    layers_that_have_weights,
+    trainable_layer_of,
+)
+from mrcnn.inference.results import unmold
+from mrcnn.log import log
+from mrcnn.nets.anchors import normalized_anchors
+from mrcnn.nets.detector import build_inference_model
+from mrcnn.training.fitting import fit
+from mrcnn.training.layers import LAYER_CHOICES, set_trainable
+from mrcnn.training.model import build_training_model
+from mrcnn.training.parallel import ParallelModel, can_run_parallel
+from mrcnn.training.schedules import learning_rate_for
+from mrcnn.weights import LoadReport, load_weights, save_weights
+
+MODES = ("training", "inference")
+
+
+class MaskRCNN:
+    """Mask R-CNN (He et al. 2017) for training or for inference.
+
+    Args:
+        mode: "training" or "inference".
+        config: the settings, an instance of a `Config`.
+        model_dir: folder in which each training run makes its own folder of logs and checkpoints.
+
+    Attributes:
+        keras_model: the Keras model; its inputs, outputs and layer names are Matterport's. It is
+            a `ParallelModel` around that model where GPU_COUNT GPUs are used.
+        epoch: epochs trained so far.
+        log_dir: folder of the present run, `NAMEyyyymmddThhmm` in `model_dir`.
+        checkpoint_path: checkpoint file with `{epoch:04d}` for the number of the epoch.
+
+    Raises:
+        ConfigError: an unknown mode, or settings that do not go with it.
+    """
+
+    def __init__(self, mode: str, config: Config, model_dir: str | os.PathLike):
+        if mode not in MODES:
+            raise ConfigError(f"mode is {mode!r}: must be one of {', '.join(map(repr, MODES))}.")
+        config.check_for(mode)
+        self.mode = mode
+        self.config = config
+        self.model_dir = model_dir
+        self._anchor_cache: dict[tuple[int, ...], np.ndarray] = {}
+        self._limit_said = False
+        self.set_log_dir()
+        self.keras_model = self.build(mode=mode, config=config)
+
+    def build(self, mode: str, config: Config) -> keras.Model:
+        """The Keras model of a mode, with new random weights."""
+        if config.SEED is not None:
+            keras.utils.set_random_seed(config.SEED)
+        model = (
+            build_training_model(config) if mode == "training" else build_inference_model(config)
+        )
+        if config.GPU_COUNT > 1:
+            if can_run_parallel(config.GPU_COUNT):
+                return ParallelModel(model, config.GPU_COUNT)
+            warnings.warn(
+                f"GPU_COUNT is {config.GPU_COUNT}, but there are not as many GPUs that "
+                f"the {keras.backend.backend()} backend can share a batch among: one device "
+                f"computes the whole batch of {config.BATCH_SIZE} images.",
+                stacklevel=3,
+            )
+        return model
+
+    # --- Weights -----------------------------------------------------------------------------
+
+    def find_last(self) -> str:
+        """Path of the newest checkpoint among the runs of this configuration in `model_dir`.
+
+        Raises:
+            NoCheckpointError: there is none; it is a FileNotFoundError as well.
+        """
+        return newest_checkpoint(self.model_dir, self._name())
+
+    def load_weights(
+        self,
+        filepath: str | os.PathLike,
+        by_name: bool = False,
+        exclude: Sequence[str] | None = None,
+    ) -> LoadReport:
+        """Load weights by layer name, and take the epoch from the name of a checkpoint.
+
+        What did not find its place is printed.
+
+        Args:
+            filepath: an .h5 file of this program, of Matterport's or of Keras 1 or 2.
+            by_name: True loads what fits and leaves the rest as it was; False wants all of it.
+            exclude: names of layers to leave as they are; implies `by_name`.
+
+        Returns:
+            What was loaded and what was not; `str()` of it can be printed.
+
+        Raises:
+            WeightsError: see `mrcnn.weights.load_weights`. The model is then as it was.
+        """
+        strict = not (by_name or exclude)
+        report = load_weights(self._network(), filepath, exclude=exclude or (), strict=strict)
+        if report.misfits or report.missing or report.unused:
+            print(report)
+        self.set_log_dir(str(filepath))
+        return report
+
+    def save_weights(self, filepath: str | os.PathLike) -> None:
+        """Write the weights in Matterport's layout, in one step."""
+        save_weights(self._network(), filepath)
+
+    def get_imagenet_weights(self) -> str:
+        """Download the ImageNet weights of ResNet-50 if need be; the path of the file."""
+        return str(fetch_weights("imagenet", Path(self.model_dir)))
+
+    # --- Training ----------------------------------------------------------------------------
+
+    def compile(self, learning_rate: Any, momentum: float) -> None:
+        """Prepare training: SGD with momentum, the gradient clipped by its global norm.
+
+        Args:
+            learning_rate: a number or a Keras schedule.
+            momentum: 0 to 1.
+        """
+        # Both may have been changed since the model was built.
+        network = self._network()
+        network.set_loss_weights(self.config.LOSS_WEIGHTS, self.config.WEIGHT_DECAY)
+        self.keras_model.compile(
+            optimizer=keras.optimizers.SGD(
+                learning_rate=learning_rate,
+                momentum=momentum,
+                global_clipnorm=self.config.GRADIENT_CLIP_NORM,
+            ),
+            # The other backends gain nothing from a compiler here, and lose minutes to it.
+            jit_compile=keras.backend.backend() == "jax",
+        )
+
+    def set_trainable(
+        self,
+        layer_regex: str,
+        keras_model: keras.Model | None = None,
+        indent: int = 0,
+        verbose: int = 1,
+    ) -> None:
+        """Let the layers whose whole names match train, and no others.
+
+        Args:
+            layer_regex: a regular expression, or "heads", "3+", "4+", "5+" or "all".
+            keras_model: the model to change; by default this one's.
+            indent: spaces before each printed line.
+            verbose: 1 prints the layers that train.
+        """
+        trainable = set_trainable(
+            keras_model or self.keras_model, LAYER_CHOICES.get(layer_regex, layer_regex)
+        )
+        if verbose:
+            for layer in trainable:
+                print(f"{' ' * indent}{layer.name:24} ({type(layer).__name__})")
+
+    def set_log_dir(self, model_path: str | None = None) -> None:
+        """Name the run's folder after the time, or take it up from a checkpoint's path.
+
+        Args:
+            model_path: a checkpoint in Matterport's naming, whose run goes on in its folder with
+                the next epoch. Anything else starts a new run.
+        """
+        run = run_of_checkpoint(model_path) if model_path else None
+        began, self.epoch = run or (datetime.datetime.now(), 0)
+        self._set_run(began)
+        # Two runs of one minute must not share a folder.
+        while not run and os.path.exists(self.log_dir):
+            began += datetime.timedelta(minutes=1)
+            self._set_run(began)
+
+    def _name(self) -> str:
+        return (self.config.NAME or "").lower()
+
+    def _set_run(self, began: datetime.datetime) -> None:
+        self.log_dir = run_folder(self.model_dir, self._name(), began)
+        self.checkpoint_path = checkpoint_template(self.log_dir, self._name())
+
+    def _network(self) -> keras.Model:
+        """The model that holds the layers: without the parts that share a batch among GPUs."""
+        return getattr(self.keras_model, "inner_model", self.keras_model)
+
+    def train(
+        self,
+        train_dataset,
+        val_dataset,
+        learning_rate: float,
+        epochs: int,
+        layers: str,
+        augmentation=None,
+        custom_callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        no_augmentation_sources: Sequence[str] | None = None,
+    ) -> keras.callbacks.History:
+        """Train until a number of epochs in all; a checkpoint and TensorBoard logs each epoch.
+
+        Args:
+            train_dataset: prepared `Dataset` to learn from.
+            val_dataset: prepared `Dataset` for the validation losses, or None.
+            learning_rate: the highest one, if the configuration has a schedule.
+            epochs: number of the last epoch; earlier calls and a loaded checkpoint count.
+            layers: which layers train, see `set_trainable`.
+            augmentation: an augmenter of imgaug, an `mrcnn.data.augmentation.Augmentation`, or
+                None.
+            custom_callbacks: more Keras callbacks.
+            no_augmentation_sources: sources of the dataset whose images are not augmented.
+
+        Returns:
+            Keras' history of the losses.
+
+        Raises:
+            ConfigError: the model was built for inference, or no layer matches `layers`.
+            DataError: an image or annotation cannot be used.
+        """
+        if self.mode != "training":
+            raise ConfigError("This model was built for inference: build it with mode='training'.")
+        config = self.config
+        self.set_trainable(layers, verbose=0)
+        if not self.keras_model.trainable_weights:
+            raise ConfigError(f"layers is {layers!r}: no layer of the model has such a name.")
+        steps = max(0, epochs - self.epoch) * int(config.STEPS_PER_EPOCH)
+        self.compile(learning_rate_for(config, learning_rate, steps), config.LEARNING_MOMENTUM)
+
+        print(
+            f"\nStarting at epoch {self.epoch}. Learning rate {learning_rate}. "
+            f"Checkpoints: {self.checkpoint_path}\n"
+        )
+        history = fit(
+            self.keras_model,
+            config,
+            train_dataset,
+            val_dataset,
+            first_epoch=self.epoch,
+            epochs=epochs,
+            log_dir=self.log_dir,
+            checkpoint_path=self.checkpoint_path,
+            save_weights=lambda _, path: self.save_weights(path),
+            augmentation=augmentation,
+            custom_callbacks=custom_callbacks,
+            no_augmentation_sources=no_augmentation_sources,
+        )
+        # A callback may have ended the training early.
+        self.epoch = max([self.epoch, *(epoch + 1 for epoch in history.epoch)])
+        return history
+
+    # --- Inference ---------------------------------------------------------------------------
+
+    def detect(
+        self, images: Sequence[np.ndarray], verbose: int = 0, *, masks: str = "full"
+    ) -> list[dict[str, Any]]:
+        """Detect objects in images of any number and size.
+
+        Args:
+            images: [H, W, C] RGB arrays of 0 to 255.
+            verbose: 1 prints shapes and ranges of the images.
+            masks: "full" for masks of the whole image, "crops" for masks of the boxes alone,
+                which take a small part of the memory.
+
+        Returns:
+            for each image a dictionary: `rois` int32 [N, 4] pixel (y1, x1, y2, x2), `class_ids`
+            int32 [N], `scores` float32 [N] falling, and `masks`, bool [H, W, N] or a list of N
+            bool arrays of the boxes' sizes.
+
+        Raises:
+            ConfigError: the model was built for training, or `masks` is unknown.
+            DataError: something among `images` is no such array.
+        """
+        self._require_inference()
+        if masks not in ("full", "crops"):
+            raise ConfigError(f"masks is {masks!r}: must be 'full' or 'crops'.")
+        if verbose:
+            log(f"Processing {len(images)} images")
+            for image in images:
+                log("image", np.asarray(image))
+        found = detect(images, self.config, self.get_anchors, self.keras_model.predict_on_batch)
+        self._report_limit(max((len(result.boxes) for result in found), default=0))
+        return [
+            {
+                "rois": result.boxes,
+                "class_ids": result.class_ids,
+                "scores": result.scores,
+                "masks": result.full_masks() if masks == "full" else result.crops,
+            }
+            for result in found
+        ]
+
+    def detect_molded(
+        self, molded_images: np.ndarray, image_metas: np.ndarray, verbose: int = 0
+    ) -> list[dict[str, Any]]:
+        """Detect in images that are moulded already.
+
+        Args:
+            molded_images: float [B, H, W, C], mean subtracted.
+            image_metas: float [B, M].
+            verbose: 1 prints shapes and ranges of the images.
+
+        Returns:
+            as `detect`, with boxes and masks in the pixels of the moulded images.
+        """
+        self._require_inference()
+        molded_images = np.asarray(molded_images)
+        if verbose:
+            log(f"Processing {len(molded_images)} images")
+            for image in molded_images:
+                log("image", image)
+        outputs = self.keras_model.predict_on_batch(self._inputs(molded_images, image_metas))
+        results = []
+        for number, image in enumerate(molded_images):
+            window = [0, 0, image.shape[0], image.shape[1]]
+            boxes, class_ids, scores, masks = self.unmold_detections(
+                outputs[0][number], outputs[3][number], image.shape, image.shape, window
+            )
+            results.append(
+                {"rois": boxes, "class_ids": class_ids, "scores": scores, "masks": masks}
+            )
+        self._report_limit(max((len(result["rois"]) for result in results), default=0))
+        return results
+
+    def mold_inputs(
+        self, images: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Resize images and subtract the mean.
+
+        Args:
+            images: [H, W, C] arrays of 0 to 255 that mould to one shape.
+
+        Returns:
+            moulded images float64 [B, H, W, C], image meta float64 [B, M], windows int64 [B, 4]
+            in pixels.
+
+        Raises:
+            DataError: the images mould to different shapes.
+        """
+        return mould_together(images, self.config)
+
+    def unmold_detections(self, detections, mrcnn_mask, original_image_shape, image_shape, window):
+        """Detections of one image in its own pixels; see `mrcnn.inference.results.unmold`.
+
+        Returns:
+            boxes int32 [N, 4], class ids int32 [N], scores float32 [N], masks bool [H, W, N].
+        """
+        result = unmold(detections, mrcnn_mask, original_image_shape, image_shape, window)
+        return result.boxes, result.class_ids, result.scores, result.full_masks()
+
+    def get_anchors(self, image_shape: Sequence[int]) -> np.ndarray:
+        """Normalised anchors float32 [A, 4] of a moulded image shape."""
+        key = tuple(int(side) for side in image_shape[:2])
+        if key not in self._anchor_cache:
+            self._anchor_cache[key] = normalized_anchors(self.config, key)
+        return self._anchor_cache[key]
+
+    def _inputs(self, molded_images: np.ndarray, image_metas: np.ndarray) -> list[np.ndarray]:
+        """What the inference graph takes."""
+        anchors = self.get_anchors(molded_images.shape[1:])
+        return [
+            molded_images.astype(np.float32),
+            np.asarray(image_metas, np.float32),
+            np.broadcast_to(anchors, (len(molded_images), *anchors.shape)),
+        ]
+
+    def _report_limit(self, count: int) -> None:
+        """Warn once of detections that may have been cut off."""
+        limit = self.config.DETECTION_MAX_INSTANCES
+        if count >= limit and not self._limit_said:
+            self._limit_said = True
+            warnings.warn(
+                f"An image has {count} detections, and DETECTION_MAX_INSTANCES is {limit}: there "
+                "may be more objects than were returned. Set it above the number of objects.",
+                stacklevel=3,
+            )
+
+    # --- Looking inside ----------------------------------------------------------------------
+
+    def ancestor(self, tensor: Any, name: Any, checked: list | None = None) -> Any:
+        """A tensor from which another is computed, by name, or None.
+
+        See `mrcnn.inference.inspection.find_ancestor`.
+        """
+        return find_ancestor(tensor, name, checked)
+
+    def find_trainable_layer(self, layer: keras.layers.Layer) -> keras.layers.Layer:
+        """The layer that holds the weights, where `layer` is wrapped around it."""
+        return trainable_layer_of(layer)
+
+    def get_trainable_layers(self) -> list[keras.layers.Layer]:
+        """The layers that hold weights, whether they train or not; the RPN counts as one."""
+        return layers_that_have_weights(self.keras_model)
+
+    def run_graph(
+        self,
+        images: Sequence[np.ndarray],
+        outputs: Mapping[str, Any] | Iterable[tuple[str, Any]],
+        image_metas: np.ndarray | None = None,
+    ) -> "OrderedDict[str, np.ndarray]":
+        """The values that tensors inside the network take on images.
+
+        Args:
+            images: [H, W, C] arrays of 0 to 255; or moulded ones, where `image_metas` is given.
+            outputs: pairs of a name for the result and a symbolic tensor.
+            image_metas: float [B, M]; given, `images` are moulded images [B, H, W, C].
+
+        Returns:
+            the values under their names, in order; their shapes and ranges are printed.
+
+        Raises:
+            ConfigError: see `mrcnn.inference.inspection.evaluate_tensors`.
+        """
+        if image_metas is None:
+            molded_images, image_metas, _ = self.mold_inputs(images)
+        else:
+            molded_images = np.asarray(images)
+        inputs = self._inputs(molded_images, image_metas)
+        if self.mode == "training":
+            # The training graph has its anchors inside.
+            inputs = inputs[:2]
+        values = OrderedDict(evaluate_tensors(self.keras_model, outputs, inputs))
+        for name, value in values.items():
+            log(name, value)
+        return values
+
+    def _require_inference(self) -> None:
+        if self.mode != "inference":
+            raise ConfigError("This model was built for training: build it with mode='inference'.")

@@ -1,0 +1,123 @@
+"""The Keras model of the detector, which keeps its weights in Matterport's files."""
+
+import os
+from pathlib import Path
+
+import keras
+
+from mrcnn.errors import WeightsError
+from mrcnn.nets.layers import register
+from mrcnn.weights import LoadReport, load_weights, save_model, save_weights
+
+# What Keras 3 itself writes and reads. Any other name is an HDF5 file in Matterport's layout.
+_KERAS3_ENDINGS = (".weights.h5", ".weights.json", ".keras")
+_HDF5_ENDINGS = (".h5", ".hdf5")
+
+
+@register
+class DetectorModel(keras.Model):
+    """A functional model whose weights go to and come from `.h5` files as in Keras 2.
+
+    Names that end in `.weights.h5`, `.weights.json` or `.keras` are left to Keras 3.
+    """
+
+    def save_weights(
+        self,
+        filepath: str | os.PathLike,
+        overwrite: bool = True,
+        save_format: str | None = None,
+        **kwargs,
+    ) -> None:
+        """Write the weights, in one step.
+
+        Args:
+            filepath: the file to make or replace; in Matterport's layout unless it ends in
+                `.weights.h5` or `.weights.json`.
+            overwrite: False keeps a file that is there already.
+            save_format: "h5" takes Matterport's layout whatever the name is.
+            **kwargs: for Keras 3, with its names.
+
+        Raises:
+            WeightsError: the file is there and must not be replaced, or `save_format` is unknown.
+        """
+        if save_format not in (None, "h5", "hdf5", "keras"):
+            raise WeightsError(
+                f"save_format is {save_format!r}: TensorFlow checkpoints are not written any more. "
+                "Leave it out and give a name that ends in .h5."
+            )
+        _check_free(filepath, overwrite)
+        if save_format is None and str(filepath).endswith(_KERAS3_ENDINGS):
+            super().save_weights(filepath, overwrite=True, **kwargs)
+        else:
+            _refuse(kwargs, filepath)
+            save_weights(self, filepath)
+
+    def load_weights(
+        self,
+        filepath: str | os.PathLike,
+        by_name: bool = False,
+        skip_mismatch: bool = False,
+        **kwargs,
+    ) -> LoadReport | None:
+        """Read weights by the names of layers; after an error the model is as it was.
+
+        Args:
+            filepath: see `mrcnn.weights.load_weights`. Names of Keras 3 are left to Keras, which
+                restores the optimizer as well, unless `by_name` is asked for.
+            by_name: True loads what fits and leaves the rest as it was; False wants all of it.
+            skip_mismatch: as `by_name`.
+            **kwargs: for Keras 3, with its names.
+
+        Returns:
+            What was loaded and what was not, which is printed if something was not; None where
+            Keras did it.
+
+        Raises:
+            WeightsError: see `mrcnn.weights.load_weights`.
+        """
+        if str(filepath).endswith(_KERAS3_ENDINGS) and not by_name:
+            return super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+        _refuse(kwargs, filepath)
+        report = load_weights(self, filepath, strict=not (by_name or skip_mismatch))
+        if report.misfits or report.missing:
+            print(report)
+        return report
+
+    def save(self, filepath: str | os.PathLike, overwrite: bool = True, **kwargs) -> None:
+        """Write the whole model, in one step.
+
+        Args:
+            filepath: `.keras`, from which `keras.saving.load_model` makes the model again, or
+                `.h5`, from which its weights can be loaded.
+            overwrite: False keeps a file that is there already.
+            **kwargs: for Keras 3, with `.keras`. For `.h5`, `include_optimizer` and `save_format`
+                are accepted; the optimizer is not written.
+
+        Raises:
+            WeightsError: the file is there and must not be replaced.
+        """
+        _check_free(filepath, overwrite)
+        if str(filepath).endswith(_HDF5_ENDINGS):
+            kwargs = {
+                name: value
+                for name, value in kwargs.items()
+                if name not in ("include_optimizer", "save_format")
+            }
+            _refuse(kwargs, filepath)
+            save_model(self, filepath)
+        else:
+            super().save(filepath, overwrite=True, **kwargs)
+
+
+def _check_free(path: str | os.PathLike, overwrite: bool) -> None:
+    if not overwrite and Path(path).exists():
+        raise WeightsError(
+            f"{path}: is there already. Give another name, or overwrite=True to replace it."
+        )
+
+
+def _refuse(kwargs: dict, path: str | os.PathLike) -> None:
+    if kwargs:
+        raise TypeError(
+            f"{path}: {', '.join(kwargs)} cannot be used with a file in Matterport's layout."
+        )

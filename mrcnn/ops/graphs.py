@@ -1,0 +1,159 @@
+"""Matterport's functions on tensors that its programs call by name; boxes are (y1, x1, y2, x2).
+
+They work on any backend of Keras, in a graph or on values. Where the number of rows that come out
+depends on the values, as in `trim_zeros_graph`, JAX cannot compile them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from mrcnn.ops.boxes import apply_box_deltas, box_refinement, clip_boxes, pairwise_iou
+
+
+def _tensor(value, dtype: str | None = None):
+    """A tensor of the backend, or a symbolic one as it is."""
+    if keras.utils.is_keras_tensor(value):
+        return value if dtype is None else ops.cast(value, dtype)
+    return ops.convert_to_tensor(value, dtype=dtype)
+
+
+def apply_box_deltas_graph(boxes, deltas):
+    """Boxes [N, 4] moved and scaled by deltas [N, 4]; see `mrcnn.ops.boxes.apply_box_deltas`."""
+    return apply_box_deltas(_tensor(boxes), _tensor(deltas))
+
+
+def clip_boxes_graph(boxes, window):
+    """Boxes [N, 4] clipped to a window [4] of the same unit."""
+    return clip_boxes(_tensor(boxes), _tensor(window))
+
+
+def overlaps_graph(boxes1, boxes2):
+    """IoU [N, M] of every box of [N, 4] with every box of [M, 4]."""
+    return pairwise_iou(_tensor(boxes1), _tensor(boxes2))
+
+
+def box_refinement_graph(box, gt_box):
+    """Deltas float32 [N, 4] that turn boxes [N, 4] into ground-truth boxes [N, 4]."""
+    return box_refinement(_tensor(box, "float32"), _tensor(gt_box, "float32"))
+
+
+def log2_graph(x):
+    """Logarithm to base 2."""
+    return ops.log2(_tensor(x))
+
+
+def norm_boxes_graph(boxes, shape):
+    """Pixel boxes to normalised ones.
+
+    Args:
+        boxes: [..., 4] in pixels.
+        shape: [..., 2], (height, width) in pixels.
+
+    Returns:
+        float32 [..., 4]; 0 and 1 are the centres of the first and of the last pixel.
+    """
+    scale, shift = _scale_and_shift(shape)
+    return (_tensor(boxes, "float32") - shift) / scale
+
+
+def denorm_boxes_graph(boxes, shape):
+    """Normalised boxes to int32 [..., 4] in pixels; the inverse of `norm_boxes_graph`."""
+    scale, shift = _scale_and_shift(shape)
+    return ops.cast(ops.round(_tensor(boxes, "float32") * scale + shift), "int32")
+
+
+def _scale_and_shift(shape):
+    sides = _tensor(shape, "float32")
+    scale = ops.concatenate([sides, sides], axis=-1) - 1.0
+    return scale, ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
+
+
+def trim_zeros_graph(boxes, name: str = "trim_zeros"):
+    """Leave rows of zeros out.
+
+    Args:
+        boxes: [N, 4].
+        name: not used; part of the established signature.
+
+    Returns:
+        the K rows that are not all zero, [K, 4], and bool [N] that says which.
+    """
+    boxes = _tensor(boxes)
+    filled = ops.any(ops.not_equal(boxes, 0), axis=1)
+    return ops.take(boxes, _where(filled), axis=0), filled
+
+
+def batch_pack_graph(x, counts, num_rows: int):
+    """Put the first rows of each image after one another.
+
+    Args:
+        x: [B, R, ...].
+        counts: int [B], rows to take of each image.
+        num_rows: B, the number of images.
+
+    Returns:
+        [sum(counts), ...].
+    """
+    x = _tensor(x)[:num_rows]
+    rows = ops.shape(x)[1]
+    wanted = ops.arange(rows, dtype="int32") < ops.expand_dims(
+        _tensor(counts, "int32")[:num_rows], 1
+    )
+    flat = ops.reshape(x, (-1, *x.shape[2:]))
+    return ops.take(flat, _where(ops.reshape(wanted, (-1,))), axis=0)
+
+
+def _where(flags):
+    """Indices int32 [K] at which bool [N] is true."""
+    return ops.cast(ops.nonzero(flags)[0], "int32")
+
+
+def batch_slice(
+    inputs: Any,
+    graph_fn: Callable[..., Any],
+    batch_size: int,
+    names: Sequence[str | None] | None = None,
+) -> Any:
+    """Apply a function for one image to each image of a batch.
+
+    Args:
+        inputs: one tensor or a list of tensors, each [B, ...].
+        graph_fn: takes the slices of one image, returns one tensor or several.
+        batch_size: B.
+        names: not used; Keras names its tensors itself.
+
+    Returns:
+        the outputs stacked along a new first axis: one tensor, or a list where `graph_fn` returns
+        several.
+    """
+    if not isinstance(inputs, list | tuple):
+        inputs = [inputs]
+    results = []
+    for image in range(batch_size):
+        result = graph_fn(*(tensor[image] for tensor in inputs))
+        results.append(result if isinstance(result, list | tuple) else [result])
+    stacked = [ops.stack(list(values), axis=0) for values in zip(*results, strict=True)]
+    return stacked[0] if len(stacked) == 1 else stacked
+
+
+def parse_image_meta_graph(meta) -> dict[str, Any]:
+    """Take the vectors of `compose_image_meta` apart.
+
+    Args:
+        meta: tensor [B, 12 + classes].
+
+    Returns:
+        image_id [B], original_image_shape [B, 3], image_shape [B, 3], window [B, 4] in pixels,
+        scale [B] and active_class_ids [B, classes], in the dtype of `meta`.
+    """
+    return {
+        "image_id": meta[:, 0],
+        "original_image_shape": meta[:, 1:4],
+        "image_shape": meta[:, 4:7],
+        "window": meta[:, 7:11],
+        "scale": meta[:, 11],
+        "active_class_ids": meta[:, 12:],
+    }
