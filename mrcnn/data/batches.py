@@ -11,7 +11,7 @@ from mrcnn.data.dataset import Dataset
 from mrcnn.data.moulding import mold_image
 from mrcnn.data.region_targets import generate_random_rois
 from mrcnn.data.rpn_targets import AnchorIndex, build_rpn_targets
-from mrcnn.data.training_item import ImageCache, TrainingItem, load_training_item
+from mrcnn.data.training_item import ImageCache, TrainingItem, image_name, load_training_item
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.ops.anchors import pyramid_anchors
 
@@ -102,7 +102,7 @@ class BatchMaker:
         expected = tuple(int(side) for side in self.config.IMAGE_SHAPE)
         if item.image.shape != expected:
             raise DataError(
-                f"Image {self.dataset.source_image_link(image_id)}: IMAGE_RESIZE_MODE "
+                f"{image_name(self.dataset, image_id)}: IMAGE_RESIZE_MODE "
                 f"{self.config.IMAGE_RESIZE_MODE!r} makes it {item.image.shape}, but training "
                 f"needs {expected} for all images. Use 'square' or 'crop'."
             )
@@ -159,27 +159,31 @@ class BatchMaker:
     def _report_limits(self, count: int, item: TrainingItem) -> None:
         """Warn, once each, of settings that leave out part of what is annotated."""
         config = self.config
-        name = self.dataset.source_image_link(int(item.image_meta[0]))
+        name = image_name(self.dataset, int(item.image_meta[0]))
         positives = int(config.TRAIN_ROIS_PER_IMAGE * config.ROI_POSITIVE_RATIO)
         trained = min(count, config.MAX_GT_INSTANCES)
         if count > config.MAX_GT_INSTANCES:
             self._say_once(
-                f"MAX_GT_INSTANCES is {config.MAX_GT_INSTANCES}, but {name} has {count} "
-                f"instances: a random part of them trains. At least {count} would keep all of them."
+                "MAX_GT_INSTANCES",
+                f"{name} has {count} instances, but MAX_GT_INSTANCES is {config.MAX_GT_INSTANCES}: "
+                f"a random part of them trains. At least {count} would keep all of them.",
             )
-        if trained > positives:
+        if not config.ROI_POSITIVE_RATIO:
             self._say_once(
-                f"TRAIN_ROIS_PER_IMAGE {config.TRAIN_ROIS_PER_IMAGE} x ROI_POSITIVE_RATIO "
-                f"{config.ROI_POSITIVE_RATIO} allows {positives} positive regions, but {name} has "
-                f"{count} instances: in each step some of them do not train the heads. At least "
-                f"{int(np.ceil(trained / config.ROI_POSITIVE_RATIO))} regions would have room for "
-                "all of them."
-                if config.ROI_POSITIVE_RATIO
-                else "ROI_POSITIVE_RATIO is 0: the box and mask heads do not train."
+                "ROI_POSITIVE_RATIO",
+                "ROI_POSITIVE_RATIO is 0: the box head and the mask head do not train.",
+            )
+        elif trained > positives:
+            enough = int(np.ceil(trained / config.ROI_POSITIVE_RATIO))
+            self._say_once(
+                "TRAIN_ROIS_PER_IMAGE",
+                f"{name} has {count} instances, but TRAIN_ROIS_PER_IMAGE "
+                f"{config.TRAIN_ROIS_PER_IMAGE} x ROI_POSITIVE_RATIO {config.ROI_POSITIVE_RATIO} "
+                f"allows {positives} positive regions: in each step some instances do not train "
+                f"the heads. {enough} regions would have room for all of them.",
             )
 
-    def _say_once(self, message: str) -> None:
-        setting = message.split()[0]
+    def _say_once(self, setting: str, message: str) -> None:
         with self._lock:
             if setting in self._said:
                 return

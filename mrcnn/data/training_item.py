@@ -116,7 +116,7 @@ def prepare_image(dataset: Dataset, config: Any, image_id: int) -> PreparedImage
             is out of range.
     """
     image = dataset.load_image(image_id)
-    name = _name_of(dataset, image_id)
+    name = image_name(dataset, image_id)
     channels = config.IMAGE_CHANNEL_COUNT
     if image.ndim != 3 or image.shape[2] != channels:
         raise DataError(
@@ -251,6 +251,7 @@ def _check_class_ids(class_ids: Any, dataset: Dataset, name: str) -> np.ndarray:
     return ids
 
 
-def _name_of(dataset: Dataset, image_id: int) -> str:
+def image_name(dataset: Dataset, image_id: int) -> str:
+    """What to call an image in a message: by its path, or by its source's id."""
     info = dataset.image_info[image_id]
     return f"Image {info.get('path') or info['id']}"

@@ -114,7 +114,7 @@ def test_more_cells_than_fit(cells_dataset, small_config):
     dataset = cells_dataset([30, 40])
     loader = BatchLoader(dataset, small_config(), shuffle=False)
     with pytest.warns(
-        UserWarning, match=r"MAX_GT_INSTANCES is 12, but image0\.png has \d+"
+        UserWarning, match=r"image0\.png has \d+ instances, but MAX_GT_INSTANCES is 12"
     ) as seen:
         inputs = inputs_of(loader)
         inputs_of(loader, 1)
@@ -371,13 +371,24 @@ def test_class_counts_must_agree(dataset, small_config):
         BatchLoader(dataset, Five())
 
 
-def test_grey_input_is_refused(dataset, small_config):
+def test_images_with_another_number_of_channels_are_named(dataset, small_config):
     class Grey(small_config):
         IMAGE_CHANNEL_COUNT = 1
         MEAN_PIXEL = np.array([128.0])
 
-    with pytest.raises(ConfigError, match="IMAGE_CHANNEL_COUNT is 1"):
-        BatchLoader(dataset, Grey())
+    with pytest.raises(DataError, match=r"Image .*IMAGE_CHANNEL_COUNT is 1"):
+        BatchLoader(dataset, Grey(), threads=0)[0]
+
+
+def test_regions_come_along_where_the_rpn_s_are_not_used(dataset, small_config):
+    class Regions(small_config):
+        USE_RPN_ROIS = False
+        POST_NMS_ROIS_TRAINING = 17
+
+    (batch,) = BatchLoader(dataset, Regions(), threads=0)[0]
+    assert len(batch) == 8
+    assert batch[7].shape == (len(batch[0]), 17, 4)
+    assert (batch[7][..., 2:] > batch[7][..., :2]).all()
 
 
 def test_batches_beyond_the_epoch(dataset, small_config):

@@ -63,7 +63,12 @@ def test_equal_to_the_definition(truth, shuffled):
         anchors = np.random.default_rng(0).permutation(ANCHORS)[:-7]
     expected, best_box, plain_boxes = reference(anchors, class_ids, boxes)
     match, deltas = build_rpn_targets(
-        (SIDE, SIDE, 3), anchors, class_ids, boxes, settings_for(10**5), np.random.default_rng(0)
+        (SIDE, SIDE, 3),
+        anchors,
+        class_ids,
+        boxes,
+        settings_for(10**5),
+        rng=np.random.default_rng(0),
     )
     np.testing.assert_array_equal(match, expected)
     assert match.dtype == np.int32
@@ -85,7 +90,7 @@ def test_drawn_anchors_are_a_balanced_part_of_all(truth, count, seed):
         class_ids,
         boxes,
         settings_for(count),
-        np.random.default_rng(seed),
+        rng=np.random.default_rng(seed),
     )
     assert set(np.unique(match)) <= {-1, 0, 1}
     assert (everything[match != 0] == match[match != 0]).all()
@@ -134,7 +139,7 @@ def test_the_same_generator_draws_the_same_and_numpy_s_state_is_left_alone():
     before = np.random.get_state()[1].copy()
     first, second = (
         build_rpn_targets(
-            (SIDE, SIDE, 3), ANCHORS, ids, boxes, settings_for(16), np.random.default_rng(5)
+            (SIDE, SIDE, 3), ANCHORS, ids, boxes, settings_for(16), rng=np.random.default_rng(5)
         )
         for _ in range(2)
     )

@@ -83,6 +83,7 @@ def test_masks_are_resized_as_whole_masks_are(shape, dims, seed):
         IMAGE_MIN_DIM, IMAGE_MAX_DIM = dims
         IMAGE_MIN_SCALE = 0
         IMAGE_RESIZE_MODE = "square"
+        IMAGE_CHANNEL_COUNT = 3
 
     item = load_training_item(MaskDataset(image, masks, ids), Sizes, 0, generator())
     expected_image, window, scale, padding, _ = utils.resize_image(image, *dims)
@@ -258,7 +259,7 @@ def test_masks_of_another_size(small_config):
 
 def test_image_that_is_not_rgb(small_config):
     dataset = MaskDataset(np.zeros((8, 8), np.uint8), np.ones((8, 8, 1), bool), np.array([1]))
-    with pytest.raises(DataError, match=r"shape \(8, 8\); an RGB image"):
+    with pytest.raises(DataError, match=r"shape \(8, 8\); an image \[H, W, 3\]"):
         load_training_item(dataset, small_config(), 0, generator())
 
 
