@@ -31,10 +31,11 @@ from mrcnn.inference.results import unmold
 from mrcnn.log import log
 from mrcnn.nets.anchors import normalized_anchors
 from mrcnn.nets.detector import build_inference_model
+from mrcnn.ops.anchors import pyramid_anchors
 from mrcnn.training.fitting import fit
 from mrcnn.training.layers import LAYER_CHOICES, set_trainable
 from mrcnn.training.model import build_training_model
-from mrcnn.training.parallel import ParallelModel, can_run_parallel
+from mrcnn.training.parallel import share_among_gpus
 from mrcnn.training.schedules import learning_rate_for
 from mrcnn.weights import LoadReport, load_weights, save_weights
 
@@ -68,6 +69,7 @@ class MaskRCNN:
         self.config = config
         self.model_dir = model_dir
         self._anchor_cache: dict[tuple[int, ...], np.ndarray] = {}
+        self._anchor_shape = tuple(int(side) for side in config.IMAGE_SHAPE[:2])
         self._limit_said = False
         self.set_log_dir()
         self.keras_model = self.build(mode=mode, config=config)
@@ -79,16 +81,7 @@ class MaskRCNN:
         model = (
             build_training_model(config) if mode == "training" else build_inference_model(config)
         )
-        if config.GPU_COUNT > 1:
-            if can_run_parallel(config.GPU_COUNT):
-                return ParallelModel(model, config.GPU_COUNT)
-            warnings.warn(
-                f"GPU_COUNT is {config.GPU_COUNT}, but there are not as many GPUs that "
-                f"the {keras.backend.backend()} backend can share a batch among: one device "
-                f"computes the whole batch of {config.BATCH_SIZE} images.",
-                stacklevel=3,
-            )
-        return model
+        return share_among_gpus(model, config.GPU_COUNT)
 
     # --- Weights -----------------------------------------------------------------------------
 
@@ -367,9 +360,15 @@ class MaskRCNN:
         result = unmold(detections, mrcnn_mask, original_image_shape, image_shape, window)
         return result.boxes, result.class_ids, result.scores, result.full_masks()
 
+    @property
+    def anchors(self) -> np.ndarray:
+        """Anchors float64 [A, 4] in pixels, of the image shape that was last asked for."""
+        return pyramid_anchors(self.config, self._anchor_shape)
+
     def get_anchors(self, image_shape: Sequence[int]) -> np.ndarray:
         """Normalised anchors float32 [A, 4] of a moulded image shape."""
         key = tuple(int(side) for side in image_shape[:2])
+        self._anchor_shape = key
         if key not in self._anchor_cache:
             self._anchor_cache[key] = normalized_anchors(self.config, key)
         return self._anchor_cache[key]

@@ -21,7 +21,12 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # Import names that differ from the names of their distributions.
-DISTRIBUTIONS = {"skimage": "scikit-image", "PIL": "pillow"}
+DISTRIBUTIONS = {
+    "skimage": "scikit-image",
+    "PIL": "pillow",
+    "imgaug": "imaug",
+    "cv2": "opencv-python",
+}
 
 MAKE = shutil.which("make")
 needs_make = pytest.mark.skipif(MAKE is None, reason="make is not installed")

@@ -1,5 +1,7 @@
 """One batch shared among several GPUs."""
 
+import warnings
+
 import keras
 from keras import ops
 
@@ -16,6 +18,21 @@ def can_run_parallel(gpu_count: int) -> bool:
         keras.backend.backend() == "tensorflow"
         and len(keras.distribution.list_devices("gpu")) >= gpu_count
     )
+
+
+def share_among_gpus(model: keras.Model, gpu_count: int) -> keras.Model:
+    """The model in a `ParallelModel` where GPUs can share a batch, else as it is, with a warning."""
+    if gpu_count == 1:
+        return model
+    if can_run_parallel(gpu_count):
+        return ParallelModel(model, gpu_count)
+    warnings.warn(
+        f"GPU_COUNT is {gpu_count}, but there are not as many GPUs that the "
+        f"{keras.backend.backend()} backend can share a batch among: one device computes the "
+        "whole batch of GPU_COUNT * IMAGES_PER_GPU images.",
+        stacklevel=4,
+    )
+    return model
 
 
 @register
@@ -123,7 +140,7 @@ def _parallel_outputs(model: keras.Model, gpu_count: int) -> list:
         if len(values) == 1:
             joined.append(values[0])
         elif len(values[0].shape) == 0:
-            joined.append(keras.layers.Average(name=f"mean_{number}")(list(values)))
+            joined.append(sum(values[1:], values[0]) / gpu_count)
         else:
             joined.append(keras.layers.Concatenate(axis=0, name=f"joined_{number}")(list(values)))
     return joined

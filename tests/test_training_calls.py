@@ -1,0 +1,114 @@
+"""Training as Matterport's programs do it: several calls of `train` in one process."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from mrcnn.config import LOSS_NAMES
+from mrcnn.errors import ConfigError
+from mrcnn.model import MaskRCNN
+
+iaa = pytest.importorskip("imgaug.augmenters")
+
+
+def values_of(model):
+    return {
+        f"{layer.name}/{weight.name}": ops.convert_to_numpy(weight).copy()
+        for layer in model.get_trainable_layers()
+        for weight in layer.weights
+    }
+
+
+def changed(before, after):
+    return {name for name in before if not np.array_equal(before[name], after[name])}
+
+
+@pytest.fixture
+def fields(disks):
+    return disks([(60, 60, 20), (30, 90, 12)], [(100, 30, 9)], [])
+
+
+class Losses(keras.callbacks.Callback):
+    """Notes what each epoch ends with."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen.append((epoch, dict(logs)))
+
+
+def test_heads_then_all_in_one_process(tiny_config, fields, tmp_path):
+    config = tiny_config(NORMALIZATION="batch", STEPS_PER_EPOCH=1, WEIGHT_DECAY=0.01)
+    model = MaskRCNN("training", config, tmp_path)
+    network, notes = model.keras_model, Losses()
+
+    # With a rate this small the weights stay, so the sum can be checked afterwards.
+    for epochs, layers, weights in (
+        (1, "heads", {}),
+        (2, "all", {}),
+        (3, "all", {"rpn_class_loss": 3.0}),
+    ):
+        config.LOSS_WEIGHTS = {name: 1.0 for name in LOSS_NAMES} | weights
+        model.train(
+            fields, fields, learning_rate=1e-12, epochs=epochs, layers=layers,
+            custom_callbacks=[notes], augmentation=iaa.Fliplr(0.5),
+        )  # fmt: skip
+        epoch, logs = notes.seen[-1]
+        assert (epoch, model.epoch) == (epochs - 1, epochs)
+        expected = sum(config.LOSS_WEIGHTS[name] * logs[name] for name in LOSS_NAMES)
+        regularization = float(ops.convert_to_numpy(network.regularization_loss()))
+        assert regularization > 0
+        assert logs["loss"] == pytest.approx(expected + regularization, rel=1e-5)
+        validation = sum(config.LOSS_WEIGHTS[name] * logs[f"val_{name}"] for name in LOSS_NAMES)
+        assert logs["val_loss"] == pytest.approx(validation + regularization, rel=1e-5)
+    assert len(notes.seen) == 3
+
+    before = values_of(model)
+    model.train(fields, None, learning_rate=0.01, epochs=4, layers="all")
+    assert float(ops.convert_to_numpy(network.optimizer.learning_rate)) == pytest.approx(0.01)
+    after_all = changed(before, values_of(model))
+    # Batch norm is frozen: its statistics stay, what it learns does not.
+    assert not {name for name in after_all if "moving" in name}
+    assert {"bn_conv1/gamma", "conv1/kernel", "mrcnn_class_bn1/beta"} <= after_all
+
+    before = values_of(model)
+    model.train(fields, None, learning_rate=0.01, epochs=5, layers="heads")
+    after_heads = changed(before, values_of(model))
+    assert {name for name in after_heads if name.startswith(("res", "bn", "conv1"))} == set()
+    rpn = {"rpn_conv_shared", "rpn_class_raw", "rpn_bbox_pred"}
+    trained = {
+        layer.name for layer in network.get_layer("rpn_model").layers if layer.trainable_weights
+    }
+    assert trained == rpn
+    assert {
+        f"rpn_model/{weight.name}" for weight in network.get_layer("rpn_model").weights
+    } & after_heads
+
+
+def test_a_regular_expression_reaches_inside_the_rpn(tiny_config, capsys, tmp_path):
+    model = MaskRCNN("training", tiny_config(), tmp_path)
+    model.set_trainable(r"rpn\_bbox.*")
+    assert [weight.path for weight in model.keras_model.trainable_weights] == [
+        "rpn_bbox_pred/kernel", "rpn_bbox_pred/bias",
+    ]  # fmt: skip
+    assert "rpn_bbox_pred" in capsys.readouterr().out
+    model.set_trainable("mrcnn_mask", verbose=0)
+    assert len(model.keras_model.trainable_weights) == 2
+    assert capsys.readouterr().out == ""
+    with pytest.raises(ConfigError, match="no layer of the model has such a name"):
+        model.train(None, None, 0.01, 1, layers="no_such_layer")
+
+
+def test_training_on_regions_from_the_data(tiny_config, fields, tmp_path):
+    model = MaskRCNN("training", tiny_config(USE_RPN_ROIS=False, STEPS_PER_EPOCH=2), tmp_path)
+    names = [tensor.name for tensor in model.keras_model.inputs]
+    assert names[-1] == "input_roi" and len(names) == 8
+    before = values_of(model)
+    history = model.train(fields, fields, 0.01, epochs=1, layers="heads").history
+    assert all(np.isfinite(values).all() for values in history.values())
+    assert {"mrcnn_bbox_fc/kernel", "mrcnn_class_logits/kernel"} <= changed(
+        before, values_of(model)
+    )
