@@ -15,12 +15,15 @@ def extract_bboxes(mask: np.ndarray) -> np.ndarray:
     Returns:
         int32 [N, 4] pixel boxes; (0, 0, 0, 0) for an empty mask.
     """
-    boxes = np.zeros((mask.shape[-1], 4), np.int32)
-    for number in range(mask.shape[-1]):
-        box = tight_box(mask[:, :, number])
-        if box is not None:
-            boxes[number] = box
-    return boxes
+    # Whole rows and columns of all masks at once: the masks lie side by side in memory.
+    boxes = []
+    for filled in (mask.any(axis=1), mask.any(axis=0)):
+        some = filled.any(axis=0)
+        first = filled.argmax(axis=0)
+        end = len(filled) - filled[::-1].argmax(axis=0)
+        boxes.append((np.where(some, first, 0), np.where(some, end, 0)))
+    (y1, y2), (x1, x2) = boxes
+    return np.stack([y1, x1, y2, x2], axis=1).astype(np.int32)
 
 
 def tight_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:

@@ -192,7 +192,7 @@ def project_files() -> list[Path]:
         files = [ROOT / name for name in listed.decode().split("\0") if name]
     except (OSError, subprocess.CalledProcessError):
         files = [path for path in ROOT.glob("*") if path.is_file()]
-        for folder in ("mrcnn", "samples", "tests", "requirements", "weights", ".ci"):
+        for folder in ("mrcnn", "samples", "tests", "benchmarks", "requirements", "weights", ".ci"):
             files += (ROOT / folder).rglob("*")
     return [path for path in files if path.is_file() and path.suffix in TEXT_SUFFIXES]
 

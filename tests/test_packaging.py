@@ -49,7 +49,7 @@ def constraints() -> dict[str, str]:
 def third_party_imports(folder: str) -> set[str]:
     sources = list((ROOT / folder).rglob("*.py"))
     own = {path.stem for path in (ROOT / "samples").rglob("*.py")} | {path.stem for path in sources}
-    own |= {"mrcnn", "samples", "tests"}
+    own |= {"mrcnn", "samples", "tests", "benchmarks"}
     found = set()
     for path in sources:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

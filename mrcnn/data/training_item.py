@@ -143,7 +143,12 @@ def prepare_image(dataset: Dataset, config: Any, image_id: int) -> PreparedImage
         return PreparedImage(picture, plan, class_ids, points=points * factors, ends=ends)
 
     masks, class_ids = dataset.load_mask(image_id)
-    class_ids = _check_class_ids(class_ids, dataset, name)
+    masks, class_ids = np.asarray(masks), _check_class_ids(class_ids, dataset, name)
+    if masks.ndim != 3 or masks.shape[-1] != len(class_ids):
+        raise DataError(
+            f"{name}: load_mask gives masks of shape {masks.shape} and {len(class_ids)} class ids; "
+            "[height, width, N] and N are expected."
+        )
     if masks.shape[-1] == 0:
         instances = InstanceMasks.empty(plan.resized_shape)
     elif masks.shape[:2] != plan.original_shape:

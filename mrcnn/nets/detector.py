@@ -12,6 +12,7 @@ from mrcnn.nets.layers import ToBoxes
 from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.resnet import resnet_stages
 from mrcnn.nets.rpn import build_rpn, rpn_on_pyramid
+from mrcnn.nets.saving import DetectorModel
 
 
 @dataclass
@@ -75,7 +76,7 @@ def mask_outputs(rois, network: RegionNetwork, image_meta, config):
     )
 
 
-def build_inference_model(config) -> keras.Model:
+def build_inference_model(config) -> DetectorModel:
     """The inference graph, with Matterport's inputs, outputs and layer names.
 
     Inputs: input_image [B, H, W, C], input_image_meta [B, M], input_anchors [B, A, 4] normalised.
@@ -98,7 +99,7 @@ def build_inference_model(config) -> keras.Model:
     masks = mask_outputs(
         ToBoxes(name="detection_boxes", dtype="float32")(detections), network, image_meta, config
     )
-    return keras.Model(
+    return DetectorModel(
         [image, image_meta, anchors],
         [detections, probabilities, deltas, masks, rois, network.rpn_class, network.rpn_bbox],
         name="mask_rcnn",

@@ -65,7 +65,7 @@ def normalize(x, name: str, normalization: str = "batch", train_bn: bool | None 
 
 
 @register
-class PerRegion(keras.layers.Layer):
+class PerRegion(keras.layers.Wrapper):
     """A layer applied to each region of each image: [B, R, ...] in, [B, R, ...] out.
 
     The regions are folded into the batch, so the wrapped layer runs once over all of them. Like
@@ -79,11 +79,10 @@ class PerRegion(keras.layers.Layer):
     def __init__(self, layer, **kwargs):
         kwargs.setdefault("name", layer.name)
         kwargs.setdefault("dtype", layer.dtype_policy)
-        super().__init__(**kwargs)
-        self.layer = layer
+        super().__init__(layer, **kwargs)
 
     def build(self, inputs_shape):
-        self.layer.build((None, *inputs_shape[2:]))
+        super().build((None, *inputs_shape[2:]))
 
     def call(self, inputs):
         outputs = self.layer(ops.reshape(inputs, (-1, *inputs.shape[2:])))
@@ -92,14 +91,6 @@ class PerRegion(keras.layers.Layer):
     def compute_output_shape(self, inputs_shape):
         folded = self.layer.compute_output_shape((None, *inputs_shape[2:]))
         return (*inputs_shape[:2], *folded[1:])
-
-    def get_config(self):
-        return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}
-
-    @classmethod
-    def from_config(cls, config):
-        layer = keras.saving.deserialize_keras_object(config.pop("layer"))
-        return cls(layer, **config)
 
 
 @register

@@ -31,7 +31,9 @@ def _sample_positions(low, high, count: int, length):
     if count == 1:
         return 0.5 * (low + high) * last
     steps = ops.arange(count, dtype="float32")
-    return low * last + steps * ((high - low) * last / float(count - 1))
+    span = (high - low) * last
+    # Divided by a tensor: XLA makes a product with a rounded reciprocal of a plain number.
+    return low * last + steps * (span / ops.full_like(span, count - 1.0))
 
 
 def _inside(position, last):

@@ -10,6 +10,7 @@ from mrcnn.nets.anchors import AnchorLayer, normalized_anchors
 from mrcnn.nets.detector import class_and_box_outputs, mask_outputs, region_network
 from mrcnn.nets.layers import TakeRegions, register
 from mrcnn.nets.proposals import ProposalLayer
+from mrcnn.nets.saving import DetectorModel
 from mrcnn.ops.boxes import normalize_boxes
 from mrcnn.training import losses
 from mrcnn.training.targets import DetectionTargetLayer
@@ -60,7 +61,7 @@ class ActiveClasses(keras.layers.Layer):
 
 
 @register
-class TrainingModel(keras.Model):
+class TrainingModel(DetectorModel):
     """A model whose outputs end with the five losses; training minimises their weighted sum + L2.
 
     L2 is `weight_decay * sum(w ** 2) / size(w)` for each trainable weight but the scales and
@@ -70,16 +71,13 @@ class TrainingModel(keras.Model):
     def __init__(self, *args, loss_weights=None, weight_decay=0.0, **kwargs):
         super().__init__(*args, **kwargs)
         self.set_loss_weights(loss_weights, weight_decay)
+        # Keras finds them here and reports them as metrics.
         self.loss_trackers = {name: keras.metrics.Mean(name=name) for name in LOSS_NAMES}
 
     def set_loss_weights(self, loss_weights: dict[str, float] | None, weight_decay: float) -> None:
         """Change what the training minimises; it counts from the next `compile`."""
         self.loss_weights = {name: 1.0 for name in LOSS_NAMES} | (loss_weights or {})
         self.weight_decay = weight_decay
-
-    @property
-    def metrics(self):
-        return [*super().metrics, *self.loss_trackers.values()]
 
     def regularization_loss(self):
         """The L2 term, a scalar."""

@@ -21,7 +21,7 @@ def can_run_parallel(gpu_count: int) -> bool:
 
 
 def share_among_gpus(model: keras.Model, gpu_count: int) -> keras.Model:
-    """The model in a `ParallelModel` where GPUs can share a batch, else as it is, with a warning."""
+    """The model in a `ParallelModel` where GPUs can share a batch; else itself, with a warning."""
     if gpu_count == 1:
         return model
     if can_run_parallel(gpu_count):
@@ -123,7 +123,8 @@ class ParallelModel(keras.Model):
 
     @property
     def metrics(self):
-        return [*super().metrics, *getattr(self.inner_model, "metrics", ())]
+        # The inner model is found in each of the parts.
+        return list({metric.name: metric for metric in reversed(super().metrics)}.values())[::-1]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return self.inner_model.compute_loss(x, y, y_pred, sample_weight, training)

@@ -143,7 +143,7 @@ def run(options: Any) -> int:
         model.load_weights(str(weights))
     elif weights is not None:
         # By name: what has another shape, as the class heads have, starts from random weights.
-        print(model.load_weights(str(weights), by_name=True))
+        model.load_weights(str(weights), by_name=True)
         # A checkpoint that was given by its path starts a new run; only `last` goes on with one.
         model.set_log_dir()
     log_dir = Path(model.log_dir)

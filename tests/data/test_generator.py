@@ -240,6 +240,13 @@ def test_limits_are_reported_once(corner, plain):
     assert "allows 3 positive regions" in messages[1] and "16 regions would have" in messages[1]
 
 
+def test_masks_and_class_ids_must_agree(corner, plain):
+    image, masks, _ = corner
+    for ids, wrong in (([1, 1], masks), ([1], masks[..., 0])):
+        with pytest.raises(DataError, match=r"Image 0: load_mask gives masks of shape"):
+            modellib.load_image_gt(dataset_of((image, wrong, ids)), plain(), 0)
+
+
 def test_something_that_is_no_augmentation_is_refused(corner, plain):
     with pytest.raises(ConfigError, match=r"augmentation is \['flip'\]"):
         modellib.load_image_gt(dataset_of(corner), plain(), 0, augmentation=["flip"])

@@ -99,6 +99,16 @@ def test_layers_with_weights(model):
     assert model.find_trainable_layer(inner) is inner
 
 
+def test_anchors_in_pixels_are_those_last_asked_for(model, image):
+    assert model.anchors.shape == (4092, 4)
+    model.detect([image])
+    pixels = model.anchors
+    normalised = model.get_anchors((128, 128, 3))
+    np.testing.assert_allclose(pixels, normalised * 127 + [0, 0, 1, 1], atol=1e-4)
+    model.get_anchors((64, 128, 3))
+    assert model.anchors.shape == (2046, 4)
+
+
 def test_moulding_gives_the_original_s_types(model, image):
     molded, metas, windows = model.mold_inputs([image, image])
     assert [array.dtype.name for array in (molded, metas, windows)] == [

@@ -14,13 +14,18 @@ from mrcnn.nets.resnet import resnet_stages
 
 @pytest.fixture(scope="module")
 def original(golden, give_golden_weights, tmp_path_factory):
-    """A model with the original's settings and weights."""
+    """A model with the original's settings and weights, which come from a file."""
     settings = json.loads(str(golden("inference")["config"]))
     for derived in ("BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE"):
         del settings[derived]
     config = type("GoldenConfig", (Config,), settings)()
-    model = MaskRCNN("inference", config, tmp_path_factory.mktemp("logs"))
+    folder = tmp_path_factory.mktemp("logs")
+    model = MaskRCNN("inference", config, folder)
     give_golden_weights(model.keras_model)
+    model.keras_model.save_weights(f"{folder}/original.h5")
+    for weight in model.keras_model.weights:
+        weight.assign(keras.ops.zeros_like(weight))
+    model.load_weights(f"{folder}/original.h5", by_name=True)
     return model
 
 

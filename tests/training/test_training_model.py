@@ -80,6 +80,7 @@ def test_the_loss_is_the_weighted_sum_and_the_l2_term(tiny_config, disks):
     model = build_training_model(config)
     model.compile(optimizer=keras.optimizers.SGD(0.0), jit_compile=False)
     batch = BatchLoader(disks([(60, 60, 20), (30, 90, 12)]), config, steps=1)[0][0]
+    assert model.metrics_names == ["loss", *LOSS_NAMES]
     # Evaluation does not change the weights; SGD with rate 0 would not either.
     logs = model.test_on_batch(batch, return_dict=True)
     expected = sum(weights[name] * float(logs[name]) for name in LOSS_NAMES)
