@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--golden",
         metavar="DIR",
-        help=f"golden numbers (default: ${ENVIRONMENT_VARIABLE}, or shared/golden next to the clone)",
+        help=f"golden numbers (${ENVIRONMENT_VARIABLE}, or shared/golden beside the clone)",
     )
     parser.add_argument(
         "--backends",

@@ -150,6 +150,8 @@ class MaskRCNN:
             # The other backends gain nothing from a compiler here, and lose minutes to it.
             jit_compile=keras.backend.backend() == "jax",
         )
+        # Variables made inside the first step would have it traced twice.
+        self.keras_model.optimizer.build(self.keras_model.trainable_variables)
 
     def set_trainable(
         self,
