@@ -1,8 +1,8 @@
-"""Weight files in Matterport's HDF5 layout: read by layer name, written for anybody to read.
+"""Weights of a model from and to files in Matterport's layout, by the names of layers.
 
-A file holds one group a layer, in the root or in the group `model_weights`; its weights are listed
-in the group's attribute `weight_names`. The RPN is nested: the group `rpn_model` holds the weights
-of three layers, under `rpn_conv_shared/kernel:0` or `rpn_model/rpn_conv_shared/kernel:0`.
+`load_weights` reads every kind that `mrcnn.weight_files` knows. `save_weights` writes what Keras 2
+wrote for Matterport's program, which every version of it reads: a group a layer, in the root; the
+RPN is one group `rpn_model` with the weights of its three layers.
 """
 
 import os
@@ -17,20 +17,13 @@ import numpy as np
 
 from mrcnn.errors import WeightsError
 from mrcnn.files import atomic_path
+from mrcnn.weight_files import StoredGroups, StoredWeight, open_weights, plain_name
 
-# Keras 1 wrote `conv1_W_1:0` for what later versions call `conv1/kernel:0`. Its running_std is a
-# variance, whatever the name says.
-_KERAS1_NAMES = {
-    "W": "kernel",
-    "b": "bias",
-    "gamma": "gamma",
-    "beta": "beta",
-    "running_mean": "moving_mean",
-    "running_std": "moving_variance",
-}
-_KERAS1_PATTERN = re.compile(
-    r"^(?P<layer>.+)_(?P<weight>W|b|gamma|beta|running_mean|running_std)(_\d+)?$"
-)
+# The version whose layout is written; readers convert the weights of versions before 2.
+_KERAS_VERSION = b"2.15.0"
+_BACKEND = b"tensorflow"
+# HDF5 keeps an attribute beside the object, where there is no room for more than 64 KiB.
+_MAX_ATTRIBUTE_BYTES = 64512
 
 
 @dataclass
@@ -73,71 +66,20 @@ def _shortened(names: list[str], limit: int = 8) -> str:
 
 def layers_with_weights(model: keras.Model) -> Iterator[keras.layers.Layer]:
     """All layers that hold weights, those of nested models instead of the nested models."""
+    for _, layer in _layers_and_models(model):
+        yield layer
+
+
+def _layers_and_models(model, above: tuple[str, ...] = ()):
+    """Each layer that holds weights, and the names of the nested models that it is in."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from layers_with_weights(layer)
+            yield from _layers_and_models(layer, (*above, layer.name))
         elif layer.weights:
-            yield layer
+            yield above, layer
 
 
-def read_weights(path: str | os.PathLike) -> dict[str, dict[str, np.ndarray]]:
-    """All arrays of a weights file.
-
-    Args:
-        path: HDF5 file written by Keras 1 or 2, Matterport's program, or `save_weights`.
-
-    Returns:
-        layer name -> weight name (kernel, bias, gamma, beta, moving_mean, moving_variance) ->
-        float array.
-
-    Raises:
-        WeightsError: there is no such file, or it cannot be read.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f"{path}: there is no such weights file.")
-    try:
-        with h5py.File(path, "r") as file:
-            return _read_groups(file.get("model_weights", file))
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        if isinstance(error, WeightsError):
-            raise
-        raise WeightsError(
-            f"{path}: cannot be read as an HDF5 weights file ({error}). "
-            "It may be truncated or of another kind; fetch or copy it again."
-        ) from error
-
-
-def _read_groups(root: h5py.Group) -> dict[str, dict[str, np.ndarray]]:
-    layers: dict[str, dict[str, np.ndarray]] = {}
-    for group_name, group in root.items():
-        if not isinstance(group, h5py.Group):
-            continue
-        for weight_path in _weight_paths(group):
-            layer, weight = _split_weight_path(group_name, weight_path)
-            layers.setdefault(layer, {})[weight] = np.asarray(group[weight_path], np.float32)
-    return layers
-
-
-def _weight_paths(group: h5py.Group) -> list[str]:
-    if "weight_names" in group.attrs:
-        names = group.attrs["weight_names"]
-        return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
-    paths: list[str] = []
-    group.visititems(
-        lambda name, item: paths.append(name) if isinstance(item, h5py.Dataset) else None
-    )
-    return paths
-
-
-def _split_weight_path(group_name: str, weight_path: str) -> tuple[str, str]:
-    """Layer and weight of a path such as "rpn_model/rpn_conv_shared/kernel:0"."""
-    *parents, weight = weight_path.split("/")
-    weight = weight.split(":")[0]
-    keras1 = _KERAS1_PATTERN.match(weight)
-    if keras1:
-        return parents[-1] if parents else group_name, _KERAS1_NAMES[keras1["weight"]]
-    return parents[-1] if parents else group_name, weight
+# --- Loading -------------------------------------------------------------------------------------
 
 
 def load_weights(
@@ -148,62 +90,139 @@ def load_weights(
 ) -> LoadReport:
     """Give a model the weights of a file, by layer name.
 
-    Everything is read and compared first: after an error the model is as it was.
+    Everything is compared and read first: after an error the model is as it was. Arrays that the
+    model does not need are not read.
 
     Args:
         model: the model to change.
-        path: see `read_weights`.
-        exclude: names of layers to leave as they are.
+        path: a file that Keras 1, 2 or 3, Matterport's program or `save_weights` wrote: `.h5`,
+            `.weights.h5` or `.keras`, of weights or of a whole model.
+        exclude: names of layers to leave as they are; that of a nested model stands for all of it.
         strict: True if every layer must find weights that fit.
 
     Returns:
         A report of what was loaded and what was not.
 
     Raises:
-        WeightsError: the file cannot be read, nothing in it fits, or, with `strict`, something
-            does not.
+        WeightsError: the file, or something of it that is needed, cannot be read, nothing in it
+            fits, or, with `strict`, something does not.
     """
-    stored = read_weights(path)
-    exclude = set(exclude)
+    excluded = {exclude} if isinstance(exclude, str) else set(exclude)
     report = LoadReport(Path(path))
-    assignments = []
-    model_layers = set()
-    for layer in layers_with_weights(model):
-        model_layers.add(layer.name)
-        if layer.name in exclude:
-            report.excluded.append(layer.name)
-        elif layer.name not in stored:
-            report.missing.append(layer.name)
-        else:
-            arrays = stored[layer.name]
-            shapes = {weight.name: tuple(weight.shape) for weight in layer.weights}
-            found = {name: array.shape for name, array in arrays.items()}
-            if shapes == found:
-                assignments += [(weight, arrays[weight.name]) for weight in layer.weights]
-                report.loaded.append(layer.name)
+    with open_weights(path) as groups:
+        pairs = []
+        used: set[int] = set()
+        for models, layer in _layers_and_models(model):
+            stored = _find(groups, layer.name, models)
+            used.update(map(id, stored))
+            if excluded.intersection((layer.name, *models)):
+                report.excluded.append(layer.name)
+            elif not stored:
+                report.missing.append(layer.name)
+            elif (found := _paired(layer.weights, stored)) is None:
+                report.misfits.append(_misfit(layer, stored))
             else:
-                report.misfits.append(
-                    f"{layer.name} (file {_shapes(found)}, model {_shapes(shapes)})"
-                )
-    report.unused = sorted(set(stored) - model_layers)
-    if not report.loaded:
-        raise WeightsError(
-            f"{path}: none of its layers fits this model, so nothing was loaded. "
-            "It belongs to another network: check BACKBONE and NORMALIZATION.\n" + str(report)
-        )
-    if strict and (report.misfits or report.missing):
-        raise WeightsError(
-            f"{path}: belongs to a model of another shape, so nothing was loaded. Check BACKBONE, "
-            "NORMALIZATION, NUM_CLASSES and the channel settings, or load what fits with "
-            f"by_name=True.\n{report}"
-        )
+                pairs += found
+                report.loaded.append(layer.name)
+        report.unused = _unused(groups, used)
+        _require(report, strict)
+        assignments = [(variable, weight.read()) for variable, weight in pairs]
     for variable, array in assignments:
         variable.assign(array)
     return report
 
 
-def _shapes(shapes: dict[str, tuple[int, ...]]) -> str:
-    return " ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes.items())
+def _require(report: LoadReport, strict: bool) -> None:
+    if not report.loaded:
+        raise WeightsError(
+            f"{report.path}: none of its layers fits this model, so nothing was loaded. "
+            f"It belongs to another network: check BACKBONE and NORMALIZATION.\n{report}"
+        )
+    if strict and (report.misfits or report.missing):
+        raise WeightsError(
+            f"{report.path}: belongs to a model of another shape, so nothing was loaded. Check "
+            "BACKBONE, NORMALIZATION, NUM_CLASSES and the channel settings, or load what fits with "
+            f"by_name=True.\n{report}"
+        )
+
+
+def _find(groups: StoredGroups, layer: str, models: tuple[str, ...]) -> list[StoredWeight]:
+    """The weights of a layer, which is inside of nested models of these names."""
+    for model in reversed(models):
+        if found := _of_scope(groups.get(model, ()), layer):
+            return found
+    if layer in groups:
+        return groups[layer]
+    # The file may be of a model that had this whole model inside, as for several GPUs.
+    for weights in groups.values():
+        if _of_several_layers(weights) and (found := _of_scope(weights, layer)):
+            return found
+    return []
+
+
+def _of_several_layers(weights: list[StoredWeight]) -> bool:
+    return len({weight.scopes[-1:] for weight in weights}) > 1
+
+
+def _of_scope(weights: Iterable[StoredWeight], layer: str) -> list[StoredWeight]:
+    found = [weight for weight in weights if layer in weight.scopes]
+    if found:
+        return found
+    # TensorFlow 1 numbered the scopes of a second model in the process: `rpn_class_raw_1`.
+    pattern = re.compile(rf"{re.escape(layer)}_\d+")
+    return [weight for weight in weights if any(map(pattern.fullmatch, weight.scopes))]
+
+
+def _paired(variables, stored: list[StoredWeight]):
+    """Each variable with what the file has for it, or None if they do not fit.
+
+    Raises:
+        WeightsError: by way of `open_weights`, if one of the stored weights cannot be read.
+    """
+    for weight in stored:
+        if weight.problem:
+            weight.read()
+    if len(stored) != len(variables):
+        return None
+    names = [plain_name(variable.name) for variable in variables]
+    by_name = {weight.name: weight for weight in stored}
+    if len(by_name) == len(stored) and set(by_name) == set(names):
+        stored = [by_name[name] for name in names]
+    for variable, name, weight in zip(variables, names, stored, strict=True):
+        if tuple(variable.shape) != weight.shape or not _same_role(name, weight.name):
+            return None
+    return list(zip(variables, stored, strict=True))
+
+
+def _same_role(name: str | None, stored: str | None) -> bool:
+    """Whether names agree; Keras 3 says kernel where Keras 2 said depthwise_kernel."""
+    return None in (name, stored) or stored == name or stored.endswith(f"_{name}")
+
+
+def _misfit(layer, stored: list[StoredWeight]) -> str:
+    in_file = _shapes((weight.name or str(n), weight.shape) for n, weight in enumerate(stored))
+    in_model = _shapes((variable.name, tuple(variable.shape)) for variable in layer.weights)
+    return f"{layer.name} (file {in_file}, model {in_model})"
+
+
+def _shapes(shapes: Iterable[tuple[str, tuple[int, ...]]]) -> str:
+    return " ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes)
+
+
+def _unused(groups: StoredGroups, used: set[int]) -> list[str]:
+    """Names of layers in the file that no layer of the model asked for."""
+    names = set()
+    for group, weights in groups.items():
+        nested = _of_several_layers(weights)
+        names |= {
+            weight.scopes[-1] if nested and weight.scopes else group
+            for weight in weights
+            if id(weight) not in used
+        }
+    return sorted(names)
+
+
+# --- Saving --------------------------------------------------------------------------------------
 
 
 def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
@@ -214,18 +233,63 @@ def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
         path: the file to make or replace.
     """
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        # Old readers look at these attributes before anything else.
-        file.attrs["layer_names"] = np.array([layer.name for layer in model.layers], dtype="S")
-        file.attrs["backend"] = b"tensorflow"
-        file.attrs["keras_version"] = b"2.15.0"
-        for layer in model.layers:
-            group = file.create_group(layer.name)
-            holders = layers_with_weights(layer) if isinstance(layer, keras.Model) else [layer]
-            names = []
-            for holder in holders:
-                for weight in holder.weights:
-                    name = f"{holder.name}/{weight.name}:0"
-                    array = keras.ops.convert_to_numpy(weight).astype(np.float32)
-                    group.create_dataset(name, data=array)
-                    names.append(name)
-            group.attrs["weight_names"] = np.array(names, dtype="S") if names else np.zeros(0, "S1")
+        _write_layers(file, model)
+
+
+def save_model(model: keras.Model, path: str | os.PathLike) -> None:
+    """Write a whole model as Keras 2 did: the weights in `model_weights`, and the architecture.
+
+    Args:
+        model: the model.
+        path: the file to make or replace.
+    """
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["backend"] = _BACKEND
+        file.attrs["keras_version"] = _KERAS_VERSION
+        file.attrs["model_config"] = model.to_json().encode()
+        _write_layers(file.create_group("model_weights"), model)
+
+
+def _write_layers(root: h5py.Group, model: keras.Model) -> None:
+    # Old readers look at these attributes before anything else.
+    _write_names(root, "layer_names", [layer.name for layer in model.layers])
+    root.attrs["backend"] = _BACKEND
+    root.attrs["keras_version"] = _KERAS_VERSION
+    for layer in model.layers:
+        group = root.create_group(layer.name)
+        holders = layers_with_weights(layer) if isinstance(layer, keras.Model) else [layer]
+        names = []
+        for holder in holders:
+            for name, variable in _named_weights(holder):
+                array = keras.ops.convert_to_numpy(variable).astype(np.float32)
+                group.create_dataset(name, data=array)
+                names.append(name)
+        _write_names(group, "weight_names", names)
+    # Keras 2.6 and later keep the weights here that belong to no layer.
+    _write_names(root.create_group("top_level_model_weights"), "weight_names", [])
+
+
+def _named_weights(layer):
+    """Each weight with its path in the file: `conv1/kernel:0`; a repeated name gets a number."""
+    taken: set[str] = set()
+    for weight in layer.weights:
+        name, number = weight.name, 0
+        while name in taken:
+            number += 1
+            name = f"{weight.name}_{number}"
+        taken.add(name)
+        yield f"{layer.name}/{name}:0", weight
+
+
+def _write_names(group: h5py.Group, attribute: str, names: list[str]) -> None:
+    """Names as an attribute, in pieces if it would be too large, as Keras does."""
+    if not names:
+        group.attrs[attribute] = np.zeros(0)
+        return
+    items = np.array([name.encode() for name in names])
+    if items.nbytes <= _MAX_ATTRIBUTE_BYTES:
+        group.attrs[attribute] = items
+        return
+    pieces = -(-items.nbytes // _MAX_ATTRIBUTE_BYTES)
+    for number, piece in enumerate(np.array_split(items, pieces + 1)):
+        group.attrs[f"{attribute}{number}"] = piece
