@@ -1,5 +1,7 @@
 """Anchors as a constant of the training graph."""
 
+import base64
+
 import keras
 import numpy as np
 from keras import ops
@@ -38,4 +40,11 @@ class AnchorLayer(keras.layers.Layer):
         return (images_shape[0], *self.anchors.shape)
 
     def get_config(self):
-        return {**super().get_config(), "anchors": self.anchors.tolist()}
+        # As text of the bytes: written out, the numbers of a large image take 20 MB.
+        text = base64.b64encode(self.anchors.astype("<f4").tobytes()).decode("ascii")
+        return {**super().get_config(), "anchors": text}
+
+    @classmethod
+    def from_config(cls, config):
+        anchors = np.frombuffer(base64.b64decode(config["anchors"]), "<f4").reshape(-1, 4)
+        return cls(**{**config, "anchors": anchors})
