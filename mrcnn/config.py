@@ -170,7 +170,7 @@ class Config:
 
     def display(self) -> None:
         """Print all settings, sorted by name."""
-        print("\nConfigurations:")
+        print(f"\n{type(self).__name__}:")
         for name in _setting_names(self):
             print(f"{name:30} {getattr(self, name)}")
         print()

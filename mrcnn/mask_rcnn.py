@@ -242,7 +242,7 @@ class MaskRCNN:
         self.compile(learning_rate_for(config, learning_rate, steps), config.LEARNING_MOMENTUM)
 
         print(
-            f"\nStarting at epoch {self.epoch}. Learning rate {learning_rate}. "
+            f"\nEpochs {self.epoch + 1} to {epochs}, learning rate {learning_rate}. "
             f"Checkpoints: {self.checkpoint_path}\n"
         )
         history = fit(
@@ -289,7 +289,7 @@ class MaskRCNN:
         if masks not in ("full", "crops"):
             raise ConfigError(f"masks is {masks!r}: must be 'full' or 'crops'.")
         if verbose:
-            log(f"Processing {len(images)} images")
+            log(f"{len(images)} images to detect in")
             for image in images:
                 log("image", np.asarray(image))
         found = detect(images, self.config, self.get_anchors, self.keras_model.predict_on_batch)
@@ -320,7 +320,7 @@ class MaskRCNN:
         self._require_inference()
         molded_images = np.asarray(molded_images)
         if verbose:
-            log(f"Processing {len(molded_images)} images")
+            log(f"{len(molded_images)} moulded images to detect in")
             for image in molded_images:
                 log("image", image)
         outputs = self.keras_model.predict_on_batch(self._inputs(molded_images, image_metas))

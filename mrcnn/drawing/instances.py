@@ -71,7 +71,7 @@ def display_instances(
     boxes, masks, class_ids = check_instances(canvas, boxes, masks, class_ids)
     count = len(boxes)
     if count == 0:
-        print("\n*** No instances to display *** \n")
+        print("There are no instances to show.")
     colours = instance_colours(colors, count)
     shown = [number for number in range(count) if has_area(boxes[number])]
     texts = _captions(shown, class_ids, class_names, scores, captions, count)
@@ -171,7 +171,7 @@ def display_differences(
         np.concatenate([gt_mask, pred_mask], axis=2),
         np.concatenate([gt_class_id, pred_class_id]),
         class_names,
-        title=title or "Ground Truth and Detections\n GT=green, pred=red, captions: score/IoU",
+        title=title or "green: annotated; red: detected, with score / IoU",
         ax=ax,
         show_mask=show_mask,
         show_bbox=show_box,

@@ -31,7 +31,7 @@ def plot_precision_recall(AP: float, precisions: ArrayLike, recalls: ArrayLike) 
             f"{len(precisions)} precisions and {len(recalls)} recalls: must be as many."
         )
     _, ax = plt.subplots(1)
-    ax.set_title(f"Precision-Recall Curve. AP@50 = {AP:.3f}")
+    ax.set_title(f"Precision over recall, AP at IoU 0.5: {AP:.3f}")
     ax.set_xlim(0, 1.1)
     ax.set_ylim(0, 1.1)
     ax.set_xlabel("Recall")

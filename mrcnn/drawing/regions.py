@@ -84,13 +84,13 @@ def draw_rois(
         add_caption(ax, refined_rois[number][1], refined_rois[number][0] + 8, name)
         crop = _placed(mask[number], rois[number], canvas.shape)
         apply_mask(crop.of(canvas), crop.mask, colour)
-    title = f"Showing {limit} random ROIs out of {count}" if is_sample else f"{count} ROIs"
+    title = f"{limit} of {count} ROIs, drawn at random" if is_sample else f"{count} ROIs"
     show_image(ax, canvas, (20, 20, 20, 50), title)
 
     positive = int(np.count_nonzero(class_ids > 0))
-    print("Positive ROIs: ", positive)
-    print("Negative ROIs: ", int(np.count_nonzero(class_ids == 0)))
-    print(f"Positive Ratio: {positive / max(count, 1):.2f}")
+    negative = int(np.count_nonzero(class_ids == 0))
+    share = positive / max(count, 1)
+    print(f"{count} ROIs: {positive} with an object, {negative} background, share {share:.2f}")
     return ax
 
 

@@ -73,9 +73,9 @@ def _alerts(name: str, values: np.ndarray) -> list[str]:
     alerts = []
     is_bias = name.rsplit("/", 1)[-1].startswith("bias")
     if values.size > 1 and values.min() == values.max() and not is_bias:
-        alerts.append("dead?")
+        alerts.append("constant")
     if np.abs(values).max() > _LARGEST_WEIGHT:
-        alerts.append("Overflow?")
+        alerts.append("large")
     return alerts
 
 

@@ -120,7 +120,7 @@ def test_rows_of_zeros_are_left_out(scene):
 )
 def test_no_instances(scene, capsys, boxes, masks, class_ids):
     ax = display_instances(scene[0], boxes, masks, class_ids, NAMES, scores=np.array([]))
-    assert "No instances to display" in capsys.readouterr().out
+    assert "There are no instances to show" in capsys.readouterr().out
     np.testing.assert_array_equal(ax.images[0].get_array(), scene[0])
     assert (len(ax.patches), len(ax.texts)) == (0, 0)
 
@@ -253,7 +253,7 @@ def test_differences(differences):
     ]
     green, red = (0, 1, 0, 0.8), (1, 0, 0, 1)
     assert [patch.get_edgecolor() for patch in outlines(ax)] == [green] * 2 + [red] * 3
-    assert "score/IoU" in ax.get_title()
+    assert "score / IoU" in ax.get_title()
 
 
 def test_captions_of_differences_stand_at_their_predictions(differences):
@@ -295,7 +295,7 @@ def test_differences_without_predictions_or_truth(differences, capsys):
     assert texts(ax) == ["0.90 / 0.00", "0.70 / 0.00", "0.60 / 0.00"]
     assert texts(display_differences(**{**differences, **no_predictions})) == []
     display_differences(**{**differences, **no_truth, **no_predictions})
-    assert "No instances" in capsys.readouterr().out
+    assert "no instances" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def test_precision_recall_curve(kind, shows):
     (line,) = ax.lines
     np.testing.assert_array_equal(line.get_xdata(), recalls)
     np.testing.assert_array_equal(line.get_ydata(), precisions)
-    assert ax.get_title() == "Precision-Recall Curve. AP@50 = 0.679"
+    assert ax.get_title() == "Precision over recall, AP at IoU 0.5: 0.679"
     assert (ax.get_xlim(), ax.get_ylim()) == ((0, 1.1), (0, 1.1))
     assert shows == []
     assert plt.gcf() is ax.figure

@@ -61,12 +61,7 @@ def test_rois(rois, image, capsys, shows):
     expected = apply_mask(before.copy(), mask, refined.get_edgecolor())
     np.testing.assert_array_equal(ax.images[0].get_array(), expected)
     np.testing.assert_array_equal(image, before)
-    printed = [line.split(":") for line in capsys.readouterr().out.splitlines()]
-    assert [(name, float(value)) for name, value in printed] == [
-        ("Positive ROIs", 1),
-        ("Negative ROIs", 2),
-        ("Positive Ratio", 0.33),
-    ]
+    assert capsys.readouterr().out == "3 ROIs: 1 with an object, 2 background, share 0.33\n"
     # Programs call plt.show() or plt.savefig() themselves.
     assert shows == []
     assert plt.gcf() is ax.figure
@@ -106,15 +101,15 @@ def test_random_choice_of_rois(image, capsys):
     np.random.seed(3)
     chosen = np.random.choice(count, 10, replace=False)
     assert [top for _, top, _, _ in extents(ax)] == [boxes[number, 0] for number in chosen]
-    assert ax.get_title() == "Showing 10 random ROIs out of 50"
-    assert "Negative ROIs:  50" in capsys.readouterr().out
+    assert ax.get_title() == "10 of 50 ROIs, drawn at random"
+    assert "0 with an object, 50 background" in capsys.readouterr().out
     assert len(rectangles(draw_rois(*arguments, limit=50))) == 50
     assert len(rectangles(draw_rois(*arguments, limit=7))) == 7
 
 
 def test_no_rois(image, capsys):
     draw_rois(image, np.zeros((0, 4)), np.zeros((0, 4)), np.zeros((0, 28, 28)), [], NAMES)
-    assert "Positive Ratio: 0.00" in capsys.readouterr().out
+    assert "0 ROIs: 0 with an object, 0 background, share 0.00" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
