@@ -14,7 +14,6 @@ from mrcnn.data.dataset import Dataset
 from mrcnn.data.imgaug_augmentation import apply_imgaug, is_imgaug
 from mrcnn.data.region_targets import build_detection_targets, generate_random_rois
 from mrcnn.data.training_item import load_training_item
-from mrcnn.errors import ConfigError
 
 
 def load_image_gt(
@@ -86,7 +85,7 @@ def data_generator(
         augmentation: see `load_image_gt`.
         random_rois: random regions for each image; 0 for none.
         batch_size: images in a batch, whatever BATCH_SIZE says.
-        detection_targets: add the targets of the heads for the random regions.
+        detection_targets: add the targets of the heads for the random regions, if there are any.
         no_augmentation_sources: sources whose images are not augmented.
 
     Yields:
@@ -98,12 +97,10 @@ def data_generator(
         int32 [B, T, 1], deltas float32 [B, T, classes, 4] and masks float32 [B, T, h, w, classes].
 
     Raises:
-        ConfigError: `detection_targets` without `random_rois`.
         DataError: there are no images, or one of them cannot be used.
+        ConfigError: the configuration does not go with the dataset.
     """
     _warn_of_augment(augment)
-    if detection_targets and not random_rois:
-        raise ConfigError("detection_targets needs regions to sample from: set random_rois too.")
     maker = BatchMaker(
         dataset,
         config,
@@ -112,7 +109,8 @@ def data_generator(
         regions=random_rois,
         flip=augment,
     )
-    return _batches(maker, np.array(dataset.image_ids), shuffle, batch_size, detection_targets)
+    image_ids = np.array(dataset.image_ids)
+    return _batches(maker, image_ids, shuffle, batch_size, bool(detection_targets and random_rois))
 
 
 def _batches(

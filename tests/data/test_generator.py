@@ -181,8 +181,10 @@ def test_regions_and_their_targets(corner, plain):
     assert all(tuple(roi) in regions for roi in inputs[8][0].tolist())
     only_regions, nothing = next(modellib.data_generator(dataset_of(corner), config, random_rois=5))
     assert len(only_regions) == 8 and nothing == []
-    with pytest.raises(ConfigError, match="set random_rois too"):
+    without, nothing = next(
         modellib.data_generator(dataset_of(corner), config, detection_targets=True)
+    )
+    assert len(without) == 7 and nothing == []
 
 
 def test_each_pass_has_all_images(plain):
