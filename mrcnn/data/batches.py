@@ -11,7 +11,13 @@ from mrcnn.data.dataset import Dataset
 from mrcnn.data.moulding import mold_image
 from mrcnn.data.region_targets import generate_random_rois
 from mrcnn.data.rpn_targets import AnchorIndex, build_rpn_targets
-from mrcnn.data.training_item import ImageCache, TrainingItem, image_name, load_training_item
+from mrcnn.data.training_item import (
+    ImageCache,
+    TrainingItem,
+    check_augmentation,
+    image_name,
+    load_training_item,
+)
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.ops.anchors import pyramid_anchors
 
@@ -42,7 +48,8 @@ class BatchMaker:
 
     Raises:
         DataError: there are no images.
-        ConfigError: the class count differs from the configuration's.
+        ConfigError: the class count differs from the configuration's, or `augmentation` is of an
+            unknown kind.
     """
 
     def __init__(
@@ -56,6 +63,7 @@ class BatchMaker:
         flip: bool = False,
     ) -> None:
         _check(dataset, config)
+        check_augmentation(augmentation)
         self.dataset = dataset
         self.config = config
         self.augmentation = augmentation

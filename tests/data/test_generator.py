@@ -252,3 +252,6 @@ def test_masks_and_class_ids_must_agree(corner, plain):
 def test_something_that_is_no_augmentation_is_refused(corner, plain):
     with pytest.raises(ConfigError, match=r"augmentation is \['flip'\]"):
         modellib.load_image_gt(dataset_of(corner), plain(), 0, augmentation=["flip"])
+    # Before the first batch is asked for.
+    with pytest.raises(ConfigError, match="must be None, an augmenter of imgaug"):
+        modellib.data_generator(dataset_of(corner), plain(), augmentation="flip")
