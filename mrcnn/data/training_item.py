@@ -143,7 +143,7 @@ def prepare_image(dataset: Dataset, config: Any, image_id: int) -> PreparedImage
         return PreparedImage(picture, plan, class_ids, points=points * factors, ends=ends)
 
     masks, class_ids = dataset.load_mask(image_id)
-    masks, class_ids = np.asarray(masks), _check_class_ids(class_ids, dataset, name)
+    masks, class_ids = np.asarray(masks), np.asarray(class_ids, np.int32).reshape(-1)
     if masks.ndim != 3 or masks.shape[-1] != len(class_ids):
         raise DataError(
             f"{name}: load_mask gives masks of shape {masks.shape} and {len(class_ids)} class ids; "
@@ -157,7 +157,10 @@ def prepare_image(dataset: Dataset, config: Any, image_id: int) -> PreparedImage
             f"{image.shape[0]} x {image.shape[1]}."
         )
     else:
-        instances = _resize_instances(InstanceMasks.from_full(masks, class_ids), plan)
+        instances = InstanceMasks.from_full(masks, class_ids)
+        # An empty mask is no instance, whatever class it was given.
+        _check_class_ids(instances.class_ids, dataset, name)
+        instances = _resize_instances(instances, plan)
     return PreparedImage(picture, plan, instances.class_ids, masks=instances)
 
 

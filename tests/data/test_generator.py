@@ -249,6 +249,18 @@ def test_masks_and_class_ids_must_agree(corner, plain):
             modellib.load_image_gt(dataset_of((image, wrong, ids)), plain(), 0)
 
 
+def test_an_empty_mask_is_no_instance_whatever_its_class(corner, plain):
+    image, masks, _ = corner
+    padded = np.concatenate([masks, np.zeros_like(masks)], axis=-1)
+    *_, class_ids, boxes, found = modellib.load_image_gt(
+        dataset_of((image, padded, [1, 0])), plain(), 0
+    )
+    assert class_ids.tolist() == [1]
+    assert len(boxes) == found.shape[-1] == 1
+    with pytest.raises(DataError, match="class id 0 is out of range"):
+        modellib.load_image_gt(dataset_of((image, masks, [0])), plain(), 0)
+
+
 def test_something_that_is_no_augmentation_is_refused(corner, plain):
     with pytest.raises(ConfigError, match=r"augmentation is \['flip'\]"):
         modellib.load_image_gt(dataset_of(corner), plain(), 0, augmentation=["flip"])
