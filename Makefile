@@ -7,7 +7,7 @@ BACKENDS ?= tensorflow jax
 # The backend that the demo and the tests run on.
 KERAS_BACKEND ?= tensorflow
 export KERAS_BACKEND
-# Processes that run tests side by side, each file in one of them.
+# Processes that run tests side by side, each file in one of them; in order, the long files first.
 TEST_PROCESSES ?= 2
 # Further options of pytest, for example PYTEST_ARGS="-k downloads -x".
 PYTEST_ARGS ?=
@@ -113,7 +113,7 @@ demo: $(DEMO_STAMP)
 
 test: $(TEST_STAMP)
 	MRCNN_TEST_BACKENDS="$(ALL_BACKENDS)" $(ENVIRONMENT_PYTHON) -m pytest \
-		--numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+		--numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(LINT_STAMP)
 	$(ENVIRONMENT_PYTHON) -m ruff check .
