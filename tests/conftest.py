@@ -1,6 +1,5 @@
 """Fixtures that several rooms' tests share."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -28,46 +27,10 @@ def golden():
     return load
 
 
-_GAINS = {
-    **dict.fromkeys(
-        "fpn_c5p5 fpn_c4p4 fpn_c3p3 fpn_c2p2 fpn_p2 fpn_p3 fpn_p4 fpn_p5 rpn_class_raw "
-        "mrcnn_mask".split(),
-        0.5,
-    ),
-    "rpn_bbox_pred": 0.3,
-    "mrcnn_class_logits": 1.5,
-    "mrcnn_bbox_fc": 0.25,
-}
-_RESEEDED = ("rpn_class_raw", "rpn_bbox_pred", "mrcnn_class_logits", "mrcnn_bbox_fc")
-_BIASES = {
-    "mrcnn_class_logits": [2.2, -0.7, 7.8],
-    "rpn_class_raw": [0.0, -0.8, 0.0, 1.4, 0.0, 2.1],
-}
-
-
-def golden_weight(layer: str, weight: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The weight with which the golden numbers were computed; see tests/golden/README.md."""
-    key = f"{layer}/{weight}" + ("#5" if layer in _RESEEDED else "")
-    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "little")
-    noise = np.random.RandomState(seed).standard_normal(size=shape)
-    if weight == "kernel":
-        fan_in = shape[-1] if layer == "mrcnn_mask_deconv" else np.prod(shape[:-1])
-        value = noise * _GAINS.get(layer, 1.0) * np.sqrt(2 / fan_in)
-    elif weight == "bias":
-        value = 0.05 * noise + np.array(_BIASES.get(layer, 0.0))
-    elif weight == "gamma":
-        base = 0.02 if layer == "bn_conv1" else 0.3 if layer.endswith("_branch2c") else 1.0
-        value = base * (1 + 0.1 * noise)
-    elif weight == "moving_variance":
-        value = 0.5 + np.abs(noise)
-    else:
-        value = 0.1 * noise
-    return value.astype(np.float32)
-
-
 @pytest.fixture(scope="session")
 def give_golden_weights():
     """Sets all weights of a model to those that the golden numbers were computed with."""
+    from benchmarks.golden import golden_weight
     from mrcnn.weights import layers_with_weights
 
     def give(model) -> None:
