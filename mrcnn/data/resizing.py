@@ -201,7 +201,11 @@ def nearest_indices(length: int, scale: float) -> np.ndarray:
     """
     if round(length * scale) < 1:
         return np.zeros(1, np.int64)
-    return scipy.ndimage.zoom(np.arange(length), scale, order=0)
+    indices = scipy.ndimage.zoom(np.arange(length), scale, order=0)
+    if len(indices) > 1:
+        # By a rounding the last place may come to lie outside, for which zoom gives 0.
+        indices[-1] = length - 1
+    return indices
 
 
 def resize_mask(
