@@ -11,25 +11,80 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
+from mrcnn.errors import DataError
 
-def _check_instances(boxes: ArrayLike, crops: Sequence[np.ndarray], name: str) -> np.ndarray:
-    """Return `boxes` as int64 [N, 4] after checking that every crop has its box's size."""
+
+def check_crops(boxes: ArrayLike, crops: Sequence[np.ndarray], name: str) -> np.ndarray:
+    """Return `boxes` as int64 [N, 4] after checking that every crop has its box's size.
+
+    Raises:
+        DataError: boxes and crops do not fit together; the message calls them `name`.
+    """
     boxes = np.asarray(boxes)
     if boxes.size == 0:
         boxes = boxes.reshape(0, 4)
     if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"boxes_{name} must have the shape [N, 4], not {boxes.shape}")
+        raise DataError(f"{name}: boxes must have the shape [N, 4], not {boxes.shape}.")
     if len(boxes) != len(crops):
-        raise ValueError(f"{len(boxes)} boxes_{name} but {len(crops)} crops_{name}")
+        raise DataError(f"{name}: {len(boxes)} boxes but {len(crops)} masks.")
     boxes = boxes.astype(np.int64)
     for index, (box, crop) in enumerate(zip(boxes, crops, strict=True)):
-        size = (box[2] - box[0], box[3] - box[1])
+        size = (int(box[2] - box[0]), int(box[3] - box[1]))
         if crop.shape != size:
-            raise ValueError(
-                f"crops_{name}[{index}] has the shape {crop.shape}, its box {tuple(map(int, box))}"
-                f" needs {tuple(map(int, size))}"
+            raise DataError(
+                f"{name}: mask {index} has the shape {crop.shape}, its box "
+                f"{tuple(map(int, box))} needs {size}."
             )
     return boxes
+
+
+def mask_intersections(
+    boxes_a: ArrayLike,
+    crops_a: Sequence[np.ndarray],
+    boxes_b: ArrayLike,
+    crops_b: Sequence[np.ndarray],
+) -> np.ndarray:
+    """Pixels that every mask in `a` shares with every mask in `b`.
+
+    Only pairs whose boxes overlap are looked at pixel by pixel, and only inside the overlap.
+
+    Args:
+        boxes_a: integer [A, 4], pixel (y1, x1, y2, x2), y2 and x2 excluded.
+        crops_a: A boolean arrays, each of its box's size.
+        boxes_b, crops_b: the same for B masks, in the same image.
+
+    Returns:
+        int64 [A, B].
+
+    Raises:
+        DataError: boxes and crops do not fit together.
+    """
+    boxes_a = check_crops(boxes_a, crops_a, "first masks")
+    boxes_b = check_crops(boxes_b, crops_b, "second masks")
+    top_left = np.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
+    bottom_right = np.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
+    shared = np.zeros((len(boxes_a), len(boxes_b)), np.int64)
+    for a, b in np.argwhere((bottom_right > top_left).all(axis=2)):
+        (top, left), (bottom, right) = top_left[a, b], bottom_right[a, b]
+        y, x = boxes_a[a, :2]
+        part_a = crops_a[a][top - y : bottom - y, left - x : right - x]
+        y, x = boxes_b[b, :2]
+        part_b = crops_b[b][top - y : bottom - y, left - x : right - x]
+        shared[a, b] = np.count_nonzero(np.logical_and(part_a, part_b))
+    return shared
+
+
+def mask_areas(crops: Sequence[np.ndarray]) -> np.ndarray:
+    """Pixels of each mask, int64 [N]."""
+    return np.array([np.count_nonzero(crop) for crop in crops], dtype=np.int64)
+
+
+def intersection_over_union(
+    intersections: np.ndarray, areas_a: np.ndarray, areas_b: np.ndarray
+) -> np.ndarray:
+    """IoU float64 [A, B] from shared pixels [A, B] and areas [A], [B]; 0 for two empty masks."""
+    unions = areas_a[:, None] + areas_b[None, :] - intersections
+    return np.divide(intersections, unions, out=np.zeros(unions.shape), where=unions > 0)
 
 
 def mask_iou(
@@ -40,36 +95,17 @@ def mask_iou(
 ) -> np.ndarray:
     """Intersection over union of every mask in `a` with every mask in `b`.
 
-    Only pairs whose boxes overlap are looked at pixel by pixel, and only inside the overlap.
-
     Args:
-        boxes_a: integer [A, 4], pixel (y1, x1, y2, x2), y2 and x2 excluded.
-        crops_a: A boolean arrays, each of its box's size.
-        boxes_b, crops_b: the same for B masks, in the same image.
+        boxes_a, crops_a, boxes_b, crops_b: see `mask_intersections`.
 
     Returns:
         float64 [A, B] in 0..1; 0 where both masks are empty.
 
     Raises:
-        ValueError: boxes and crops do not fit together.
+        DataError: boxes and crops do not fit together.
     """
-    boxes_a = _check_instances(boxes_a, crops_a, "a")
-    boxes_b = _check_instances(boxes_b, crops_b, "b")
-    areas_a = np.array([np.count_nonzero(crop) for crop in crops_a], dtype=np.int64)
-    areas_b = np.array([np.count_nonzero(crop) for crop in crops_b], dtype=np.int64)
-    top_left = np.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
-    bottom_right = np.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
-    iou = np.zeros((len(boxes_a), len(boxes_b)))
-    for a, b in np.argwhere((bottom_right > top_left).all(axis=2)):
-        (top, left), (bottom, right) = top_left[a, b], bottom_right[a, b]
-        y, x = boxes_a[a, :2]
-        part_a = crops_a[a][top - y : bottom - y, left - x : right - x]
-        y, x = boxes_b[b, :2]
-        part_b = crops_b[b][top - y : bottom - y, left - x : right - x]
-        intersection = np.count_nonzero(np.logical_and(part_a, part_b))
-        if intersection:
-            iou[a, b] = intersection / (areas_a[a] + areas_b[b] - intersection)
-    return iou
+    shared = mask_intersections(boxes_a, crops_a, boxes_b, crops_b)
+    return intersection_over_union(shared, mask_areas(crops_a), mask_areas(crops_b))
 
 
 def match_one_to_one(iou: ArrayLike, threshold: float) -> np.ndarray:
@@ -93,11 +129,48 @@ def match_one_to_one(iou: ArrayLike, threshold: float) -> np.ndarray:
         raise ValueError("iou must be a matrix of finite numbers")
     if not 0 < threshold <= 1:
         raise ValueError(f"the IoU threshold must be above 0 and at most 1, not {threshold}")
-    # A pair below the threshold is worth nothing, so it never displaces one that counts.
-    worth = np.where(iou >= threshold, iou, 0.0)
-    rows, columns = linear_sum_assignment(worth, maximize=True)
-    reached = iou[rows, columns] >= threshold
-    return np.stack([rows[reached], columns[reached]], axis=1).astype(np.int64)
+    rows, columns = np.nonzero(iou >= threshold)
+    # Two that have only each other are a pair; the assignment is left with what is contested.
+    alone = (np.bincount(rows)[rows] == 1) & (np.bincount(columns)[columns] == 1)
+    pairs = [np.stack([rows[alone], columns[alone]], axis=1)]
+    if not alone.all():
+        some_rows, some_columns = np.unique(rows[~alone]), np.unique(columns[~alone])
+        contested = iou[np.ix_(some_rows, some_columns)]
+        # A pair below the threshold is worth nothing, so it never displaces one that counts.
+        chosen = linear_sum_assignment(
+            np.where(contested >= threshold, contested, 0.0), maximize=True
+        )
+        reached = contested[chosen] >= threshold
+        pairs.append(
+            np.stack([some_rows[chosen[0][reached]], some_columns[chosen[1][reached]]], axis=1)
+        )
+    found = np.concatenate(pairs).astype(np.int64)
+    return found[np.argsort(found[:, 0], kind="stable")]
+
+
+def match_by_score(iou: ArrayLike, scores: ArrayLike, threshold: float) -> np.ndarray:
+    """Let each prediction, the best score first, take the free object that it overlaps most.
+
+    COCO's rule (Lin et al. 2014): the outcome for a prediction does not depend on those with lower
+    scores, which `match_one_to_one` does not promise.
+
+    Args:
+        iou: float [G, P], ground truth by prediction.
+        scores: float [P]; equal scores are taken in order.
+        threshold: smallest IoU of a pair, above 0 and at most 1.
+
+    Returns:
+        int64 [P], the index of the object that each prediction found, or -1.
+    """
+    iou = np.asarray(iou, dtype=np.float64)
+    found = np.full(iou.shape[1], -1, np.int64)
+    free = np.ones(iou.shape[0], bool)
+    for prediction in np.argsort(-np.asarray(scores, np.float64), kind="stable"):
+        candidates = np.where(free, iou[:, prediction], 0.0)
+        if candidates.size and candidates.max() >= threshold:
+            found[prediction] = candidates.argmax()
+            free[found[prediction]] = False
+    return found
 
 
 def touches_border(
@@ -113,7 +186,7 @@ def touches_border(
     Returns:
         bool [N].
     """
-    boxes = _check_instances(boxes, crops, "")
+    boxes = check_crops(boxes, crops, "masks")
     height, width = image_shape[:2]
     touching = np.zeros(len(boxes), dtype=bool)
     for index, ((y1, x1, y2, x2), crop) in enumerate(zip(boxes, crops, strict=True)):

@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
-from mrcnn.evaluation import drop_duplicates, mask_iou, match_one_to_one, touches_border
+from mrcnn.errors import DataError
+from mrcnn.evaluation import (
+    drop_duplicates,
+    mask_iou,
+    match_by_score,
+    match_one_to_one,
+    touches_border,
+)
 
 HEIGHT, WIDTH = 23, 31
 
@@ -50,9 +58,11 @@ def test_mask_iou_by_hand():
 
 
 def test_mask_iou_refuses_a_crop_of_another_size():
-    with pytest.raises(ValueError, match=r"crops_b\[0\] has the shape \(2, 3\).*needs \(2, 2\)"):
+    with pytest.raises(
+        DataError, match=r"second masks: mask 0 has the shape \(2, 3\).*needs \(2, 2\)"
+    ):
         mask_iou([], [], [[0, 0, 2, 2]], [np.ones((2, 3), bool)])
-    with pytest.raises(ValueError, match="2 boxes_a but 1 crops_a"):
+    with pytest.raises(DataError, match="first masks: 2 boxes but 1 masks"):
         mask_iou(np.zeros((2, 4)), [np.ones((0, 0), bool)], [], [])
 
 
@@ -85,6 +95,26 @@ def test_matching_is_one_to_one_and_has_the_largest_sum(seed, rows, columns, thr
     matched = iou[pairs[:, 0], pairs[:, 1]]
     assert (matched >= threshold).all()
     assert matched.sum() == pytest.approx(brute_force_best_sum(iou, threshold), abs=1e-12)
+
+
+@given(seed=st.integers(0, 10_000), size=st.integers(1, 40), share=st.floats(0, 0.3))
+@settings(max_examples=60, deadline=None)
+def test_settling_the_uncontested_first_loses_nothing(seed, size, share):
+    rng = np.random.default_rng(seed)
+    iou = rng.random((size, size + 3)) * (rng.random((size, size + 3)) < share)
+    worth = np.where(iou >= 0.3, iou, 0.0)
+    best = worth[linear_sum_assignment(worth, maximize=True)].sum()
+    pairs = match_one_to_one(iou, 0.3)
+    assert (np.diff(pairs[:, 0]) > 0).all()
+    assert len(set(pairs[:, 1])) == len(pairs)
+    assert iou[pairs[:, 0], pairs[:, 1]].sum() == pytest.approx(best, abs=1e-12)
+
+
+def test_by_score_the_best_chooses_first():
+    iou = np.array([[0.9, 0.8, 0.0], [0.7, 0.6, 0.0]])
+    np.testing.assert_array_equal(match_by_score(iou, [0.5, 0.9, 0.8], 0.5), [1, 0, -1])
+    np.testing.assert_array_equal(match_by_score(iou, [0.5, 0.9, 0.8], 0.75), [-1, 0, -1])
+    np.testing.assert_array_equal(match_by_score(np.zeros((0, 2)), [0.5, 0.9], 0.5), [-1, -1])
 
 
 def test_greedy_matching_would_lose_a_cell():

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from mrcnn.errors import DataError
 from mrcnn.evaluation import Tally, mean_over_images, pooled, tally_image
 
 # Three cells; predictions: a good one, one for cell 1 with a low score, two false alarms of which
@@ -27,12 +28,18 @@ def test_tally_of_one_image():
     assert tally.accuracy == 2 / 3
     assert tally.count_ratio == 4 / 3
     assert tally.mean_iou == pytest.approx(0.75)
-    assert tally.quality("count") == (2 / 4, 2 / 3, 4 / 7)
-    assert tally.quality("ignore") == (2 / 3, 2 / 3, 4 / 6)
+    assert (tally.false_alarms("count"), tally.false_alarms("ignore")) == (2, 1)
+    counted = tally.quality("count")
+    assert counted[:4] == (2 / 4, 2 / 3, 4 / 7, 2 / 5)
+    assert counted.mean_iou == pytest.approx(0.75)
+    assert counted.pq == pytest.approx(1.5 / (2 + 1.5))
+    ignored = tally.quality("ignore")
+    assert ignored[:4] == (2 / 3, 2 / 3, 4 / 6, 2 / 4)
+    assert ignored.pq == pytest.approx(ignored.mean_iou * ignored.f1)
 
 
 def test_a_matched_prediction_at_the_border_stays_a_hit():
-    assert tally_image(IOU, SCORES, AT_BORDER, 0.95).quality("ignore") == (1.0, 1 / 3, 0.5)
+    assert tally_image(IOU, SCORES, AT_BORDER, 0.95).quality("ignore")[:3] == (1.0, 1 / 3, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -56,8 +63,12 @@ def test_nothing_annotated_and_nothing_found_is_not_defined():
 
 def test_only_false_alarms_and_only_misses():
     alarms = tally_image(np.zeros((0, 2)), [0.9, 0.9], [False, True], 0.5)
-    assert alarms.quality("count")[::2] == (0.0, 0.0)
-    assert math.isnan(alarms.quality("count").recall)
+    quality = alarms.quality("count")
+    assert (quality.precision, quality.f1, quality.ap, quality.pq) == (0.0, 0.0, 0.0, 0.0)
+    assert math.isnan(quality.recall)
+    assert math.isnan(quality.mean_iou)
+    # The one at the border is no false alarm, the other is.
+    assert alarms.quality("ignore").precision == 0.0
     misses = tally_image(np.zeros((2, 0)), [], [], 0.5)
     assert misses.accuracy == 0.0
     assert math.isnan(misses.quality().precision)
@@ -72,9 +83,9 @@ def test_pooled_weighs_cells_and_the_mean_weighs_images():
 
 
 def test_arrays_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"\[G, P\]"):
+    with pytest.raises(DataError, match=r"\[G, P\]"):
         tally_image(IOU, SCORES[:3], AT_BORDER, 0.5)
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(DataError, match="NaN"):
         tally_image(IOU, [np.nan, 1, 1, 1], AT_BORDER, 0.5)
-    with pytest.raises(ValueError, match='"count" or "ignore"'):
+    with pytest.raises(DataError, match='"count" or "ignore"'):
         Tally().quality("drop")
