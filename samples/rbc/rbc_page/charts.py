@@ -1,0 +1,310 @@
+"""Charts of the report as SVG, each with a title and a description for those who cannot see it.
+
+Colours and line styles are those of page.css, which knows the reader's light or dark preference;
+nothing is told by colour alone.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rbc_page.html import Markup, element, join, number
+
+# Enough for a smooth curve on any screen.
+_CURVE_POINTS = 240
+
+
+def ticks(low: float, high: float, about: int = 5) -> list[float]:
+    """Round values within low..high, `about` as many as asked for."""
+    span = high - low
+    if not span > 0:
+        return [low]
+    raw = span / about
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(nice * power for nice in (1, 2, 2.5, 5, 10) if nice * power >= raw * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    return [round(index * step, 10) for index in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+@dataclass(frozen=True)
+class Axes:
+    """A plane with ticks that maps values to places in the drawing.
+
+    Attributes:
+        x, y: (lowest, highest) value.
+        left, top, right, bottom: sides in the drawing's units.
+    """
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    left: float = 58
+    top: float = 14
+    right: float = 428
+    bottom: float = 262
+
+    def at_x(self, value: float) -> float:
+        """Place of an x value, to a tenth of a unit."""
+        low, high = self.x
+        return round(self.left + (value - low) / (high - low) * (self.right - self.left), 1)
+
+    def at_y(self, value: float) -> float:
+        """Place of a y value; larger values lie higher."""
+        low, high = self.y
+        return round(self.bottom - (value - low) / (high - low) * (self.bottom - self.top), 1)
+
+    def frame(
+        self,
+        x_label: str,
+        y_label: str,
+        x_ticks: Sequence[float] | None = None,
+        y_ticks: Sequence[float] | None = None,
+    ) -> Markup:
+        """Grid, ticks and labels."""
+        parts = []
+        for value in ticks(*self.y) if y_ticks is None else y_ticks:
+            y = self.at_y(value)
+            parts += [
+                element("line", x1=self.left, x2=self.right, y1=y, y2=y, class_="grid"),
+                element("text", f"{value:g}", x=self.left - 7, y=y + 4, text_anchor="end"),
+            ]
+        for value in ticks(*self.x) if x_ticks is None else x_ticks:
+            x = self.at_x(value)
+            parts += [
+                element("line", x1=x, x2=x, y1=self.bottom, y2=self.bottom + 5, class_="tick"),
+                element("text", f"{value:g}", x=x, y=self.bottom + 19, text_anchor="middle"),
+            ]
+        middle = (self.top + self.bottom) / 2
+        parts += [
+            element("line", x1=self.left, x2=self.right, y1=self.bottom, y2=self.bottom,
+                    class_="tick"),
+            element("text", x_label, x=(self.left + self.right) / 2, y=self.bottom + 38,
+                    text_anchor="middle", class_="label"),
+            element("text", y_label, x=0, y=0, text_anchor="middle", class_="label",
+                    transform=f"translate(15 {middle:g}) rotate(-90)"),
+        ]  # fmt: skip
+        return join(parts)
+
+    def line(self, xs: Sequence[Any], ys: Sequence[Any], class_: str) -> Markup:
+        """A line through the values, broken where one is not defined."""
+        path, pen_down = [], False
+        for x, y in zip(xs, ys, strict=True):
+            x, y = number(x), number(y)
+            if x is None or y is None:
+                pen_down = False
+                continue
+            path.append(f"{'L' if pen_down else 'M'}{self.at_x(x):g} {self.at_y(y):g}")
+            pen_down = True
+        return element("path", d="".join(path), class_=f"line {class_}") if path else Markup("")
+
+
+def drawing(ident: str, title: str, description: str, parts: Sequence[Any], height: int) -> Markup:
+    """The SVG element around the parts of a chart.
+
+    Args:
+        ident: unique on the page.
+        title: read out and shown by some browsers.
+        description: what is to be seen, in words.
+        parts: content.
+        height: units; the width is 440.
+    """
+    return element(
+        "svg",
+        element("title", title, id=f"{ident}-title"),
+        element("desc", description, id=f"{ident}-description"),
+        *parts,
+        class_="chart",
+        viewBox=f"0 0 440 {height}",
+        role="img",
+        aria_labelledby=f"{ident}-title {ident}-description",
+    )
+
+
+def legend(entries: Sequence[tuple[str, str]]) -> Markup:
+    """What the lines mean: (class of the line, text) for each."""
+    items = []
+    for class_, text in entries:
+        shape = (
+            element("rect", x=2, y=2, width=24, height=8, class_=class_)
+            if class_.startswith("bar")
+            else element("path", d="M1 6H29", class_=f"line {class_}")
+        )
+        swatch = element("svg", shape, viewBox="0 0 30 12", class_="swatch", aria_hidden="true")
+        items.append(element("li", swatch, " ", text))
+    return element("ul", *items, class_="legend")
+
+
+SWEEP_CURVES = (("precision", "precision"), ("recall", "recall"), ("f1", "F1"), ("pq", "PQ"))
+
+
+def sweep_chart(sweep: dict[str, Any], evaluated: Sequence[float | None]) -> Markup:
+    """Precision, recall, F1 and PQ over the confidence threshold, with the best marked.
+
+    Args:
+        sweep: part of summary.json.
+        evaluated: thresholds of the operating points, marked below the axis.
+    """
+    thresholds = [number(value) for value in sweep["thresholds"]]
+    known = [value for value in thresholds if value is not None]
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    if high - low < 1e-9:
+        low, high = max(0.0, low - 0.05), min(1.0, low + 0.05)
+    axes = Axes((low, high), (0.0, 1.0))
+    parts: list[Any] = [axes.frame("confidence threshold", "figure at IoU ≥ 0.5")]
+    shown = thinned(thresholds, sweep.get("best") or {})
+    for key, _ in SWEEP_CURVES:
+        values = sweep.get(key) or [None] * len(thresholds)
+        parts.append(axes.line([thresholds[i] for i in shown], [values[i] for i in shown], key))
+    for value in evaluated:
+        value = number(value)
+        if value is not None and low <= value <= high:
+            x, y = axes.at_x(value), axes.bottom
+            parts.append(element("path", d=f"M{x:g} {y - 7:g}l5 7h-10z", class_="evaluated"))
+    sentences = []
+    for key, name in (("pq", "PQ"), ("f1", "F1")):
+        best = (sweep.get("best") or {}).get(key) or {}
+        at, value = number(best.get("min_confidence")), number(best.get("value"))
+        if at is None or value is None or not low <= at <= high:
+            continue
+        x, y = axes.at_x(at), axes.at_y(value)
+        shape = (
+            element("circle", cx=x, cy=y, r=6, class_="best f1")
+            if key == "f1"
+            else element("rect", x=x - 5, y=y - 5, width=10, height=10, class_="best pq")
+        )
+        parts += [
+            element("line", x1=x, x2=x, y1=y, y2=axes.bottom, class_=f"drop {key}"),
+            shape,
+        ]
+        sentences.append(f"{name} is highest, {value:.3f}, at a threshold of {at:.4g}.")
+    description = " ".join(reversed(sentences)) or "No threshold has a defined F1 or PQ."
+    return drawing("sweep-chart", "Figures over the confidence threshold", description, parts, 308)
+
+
+def thinned(thresholds: Sequence[float | None], best: dict[str, Any]) -> list[int]:
+    """Indices of thresholds evenly along the axis, with the best ones, at most some 240."""
+    values = np.array([math.nan if value is None else value for value in thresholds])
+    defined = np.flatnonzero(~np.isnan(values))
+    if len(defined) <= _CURVE_POINTS:
+        return [int(index) for index in defined]
+    wanted = list(np.linspace(values[defined[0]], values[defined[-1]], _CURVE_POINTS))
+    wanted += [
+        found for entry in best.values() if (found := number((entry or {}).get("min_confidence")))
+    ]
+    # Where there are many thresholds the curve bends: as many again, evenly by index.
+    by_index = defined[np.linspace(0, len(defined) - 1, _CURVE_POINTS // 2).astype(int)]
+    by_value = [defined[np.argmin(np.abs(values[defined] - value))] for value in wanted]
+    return sorted({int(index) for index in (*by_index, *by_value)})
+
+
+def reliability_chart(bins: Sequence[dict[str, Any]]) -> Markup:
+    """Precision of the detections by their confidence, and how many there are in each bin."""
+    axes = Axes((0.0, 1.0), (0.0, 1.0), bottom=230)
+    counts = Axes(
+        (0.0, 1.0), (0.0, max([1, *(int(b["count"]) for b in bins)])), top=262, bottom=322
+    )
+    parts: list[Any] = [axes.frame("", "precision", x_ticks=[])]
+    marks: list[Any] = []
+    words = []
+    for entry in bins:
+        low, high, held = float(entry["from"]), float(entry["to"]), int(entry["count"])
+        left, right = axes.at_x(low) + 2, axes.at_x(high) - 2
+        precision, mean = number(entry.get("precision")), number(entry.get("confidence"))
+        top = counts.at_y(held)
+        parts += [
+            element("rect", x=left, y=top, width=round(right - left, 1),
+                    height=round(counts.bottom - top, 1), class_="bar counts"),
+            element("text", held, x=(left + right) / 2, y=top - 4, text_anchor="middle",
+                    class_="small"),
+        ]  # fmt: skip
+        if precision is None:
+            continue
+        top = axes.at_y(precision)
+        parts.append(
+            element("rect", x=left, y=top, width=round(right - left, 1),
+                    height=round(axes.bottom - top, 1), class_="bar correct")
+        )  # fmt: skip
+        if mean is not None:
+            marks.append(element("circle", cx=axes.at_x(mean), cy=top, r=4, class_="mark"))
+        words.append(f"{low:g} to {high:g}: precision {precision:.2f} of {held}")
+    parts += [axes.line([0, 1], [0, 1], "ideal"), *marks]
+    steps = [index / 5 for index in range(6)]
+    parts.append(counts.frame("confidence", "count", x_ticks=steps, y_ticks=[]))
+    description = "By confidence: " + "; ".join(words) + "." if words else "There is no detection."
+    return drawing("reliability-chart", "Precision by confidence", description, parts, 368)
+
+
+def scatter_chart(ident: str, points: Sequence[tuple[str, float, float]]) -> Markup:
+    """Counted against true cells, one mark a field, with the line of equal counts.
+
+    Args:
+        ident: unique on the page.
+        points: (name of the field, true cells, counted cells).
+    """
+    values = [value for _, true, counted in points for value in (true, counted)] or [0, 1]
+    margin = max(1.0, 0.06 * (max(values) - min(values)))
+    low, high = max(0.0, math.floor(min(values) - margin)), math.ceil(max(values) + margin)
+    axes = Axes((low, high), (low, high))
+    parts: list[Any] = [
+        axes.frame("ground truth, cells in a field", "detections"),
+        axes.line([low, high], [low, high], "ideal"),
+    ]
+    for name, true, counted in points:
+        parts.append(
+            element(
+                "circle",
+                element("title", f"{name}: {counted:g} detections, {true:g} in the ground truth"),
+                cx=axes.at_x(true),
+                cy=axes.at_y(counted),
+                r=5,
+                class_="mark",
+            )
+        )
+    above = sum(counted > true for _, true, counted in points)
+    below = sum(counted < true for _, true, counted in points)
+    description = (
+        f"{len(points)} fields: too many cells counted in {above}, too few in {below}, "
+        f"the right number in {len(points) - above - below}."
+    )
+    return drawing(ident, "Detections against ground truth", description, parts, 308)
+
+
+def histogram_bins(values: np.ndarray) -> np.ndarray:
+    """Edges of some 20 bins of a round width that hold all values."""
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+    step = max(1.0, ticks(0.0, max(high - low, 1.0), about=20)[1])
+    first, last = math.floor(low / step), math.floor(high / step) + 1
+    return np.arange(first, last + 1) * step
+
+
+def size_chart(ident: str, truth: np.ndarray, detections: np.ndarray, edges: np.ndarray) -> Markup:
+    """Histogram of equivalent diameters: ground truth as bars, detections as a line of steps.
+
+    Args:
+        ident: unique on the page.
+        truth, detections: float [N], pixels.
+        edges: of the bins, rising.
+    """
+    true_counts, counts = (np.histogram(values, edges)[0] for values in (truth, detections))
+    highest = max(1, int(true_counts.max(initial=0)), int(counts.max(initial=0)))
+    axes = Axes((float(edges[0]), float(edges[-1])), (0.0, highest * 1.05))
+    parts: list[Any] = [axes.frame("equivalent diameter, pixels", "cells")]
+    for low, high, held in zip(edges[:-1], edges[1:], true_counts, strict=True):
+        if held:
+            left, right, top = axes.at_x(low), axes.at_x(high), axes.at_y(int(held))
+            parts.append(
+                element("rect", x=left, y=top, width=round(right - left, 1),
+                        height=round(axes.bottom - top, 1), class_="bar truth-size")
+            )  # fmt: skip
+    xs = np.repeat(edges, 2)
+    ys = np.concatenate([[0], np.repeat(counts, 2), [0]])
+    parts.append(axes.line(xs.tolist(), ys.tolist(), "detection-size"))
+    description = "; ".join(
+        f"{name}: {len(values)} cells, median {np.median(values):.1f} pixels"
+        if len(values)
+        else f"{name}: no cell"
+        for name, values in (("Ground truth", truth), ("detections", detections))
+    )
+    return drawing(ident, "Sizes of the cells", description + ".", parts, 308)

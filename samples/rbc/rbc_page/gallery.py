@@ -1,0 +1,297 @@
+"""The fields of the report: pictures, outlines and what each cell tells about itself."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mrcnn.errors import DataError
+from mrcnn.evaluation import touches_border
+from rbc_page.html import Markup, clean, confidence, count, element, figure, join, name_text
+from rbc_pictures import outlines
+
+_PICTURE_SIDE = 1200
+_JPEG_QUALITY = 80
+# Outlines may lie this far from the mask's, in pixels of the picture on the page.
+_TOLERANCE = 0.6
+
+
+@dataclass(frozen=True)
+class PageField:
+    """One field as the report shows it.
+
+    Attributes:
+        name: of the image, as in summary.json.
+        image_shape: (height, width, ...) in pixels.
+        picture: of the image, see `picture_data`.
+        truth: anything with boxes int [G, 4] (pixel y1, x1, y2, x2), crops (G bool arrays of the
+            boxes' sizes) and class_ids int [G], from 1.
+        detections: the same with scores float [P] in 0..1; those of the lowest operating point.
+        pairs: for each operating point int [M, 2], matched (ground truth, detection).
+        iou: for each operating point float [M], mask IoU of its pairs.
+    """
+
+    name: str
+    image_shape: Sequence[int]
+    picture: str
+    truth: Any
+    detections: Any
+    pairs: Sequence[np.ndarray]
+    iou: Sequence[np.ndarray]
+
+    def shown(self, min_confidence: float | None) -> np.ndarray:
+        """bool [P], the detections of an operating point; None for all."""
+        scores = np.asarray(self.detections.scores, float).reshape(-1)
+        return np.full(len(scores), True) if min_confidence is None else scores >= min_confidence
+
+    def matches(self, point: int) -> list[tuple[int, int, float]]:
+        """(ground truth, detection, IoU) of an operating point."""
+        pairs = np.asarray(self.pairs[point], int)
+        pairs = pairs.reshape(len(pairs), -1)[:, :2] if len(pairs) else pairs.reshape(0, 2)
+        iou = np.asarray(self.iou[point], float).reshape(-1)
+        return [(int(t), int(d), float(v)) for (t, d), v in zip(pairs, iou, strict=True)]
+
+
+def diameters(crops: Sequence[np.ndarray]) -> np.ndarray:
+    """Equivalent diameters of masks, float [N] pixels: of the circles with the same area."""
+    areas = np.array([np.count_nonzero(crop) for crop in crops], float)
+    return np.sqrt(4 * areas / np.pi)
+
+
+def at_border(field: PageField, cells: Any) -> np.ndarray:
+    """bool [N], cells that the image's border cuts."""
+    return touches_border(np.reshape(cells.boxes, (-1, 4)), list(cells.crops), field.image_shape)
+
+
+def check_field(field: PageField, confidences: Sequence[float | None]) -> None:
+    """Refuse a field that would show something else than what was counted.
+
+    Raises:
+        DataError: an array of another length, or a pair that names a cell that is not there.
+    """
+    truth, detections = len(field.truth.boxes), len(field.detections.boxes)
+    if len(field.pairs) != len(confidences) or len(field.iou) != len(confidences):
+        raise DataError(
+            f"{field.name}: pairs and IoU for {len(field.pairs)} and {len(field.iou)} operating "
+            f"points, expected one each for the summary's {len(confidences)}."
+        )
+    for point, min_confidence in enumerate(confidences):
+        if len(field.pairs[point]) != len(field.iou[point]):
+            raise DataError(
+                f"{field.name}: {len(field.pairs[point])} pairs but {len(field.iou[point])} IoU "
+                f"at operating point {point}."
+            )
+        shown = field.shown(min_confidence)
+        for cell, detection, _ in field.matches(point):
+            if not (0 <= cell < truth and 0 <= detection < detections and shown[detection]):
+                raise DataError(
+                    f"{field.name}: pair ({cell}, {detection}) at operating point {point} names a "
+                    f"cell that is not there ({truth} in the ground truth, {int(shown.sum())} of "
+                    f"{detections} detections at this confidence)."
+                )
+
+
+def simplified(points: np.ndarray, tolerance: float) -> np.ndarray:
+    """A closed line with fewer points, after Douglas and Peucker, all its parts side by side.
+
+    Args:
+        points: float [K, 2], the last like the first.
+        tolerance: largest distance of a point left out from the line, in the points' unit.
+
+    Returns:
+        float [L, 2], not closed.
+    """
+    if len(points) < 4:
+        return points[:-1]
+    farthest = int(np.argmax(((points - points[0]) ** 2).sum(axis=1)))
+    kept = np.array([0, farthest, len(points) - 1]) if farthest else np.array([0, len(points) - 1])
+    while True:
+        lengths = np.diff(kept)
+        start = np.repeat(points[kept[:-1]], lengths, axis=0)
+        along = np.repeat(points[kept[1:]] - points[kept[:-1]], lengths, axis=0)
+        beside = points[:-1] - start
+        across = np.abs(along[:, 0] * beside[:, 1] - along[:, 1] * beside[:, 0])
+        norm = np.hypot(along[:, 0], along[:, 1])
+        # Between equal ends the distance is that from the point.
+        distance = np.where(norm > 0, across / np.maximum(norm, 1e-12), np.hypot(*beside.T))
+        worst = np.maximum.reduceat(distance, kept[:-1])
+        is_worst = (distance == np.repeat(worst, lengths)) & (distance > tolerance)
+        if not is_worst.any():
+            return points[kept[:-1]]
+        # Of several that are equally far the first alone: the others may do without.
+        candidates = np.flatnonzero(is_worst)
+        part = np.searchsorted(kept, candidates, side="right")
+        kept = np.union1d(kept, candidates[np.unique(part, return_index=True)[1]])
+
+
+def outline_path(box: Sequence[int], crop: np.ndarray, tolerance: float) -> str:
+    """Outlines of a mask as an SVG path in pixels of the image, to a tenth of a pixel."""
+    written = []
+    for contour in outlines(box, crop):
+        # From pixel centres at whole numbers to their corners there.
+        places = np.round((simplified(contour, tolerance) + 0.5) * 10).astype(int)
+        steps = np.diff(places, axis=0)
+        tenths = [places[0], *(step for step in steps if step.any())]
+        numbers = [f"{x / 10:g} {y / 10:g}" for x, y in tenths]
+        written.append(f"M{numbers[0]}l{' '.join(numbers[1:])}z" if len(numbers) > 1 else "")
+    return "".join(written)
+
+
+def picture_data(image: np.ndarray) -> str:
+    """A JPEG picture of at most 1200 pixels a side, as a data address.
+
+    Args:
+        image: uint8 [H, W, 3].
+    """
+    picture = Image.fromarray(np.asarray(image, np.uint8)).convert("RGB")
+    picture.thumbnail((_PICTURE_SIDE, _PICTURE_SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _cells_data(cells: Any, tolerance: float) -> list[dict[str, Any]]:
+    boxes = np.reshape(np.asarray(cells.boxes, int), (-1, 4))
+    sizes = diameters(cells.crops)
+    return [
+        {
+            "outline": outline_path(box, crop, tolerance),
+            "at": [(int(box[1]) + int(box[3])) / 2, (int(box[0]) + int(box[2])) / 2],
+            "class": int(class_id),
+            "diameter": round(float(size), 1),
+        }
+        for box, crop, class_id, size in zip(
+            boxes, cells.crops, cells.class_ids, sizes, strict=True
+        )
+    ]
+
+
+def field_data(field: PageField, confidences: Sequence[float | None]) -> dict[str, Any]:
+    """What page.js draws over a field's picture."""
+    height, width = field.image_shape[:2]
+    tolerance = _TOLERANCE * max(1.0, max(height, width) / _PICTURE_SIDE)
+    detections = _cells_data(field.detections, tolerance)
+    for entry, score, cut in zip(
+        detections, field.detections.scores, at_border(field, field.detections), strict=True
+    ):
+        entry["score"] = round(float(score), 4)
+        entry["border"] = bool(cut)
+    points = [
+        {
+            "shown": np.flatnonzero(field.shown(min_confidence)).tolist(),
+            "pairs": [
+                [cell, detection, round(iou, 4)] for cell, detection, iou in field.matches(index)
+            ],
+        }
+        for index, min_confidence in enumerate(confidences)
+    ]
+    return {
+        "name": clean(field.name),
+        "width": width,
+        "height": height,
+        "truth": _cells_data(field.truth, tolerance),
+        "detections": detections,
+        "points": points,
+    }
+
+
+def gallery_data(
+    fields: Sequence[PageField],
+    confidences: Sequence[float | None],
+    classes: Sequence[str],
+    ignore_border: bool,
+    chosen: int,
+) -> dict[str, Any]:
+    """All that page.js needs.
+
+    Args:
+        fields: in the page's order.
+        confidences: of the operating points.
+        classes: names of classes 1, 2, ...
+        ignore_border: an unmatched detection at the image's border is no false alarm.
+        chosen: operating point that is shown first.
+    """
+    return {
+        "classes": list(map(clean, classes)),
+        "ignoreBorder": ignore_border,
+        "chosen": chosen,
+        "fields": [field_data(field, confidences) for field in fields],
+    }
+
+
+def _numbers_line(field: PageField, point: int, min_confidence: float | None, ignore: bool, f1):
+    shown = field.shown(min_confidence)
+    unmatched = shown.copy()
+    matches = field.matches(point)
+    unmatched[[detection for _, detection, _ in matches]] = False
+    spared = int((unmatched & at_border(field, field.detections)).sum()) if ignore else 0
+    cells, alarms = len(field.truth.boxes), int(unmatched.sum()) - spared
+    parts = [
+        f"{cells} {'cell' if cells == 1 else 'cells'} in the ground truth: {len(matches)} found, "
+        f"{cells - len(matches)} missed; {alarms} false {'alarm' if alarms == 1 else 'alarms'}"
+    ]
+    if spared:
+        parts.append(f", {spared} more at the border not judged")
+    if f1 is not None:
+        parts.append(f"; F1 {figure(f1)}")
+    return element("p", join(parts), class_="numbers", data_point=point)
+
+
+def field_card(
+    number: int,
+    field: PageField,
+    confidences: Sequence[float | None],
+    ignore_border: bool,
+    f1: Sequence[Any],
+) -> Markup:
+    """Picture of a field with its numbers; page.js draws the outlines.
+
+    Args:
+        number: of the field, from 1.
+        field: the field.
+        confidences: of the operating points.
+        ignore_border: see `gallery_data`.
+        f1: of the field at each operating point, None where it is not known.
+    """
+    height, width = field.image_shape[:2]
+    numbers = [
+        _numbers_line(field, point, min_confidence, ignore_border, f1[point])
+        for point, min_confidence in enumerate(confidences)
+    ]
+    picture = element(
+        "img",
+        src=field.picture,
+        alt=f"Field {field.name}, {count(width)} by {count(height)} pixels",
+        width=width,
+        height=height,
+        loading="lazy",
+        decoding="async",
+    )
+    buttons = element(
+        "div",
+        element("button", "Next error", type="button", class_="next-error", disabled=True),
+        element("button", "Enlarge", type="button", class_="enlarge", aria_pressed="false"),
+        class_="card-buttons",
+    )
+    return element(
+        "article",
+        element("div", element("h3", name_text(field.name)), buttons, class_="card-head"),
+        *numbers,
+        element(
+            "div", element("div", picture, class_="stage", data_field=number - 1), class_="frame"
+        ),
+        class_="card",
+        id=f"field-{number}",
+        tabindex=-1,
+    )
+
+
+def point_name(min_confidence: float | None) -> str:
+    """An operating point in words."""
+    if min_confidence is None:
+        return "all detections"
+    return f"confidence ≥ {confidence(min_confidence)}"

@@ -1,0 +1,307 @@
+"""The report's tables of figures, from the parsed summary.json; a part that is missing is None."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rbc_page.gallery import point_name
+from rbc_page.html import (
+    MISSING,
+    Markup,
+    cell,
+    column_head,
+    count,
+    element,
+    figure,
+    interval,
+    lookup,
+    name_text,
+    number,
+    percent,
+    row,
+    row_head,
+    signed,
+    table,
+)
+
+BORDERS = {"ignore": "ignored", "count": "counted"}
+
+
+def mean(values: Sequence[Any]) -> float | None:
+    """Mean of what is defined; None for nothing."""
+    defined = [value for value in map(number, values) if value is not None]
+    return sum(defined) / len(defined) if defined else None
+
+
+def paper_table(points: Sequence[dict[str, Any]], links: Mapping[str, str]) -> Markup:
+    """Table I of the paper: each field and the mean, side by side for each operating point.
+
+    Args:
+        points: operating points of the summary.
+        links: addresses of the fields' pictures on the page, by name.
+    """
+    columns = ("segmented", "accuracy", "unmatched", "count ratio")
+    head = [
+        row(
+            column_head("Field", rows=2),
+            column_head("Ground truth", rows=2),
+            *(
+                column_head(f"At {point_name(point.get('min_confidence'))}", len(columns))
+                for point in points
+            ),
+        ),
+        row(*(column_head(name.capitalize()) for _ in points for name in columns)),
+    ]
+    by_name = [{entry["name"]: entry for entry in point.get("images") or []} for point in points]
+    rows = []
+    for name, first in (by_name[0] if by_name else {}).items():
+        title = name_text(name)
+        if name in links:
+            title = element("a", title, href=links[name])
+        cells = [count(first.get("ground_truth"))]
+        for images in by_name:
+            entry = images.get(name, {})
+            cells += [
+                count(entry.get("segmented")),
+                percent(entry.get("accuracy")),
+                count(entry.get("unmatched")),
+                percent(entry.get("count_ratio")),
+            ]
+        rows.append(row(row_head(title), *cells))
+
+    def column_mean(images: dict[str, Any], key: str) -> float | None:
+        return mean([entry.get(key) for entry in images.values()])
+
+    cells = [figure(column_mean(by_name[0], "ground_truth"), 1)] if by_name else [MISSING]
+    for point, images in zip(points, by_name, strict=True):
+        accuracy = number(point.get("accuracy_mean"))
+        ratio = number(lookup(point, "counting", "all", "count_ratio_mean"))
+        cells += [
+            figure(column_mean(images, "segmented"), 1),
+            percent(column_mean(images, "accuracy") if accuracy is None else accuracy),
+            figure(column_mean(images, "unmatched"), 1),
+            percent(column_mean(images, "count_ratio") if ratio is None else ratio),
+        ]
+    fields = "field" if len(rows) == 1 else "fields"
+    mean_row = row(row_head(f"Mean of {len(rows)} {fields}"), *cells, class_="total")
+    return table("The paper’s table, field by field", head, [rows, [mean_row]], "wide")
+
+
+QUALITY_COLUMNS = (
+    ("tp", "TP", count),
+    ("fp", "FP", count),
+    ("fn", "FN", count),
+    ("precision", "Precision", figure),
+    ("recall", "Recall", figure),
+    ("f1", "F1", figure),
+    ("ap", "AP@t", figure),
+    ("mean_iou", "Mean IoU", figure),
+    ("pq", "PQ", figure),
+)
+OVERLAP_COLUMNS = (("aji", "AJI"), ("aji_plus", "AJI+"))
+_POOLING = (
+    ("pooled", "All cells of all fields pooled"),
+    ("mean_over_images", "Mean over the fields"),
+)
+
+
+def quality_table(point: dict[str, Any], headline_border: str) -> Markup:
+    """Figures with both rules for the border, at each IoU, pooled and as means over the fields."""
+    head = [
+        row(
+            column_head("Border"),
+            column_head("IoU ≥"),
+            *(column_head(name) for _, name, _ in QUALITY_COLUMNS),
+            *(column_head(name) for _, name in OVERLAP_COLUMNS),
+        )
+    ]
+    width = 2 + len(QUALITY_COLUMNS) + len(OVERLAP_COLUMNS)
+    bodies = []
+    for pooling, title in _POOLING:
+        rows = [row(cell(title, "th", scope="rowgroup", colspan=width, class_="body-title"))]
+        for border in sorted(BORDERS, key=lambda rule: rule != headline_border):
+            by_iou = lookup(point, "quality", border) or {}
+            for position, min_iou in enumerate(sorted(by_iou, key=float)):
+                quality = lookup(by_iou, min_iou, pooling) or {}
+                cells = [row_head(BORDERS[border], rowspan=len(by_iou))] if not position else []
+                cells += [row_head(f"{float(min_iou):g}")]
+                cells += [cell(show(quality.get(key))) for key, _, show in QUALITY_COLUMNS]
+                if not position:
+                    overlap = lookup(point, "overlap", border, pooling) or {}
+                    cells += [
+                        cell(figure(overlap.get(key)), rowspan=len(by_iou))
+                        for key, _ in OVERLAP_COLUMNS
+                    ]
+                rows.append(row(*cells))
+        bodies.append(rows)
+    caption = f"Matching and outlines at {point_name(point.get('min_confidence'))}"
+    return table(caption, head, bodies)
+
+
+INTERVAL_ROWS = (
+    ("f1", "F1", figure),
+    ("precision", "Precision", figure),
+    ("recall", "Recall", figure),
+    ("pq", "PQ", figure),
+    ("mean_iou", "Mean IoU of matched cells", figure),
+    ("accuracy", "Accuracy", percent),
+    ("count_ratio", "Count ratio", percent),
+)
+
+
+def interval_table(point: dict[str, Any], headline: Mapping[str, Any]) -> Markup | None:
+    """The headline figures with their 95 % intervals; None where there are no intervals.
+
+    Args:
+        point: an operating point.
+        headline: value of each figure of `INTERVAL_ROWS`.
+    """
+    intervals = point.get("intervals") or {}
+    rows = [
+        row(row_head(name), show(headline.get(key)), interval(intervals[key], show) or MISSING)
+        for key, name, show in INTERVAL_ROWS
+        if intervals.get(key) is not None
+    ]
+    if not rows:
+        return None
+    head = [row(column_head("Figure"), column_head("Value"), column_head("95 % interval"))]
+    caption = f"How far chance may move them, at {point_name(point.get('min_confidence'))}"
+    return table(caption, head, [rows], "narrow")
+
+
+COCO_COLUMNS = ("AP", "AP50", "AP75", "AR")
+
+
+def coco_table(average_precision: dict[str, Any]) -> Markup:
+    """COCO's figures of masks and boxes, whatever the class, and by class."""
+    head = [row(column_head("Classes"), *map(column_head, COCO_COLUMNS))]
+    bodies = []
+    for kind, title in (("mask", "Masks"), ("box", "Boxes")):
+        figures = average_precision.get(kind)
+        if not figures:
+            continue
+        by_class = figures.get("by_class") or {}
+        wide = len(COCO_COLUMNS) + 1
+        rows = [row(cell(title, "th", scope="rowgroup", colspan=wide, class_="body-title"))]
+        named: list[tuple[Any, Any]] = [
+            ("any class", figures.get("any_class")),
+            ("by class, mean", by_class),
+        ]
+        named += [
+            (name_text(name), entry) for name, entry in (by_class.get("classes") or {}).items()
+        ]
+        for index, (name, entry) in enumerate(named):
+            cells = [figure(lookup(entry, column)) for column in COCO_COLUMNS]
+            rows.append(row(row_head(name, class_="inner" if index > 1 else None), *cells))
+        bodies.append(rows)
+    return table("COCO average precision and recall", head, bodies, "narrow")
+
+
+def confusion_table(point: dict[str, Any]) -> Markup:
+    """Classes of the matched cells: rows are the truth, columns what was predicted."""
+    classification = point["classification"]
+    labels, matrix = classification["labels"], classification["matrix"]
+    head = [
+        row(
+            column_head("Ground truth", rows=2),
+            column_head("Predicted", len(labels)),
+            column_head("Precision", rows=2),
+            column_head("Recall", rows=2),
+            column_head("F1", rows=2),
+            column_head("Cells", rows=2),
+        ),
+        row(*(column_head(name_text(label)) for label in labels)),
+    ]
+    rows = []
+    for index, (label, numbers) in enumerate(zip(labels, matrix, strict=True)):
+        total = sum(numbers)
+        cells = []
+        for column, held in enumerate(numbers):
+            share = held / total if total else 0.0
+            shade = f"shade-{round(5 * share)}" + (" diagonal" if column == index else "")
+            small = element("small", percent(share if total else None, 0))
+            cells.append(cell(Markup(f"{element('b', held)} {small}"), class_=shade))
+        scores = lookup(classification, "classes", label) or {}
+        cells += [figure(scores.get(key)) for key in ("precision", "recall", "f1")]
+        rows.append(row(row_head(name_text(label)), *cells, count(scores.get("support", total))))
+    macro = classification.get("macro") or {}
+    total = row(
+        row_head("Mean of the classes (macro)", colspan=len(labels) + 1),
+        *(figure(macro.get(key)) for key in ("precision", "recall", "f1")),
+        count(sum(map(sum, matrix))),
+        class_="total",
+    )
+    caption = f"Classes of the matched cells at {point_name(point.get('min_confidence'))}"
+    return table(caption, head, [rows, [total]], "confusion")
+
+
+COUNTING_COLUMNS = (
+    ("ground_truth", "Ground truth", count),
+    ("detections", "Detections", count),
+    ("count_ratio_mean", "Count ratio", percent),
+    ("bias", "Bias", signed),
+    ("mae", "MAE", lambda value: figure(value, 1)),
+    ("mape", "MAPE", percent),
+    ("r2", "R²", figure),
+)
+
+
+def counting_table(point: dict[str, Any]) -> Markup:
+    """Numbers of cells, of all and of each class."""
+    counting = point["counting"]
+    head = [row(column_head("Cells"), *(column_head(name) for _, name, _ in COUNTING_COLUMNS))]
+
+    def numbers(title: Any, figures: dict[str, Any] | None) -> Markup:
+        values = (show(lookup(figures, key)) for key, _, show in COUNTING_COLUMNS)
+        return row(row_head(title), *values)
+
+    classes = [numbers(name_text(n), c) for n, c in (counting.get("classes") or {}).items()]
+    caption = f"Counting at {point_name(point.get('min_confidence'))}"
+    return table(caption, head, [[numbers("all", counting.get("all"))], classes])
+
+
+def sweep_table(sweep: dict[str, Any]) -> Markup:
+    """The sweep's curves at some twelve thresholds, and at the best."""
+    thresholds = sweep["thresholds"]
+    last = len(thresholds) - 1
+    chosen = {round(last * index / 11) for index in range(12)} if thresholds else set()
+    marks: dict[int, list[str]] = {}
+    for key, name in (("f1", "F1"), ("pq", "PQ")):
+        best = number(lookup(sweep, "best", key, "min_confidence"))
+        if best is not None and thresholds:
+            index = min(range(len(thresholds)), key=lambda i: abs(thresholds[i] - best))
+            marks.setdefault(index, []).append(f"highest {name}")
+    columns = (
+        ("precision", "Precision", figure),
+        ("recall", "Recall", figure),
+        ("f1", "F1", figure),
+        ("pq", "PQ", figure),
+        ("accuracy_mean", "Accuracy", percent),
+        ("count_ratio_mean", "Count ratio", percent),
+    )
+    head = [row(column_head("Confidence ≥"), *(column_head(name) for _, name, _ in columns))]
+    rows = []
+    for index in sorted(chosen | set(marks)):
+        values = (
+            show(sweep[key][index]) if sweep.get(key) is not None else MISSING
+            for key, _, show in columns
+        )
+        title = f"{thresholds[index]:.4g}"
+        if index in marks:
+            title += f" ({', '.join(marks[index])})"
+        rows.append(row(row_head(title), *values, class_="total" if index in marks else None))
+    return table("The same in numbers", head, [rows])
+
+
+def reliability_table(bins: Sequence[dict[str, Any]]) -> Markup:
+    """The reliability diagram in numbers."""
+    names = ("Confidence", "Detections", "Mean confidence", "Precision")
+    rows = [
+        row(
+            row_head(f"{float(entry['from']):g} to {float(entry['to']):g}"),
+            count(entry["count"]),
+            figure(entry.get("confidence")),
+            figure(entry.get("precision")),
+        )
+        for entry in bins
+    ]
+    return table("The same in numbers", [row(*map(column_head, names))], [rows], "narrow")
