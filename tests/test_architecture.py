@@ -25,20 +25,23 @@ ROOMS = {
     "files": {"errors"},
     "geometry": {"errors"},
     "log": set(),
+    "run_length": {"errors"},
     "checkpoints": BASE,
     "config": {"errors"},
     "downloads": BASE,
     "ops": {"errors"},
     "nets": BASE | {"config", "ops", "weights"},
     "data": BASE | {"config", "ops", "geometry"},
-    "evaluation": BASE | {"geometry"},
+    "evaluation": BASE | {"geometry", "run_length"},
+    "export": BASE | {"data", "geometry", "run_length"},
     "weight_files": BASE,
     "weights": BASE | {"weight_files"},
     "training": BASE | {"config", "ops", "nets", "data"},
     "inference": BASE | {"config", "ops", "nets", "data", "geometry"},
     "drawing": BASE | {"data", "evaluation", "geometry"},
 }
-ROOMS["mask_rcnn"] = {*ROOMS} - {"drawing", "evaluation"}
+ROOMS["mask_rcnn"] = {*ROOMS} - {"drawing", "evaluation", "export"}
+ROOMS["validation"] = {*ROOMS} - {"drawing", "export", "mask_rcnn"}
 # The front doors, which client programs import, may use every room but not each other.
 FRONT_DOORS = ("utils", "model", "visualize", "parallel_model")
 ROOMS |= {door: {*ROOMS} for door in FRONT_DOORS}
@@ -51,6 +54,9 @@ PUBLIC = {
     *FRONT_DOORS,
     "data",
     "evaluation",
+    "export",
+    "validation",
+    "geometry",
     "errors",
     "files",
     "downloads",
@@ -63,7 +69,9 @@ BACKEND_SPECIFIC_FILES: set[str] = set()
 # Other libraries that a room may import; a room that is not here may import any declared one.
 LIBRARIES = {
     "ops": {"keras", "numpy"},
-    "evaluation": {"numpy", "scipy", "skimage"},
+    "evaluation": {"numpy", "scipy", "skimage", "faster_coco_eval"},
+    "run_length": {"numpy"},
+    "export": {"numpy", "scipy", "skimage", "roifile"},
     "geometry": {"numpy"},
     "log": {"numpy"},
     "checkpoints": set(),

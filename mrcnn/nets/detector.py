@@ -1,13 +1,16 @@
 """The assembled detector: what the training graph and the inference graph share, and the latter."""
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
+from mrcnn.errors import ConfigError
 from mrcnn.nets.detection import DetectionLayer
 from mrcnn.nets.fpn import feature_pyramid
-from mrcnn.nets.heads import class_and_box_head, mask_head
+from mrcnn.nets.heads import as_made, class_and_box_head, mask_head
 from mrcnn.nets.layers import ToBoxes
 from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.resnet import resnet_stages
@@ -48,7 +51,7 @@ def region_network(input_image, config) -> RegionNetwork:
     return RegionNetwork(pyramid[:4], *rpn_on_pyramid(rpn, pyramid))
 
 
-def class_and_box_outputs(rois, network: RegionNetwork, image_meta, config):
+def class_and_box_outputs(rois, network: RegionNetwork, image_meta, config, placed=as_made):
     """`class_and_box_head` with the values of a configuration."""
     return class_and_box_head(
         rois,
@@ -59,10 +62,11 @@ def class_and_box_outputs(rois, network: RegionNetwork, image_meta, config):
         fc_layers_size=config.FPN_CLASSIF_FC_LAYERS_SIZE,
         normalization=config.NORMALIZATION,
         train_bn=config.TRAIN_BN,
+        placed=placed,
     )
 
 
-def mask_outputs(rois, network: RegionNetwork, image_meta, config):
+def mask_outputs(rois, network: RegionNetwork, image_meta, config, placed=as_made):
     """`mask_head` with the values of a configuration."""
     return mask_head(
         rois,
@@ -73,6 +77,7 @@ def mask_outputs(rois, network: RegionNetwork, image_meta, config):
         channels=config.MASK_HEAD_CHANNELS,
         normalization=config.NORMALIZATION,
         train_bn=config.TRAIN_BN,
+        placed=placed,
     )
 
 
@@ -84,21 +89,82 @@ def build_inference_model(config) -> DetectorModel:
     Outputs: detections [B, D, 6], mrcnn_class [B, R, classes], mrcnn_bbox [B, R, classes, 4],
     mrcnn_mask [B, D, h, w, classes], rpn_rois [B, R, 4], rpn_class [B, A, 2], rpn_bbox [B, A, 4].
     """
+    return _inference_model(config, lambda image: region_network(image, config))
+
+
+def inference_model_of(model: keras.Model, config) -> DetectorModel:
+    """The inference graph on the layers of another detector: it has no weights of its own.
+
+    What the other model learns shows at once in what this one detects.
+
+    Args:
+        model: a training graph, not one that shares its batch among GPUs.
+        config: of the inference; what shapes the weights must be as in the model's configuration.
+
+    Returns:
+        a model as `build_inference_model` makes it. Its variables are those of `model`, which
+        stays as it is.
+
+    Raises:
+        ConfigError: the configuration goes with another network.
+    """
+    _check_same_network(model, config)
+    levels = [f"fpn_p{level}" for level in (2, 3, 4, 5)]
+    names = (*levels, "rpn_class_logits", "rpn_class", "rpn_bbox")
+    part = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
+
+    def regions(image) -> RegionNetwork:
+        # A copy of the graph, not of the layers: those that are called on the image are the same.
+        copy = keras.models.clone_model(part, input_tensors=image, clone_function=as_made)
+        return RegionNetwork(copy.outputs[:4], *copy.outputs[4:])
+
+    # The layers that are made only to be replaced draw seeds for their initial weights.
+    state = random.getstate()
+    try:
+        return _inference_model(config, regions, lambda layer: model.get_layer(layer.name))
+    finally:
+        random.setstate(state)
+
+
+def _check_same_network(model: keras.Model, config) -> None:
+    """ConfigError for settings that the layers of a built model contradict."""
+    names = {layer.name for layer in model.layers}
+    built = {
+        "NUM_CLASSES": model.get_layer("mrcnn_class_logits").output.shape[-1],
+        "IMAGE_CHANNEL_COUNT": model.inputs[0].shape[-1],
+        "NORMALIZATION": "group" if "mrcnn_class_gn1" in names else "batch",
+        "POOL_SIZE": model.get_layer("roi_align_classifier").pool_shape[0],
+        "MASK_POOL_SIZE": model.get_layer("roi_align_mask").pool_shape[0],
+    }
+    other = {name: value for name, value in built.items() if getattr(config, name) != value}
+    if other:
+        raise ConfigError(
+            "The configuration is not that of the model: "
+            + ", ".join(
+                f"{name} is {getattr(config, name)!r} and there {other[name]!r}" for name in other
+            )
+            + ". Give the one that the model was built with, or one derived from it."
+        )
+
+
+def _inference_model(
+    config, regions: Callable[[Any], RegionNetwork], placed=as_made
+) -> DetectorModel:
+    """See `build_inference_model`; `regions` makes the part before the heads from the image."""
     image = keras.Input((None, None, config.IMAGE_CHANNEL_COUNT), name="input_image")
     image_meta = keras.Input((config.IMAGE_META_SIZE,), name="input_image_meta")
     anchors = keras.Input((None, 4), name="input_anchors")
 
-    network = region_network(image, config)
+    network = regions(image)
     rois = ProposalLayer(
         config.POST_NMS_ROIS_INFERENCE, config.RPN_NMS_THRESHOLD, config=config, name="ROI"
     )([network.rpn_class, network.rpn_bbox, anchors])
-    _, probabilities, deltas = class_and_box_outputs(rois, network, image_meta, config)
+    _, probabilities, deltas = class_and_box_outputs(rois, network, image_meta, config, placed)
     detections = DetectionLayer(config, name="mrcnn_detection")(
         [rois, probabilities, deltas, image_meta]
     )
-    masks = mask_outputs(
-        ToBoxes(name="detection_boxes", dtype="float32")(detections), network, image_meta, config
-    )
+    boxes = ToBoxes(name="detection_boxes", dtype="float32")(detections)
+    masks = mask_outputs(boxes, network, image_meta, config, placed)
     return DetectorModel(
         [image, image_meta, anchors],
         [detections, probabilities, deltas, masks, rois, network.rpn_class, network.rpn_bbox],

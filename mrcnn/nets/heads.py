@@ -1,5 +1,7 @@
 """The heads on regions: class, box and mask (He et al. 2017, figure 4, right)."""
 
+from collections.abc import Callable
+
 from keras import layers, ops
 
 from mrcnn.nets.layers import PerRegion, normalization_layer, register
@@ -17,10 +19,15 @@ class SqueezePool(layers.Layer):
         return (*inputs_shape[:2], inputs_shape[-1])
 
 
-def _convolve(x, layer, norm_name, norm):
+def as_made(layer: layers.Layer) -> layers.Layer:
+    """The layer itself: a head with weights of its own."""
+    return layer
+
+
+def _convolve(x, layer, norm_name, norm, placed):
     """Convolution, normalisation and ReLU on each region."""
-    x = PerRegion(layer)(x)
-    x = PerRegion(normalization_layer(x.shape[-1], norm_name, **norm))(x)
+    x = placed(PerRegion(layer))(x)
+    x = placed(PerRegion(normalization_layer(x.shape[-1], norm_name, **norm)))(x)
     return layers.Activation("relu")(x)
 
 
@@ -33,6 +40,7 @@ def class_and_box_head(
     fc_layers_size: int = 1024,
     normalization: str = "batch",
     train_bn: bool | None = False,
+    placed: Callable[[layers.Layer], layers.Layer] = as_made,
 ):
     """Class scores and class-specific box deltas of regions.
 
@@ -44,6 +52,8 @@ def class_and_box_head(
         num_classes: classes with the background.
         fc_layers_size: width of the two hidden layers.
         normalization, train_bn: see `mrcnn.nets.layers.normalize`.
+        placed: gives the layer to use for each new one that would hold weights; it may be a built
+            layer of the same name, whose weights the head then shares.
 
     Returns:
         logits [B, R, num_classes], probabilities [B, R, num_classes] and deltas
@@ -60,17 +70,24 @@ def class_and_box_head(
         layers.Conv2D(fc_layers_size, pool_size, name="mrcnn_class_conv1"),
         "mrcnn_class_bn1",
         norm,
+        placed,
     )
     x = _convolve(
-        x, layers.Conv2D(fc_layers_size, 1, name="mrcnn_class_conv2"), "mrcnn_class_bn2", norm
+        x,
+        layers.Conv2D(fc_layers_size, 1, name="mrcnn_class_conv2"),
+        "mrcnn_class_bn2",
+        norm,
+        placed,
     )
     shared = SqueezePool(name="pool_squeeze")(x)
 
-    logits = PerRegion(layers.Dense(num_classes, name="mrcnn_class_logits", dtype="float32"))(
-        shared
-    )
+    logits = placed(
+        PerRegion(layers.Dense(num_classes, name="mrcnn_class_logits", dtype="float32"))
+    )(shared)
     probabilities = layers.Softmax(name="mrcnn_class", dtype="float32")(logits)
-    deltas = PerRegion(layers.Dense(num_classes * 4, name="mrcnn_bbox_fc", dtype="float32"))(shared)
+    deltas = placed(
+        PerRegion(layers.Dense(num_classes * 4, name="mrcnn_bbox_fc", dtype="float32"))
+    )(shared)
     deltas = layers.Reshape((regions, num_classes, 4), name="mrcnn_bbox", dtype="float32")(deltas)
     return logits, probabilities, deltas
 
@@ -84,6 +101,7 @@ def mask_head(
     channels: int = 256,
     normalization: str = "batch",
     train_bn: bool | None = False,
+    placed: Callable[[layers.Layer], layers.Layer] = as_made,
 ):
     """A mask of each class for each region.
 
@@ -106,10 +124,13 @@ def mask_head(
             layers.Conv2D(channels, 3, padding="same", name=f"mrcnn_mask_conv{number}"),
             f"mrcnn_mask_bn{number}",
             norm,
+            placed,
         )
-    x = PerRegion(
-        layers.Conv2DTranspose(channels, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")
-    )(x)
-    return PerRegion(
-        layers.Conv2D(num_classes, 1, activation="sigmoid", name="mrcnn_mask", dtype="float32")
-    )(x)
+    upsample = layers.Conv2DTranspose(
+        channels, 2, strides=2, activation="relu", name="mrcnn_mask_deconv"
+    )
+    x = placed(PerRegion(upsample))(x)
+    to_masks = layers.Conv2D(
+        num_classes, 1, activation="sigmoid", name="mrcnn_mask", dtype="float32"
+    )
+    return placed(PerRegion(to_masks))(x)

@@ -8,7 +8,7 @@ import keras
 
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.loader import BatchLoader, FollowEpochs
-from mrcnn.training.callbacks import SaveCheckpoint
+from mrcnn.training.callbacks import LogToTable, RunCallback, SaveCheckpoint
 
 
 def fit(
@@ -38,7 +38,7 @@ def fit(
         checkpoint_path: with `{epoch:04d}` for the number of epochs.
         save_weights: writes a model's weights to a path, in one step.
         augmentation, no_augmentation_sources: see `BatchLoader`.
-        custom_callbacks: more Keras callbacks.
+        custom_callbacks: more Keras callbacks. What a `RunCallback` adds to the logs is logged.
 
     Returns:
         Keras' history of the losses.
@@ -56,12 +56,21 @@ def fit(
             val_dataset, config, steps=config.VALIDATION_STEPS, shuffle=False, repeat_epoch=True
         )
     os.makedirs(log_dir, exist_ok=True)
+    first, last = [], []
+    for callback in custom_callbacks or ():
+        if isinstance(callback, RunCallback):
+            callback.enter_run(log_dir, save_weights)
+            first.append(callback)
+        else:
+            last.append(callback)
     callbacks = [
         FollowEpochs(train_loader),
         SaveCheckpoint(lambda epoch: checkpoint_path.format(epoch=epoch), save_weights),
+        # What these add to the logs of an epoch is to be logged.
+        *first,
         keras.callbacks.TensorBoard(log_dir=log_dir, write_graph=False),
-        keras.callbacks.CSVLogger(os.path.join(log_dir, "losses.csv"), append=True),
-        *(custom_callbacks or ()),
+        LogToTable(os.path.join(log_dir, "losses.csv")),
+        *last,
     ]
     try:
         return model.fit(
