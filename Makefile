@@ -28,7 +28,7 @@ DEMO_CONFIDENCES ?= 0.7 0.8 0.9
 .PHONY: help demo test lint format clean which-python environment
 
 help:
-	@echo "make demo    render smears, train briefly, evaluate: table and pictures in $(DEMO_RESULTS)"
+	@echo "make demo    render smears, train briefly, evaluate: report in $(DEMO_RESULTS)"
 	@echo "make test    run the test suite (BACKENDS=\"$(BACKENDS)\")"
 	@echo "make lint    check style with ruff"
 	@echo "make format  rewrite the sources in that style"
@@ -107,9 +107,9 @@ demo: $(DEMO_STAMP)
 	$(ENVIRONMENT_PYTHON) samples/rbc/rbc.py train --dataset $(DEMO_DATA) --logs $(DEMO_LOGS) \
 		$(DEMO_TRAIN) --max-minutes $(DEMO_MINUTES)
 	$(ENVIRONMENT_PYTHON) samples/rbc/rbc.py evaluate --dataset $(DEMO_DATA) --subset val \
-		--logs $(DEMO_LOGS) --weights last --min-conf $(DEMO_CONFIDENCES) --out $(DEMO_RESULTS)
+		--logs $(DEMO_LOGS) --weights last --min-conf $(DEMO_CONFIDENCES) --sweep --out $(DEMO_RESULTS)
 	@echo
-	@echo "Done. Table and pictures: $(DEMO_RESULTS)"
+	@echo "Done. Open $(DEMO_RESULTS)/report.html in a browser."
 
 test: $(TEST_STAMP)
 	MRCNN_TEST_BACKENDS="$(ALL_BACKENDS)" $(ENVIRONMENT_PYTHON) -m pytest \

@@ -49,6 +49,7 @@ def constraints() -> dict[str, str]:
 def third_party_imports(folder: str) -> set[str]:
     sources = list((ROOT / folder).rglob("*.py"))
     own = {path.stem for path in (ROOT / "samples").rglob("*.py")} | {path.stem for path in sources}
+    own |= {path.parent.name for path in (ROOT / "samples").rglob("__init__.py")}
     own |= {"mrcnn", "samples", "tests", "benchmarks"}
     found = set()
     for path in sources:

@@ -10,6 +10,7 @@ DEFAULT_DATASET = ROOT / "datasets" / "rbc"
 DEFAULT_LOGS = ROOT / "logs"
 DEFAULT_WEIGHTS = ROOT / "weights"
 DEFAULT_RESULTS = ROOT / "results"
+DEFAULT_MAX_OVERLAP = 0.5
 
 EXIT_STATUS = "Exit status: 0 on success, 2 on bad input (with the reason on stderr)."
 
@@ -32,10 +33,17 @@ def _number(
 
 
 confidence = _number(float, "a confidence from 0 to 1", lambda value: 0 <= value <= 1)
+AUTO = "auto"
 fraction = _number(float, "a number from 0 to 1", lambda value: 0 <= value <= 1)
 positive_integer = _number(int, "a whole number of at least 1", lambda value: value >= 1)
+whole_number = _number(int, "a whole number of at least 0", lambda value: value >= 0)
 seed_number = _number(int, "a whole number from 0 to 2147483647", lambda value: 0 <= value < 2**31)
 positive = _number(float, "a number above 0", lambda value: value > 0)
+
+
+def confidence_or_auto(text: str) -> float | str:
+    """A type for argparse: a confidence, or the one of the last sweep."""
+    return AUTO if text == AUTO else confidence(text)
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -82,10 +90,24 @@ def _add_detection_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-overlap",
         type=fraction,
-        default=0.5,
+        default=DEFAULT_MAX_OVERLAP,
         metavar="IOU",
         help="a detection whose mask has a higher IoU than this with a better one is the same "
         "cell under another class and is left out; 1 keeps all (default %(default)s)",
+    )
+
+
+def _add_export_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("detections as files of other programs")
+    group.add_argument(
+        "--via", action="store_true", help="a VIA 2 project, to correct instead of drawing"
+    )
+    group.add_argument("--coco", action="store_true", help="COCO JSON with run-length masks")
+    group.add_argument(
+        "--geojson", action="store_true", help="a GeoJSON file for each image, for QuPath"
+    )
+    group.add_argument(
+        "--imagej", action="store_true", help="a ROI archive for each image, for ImageJ"
     )
 
 
@@ -116,9 +138,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--weights",
         default="coco",
-        metavar="coco|imagenet|last|none|PATH",
-        help="start from downloaded COCO (default) or ImageNet weights, from the last "
-        "checkpoint, from random weights, or from a .h5 file",
+        metavar="coco|imagenet|last|best|none|PATH",
+        help="start from downloaded COCO (default) or ImageNet weights, from the last or the best "
+        "checkpoint, from random weights, or from a .h5 file; only `last` goes on with its run",
     )
     parser.add_argument(
         "--epochs",
@@ -158,6 +180,20 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         help="stop after about M minutes, with a checkpoint",
     )
     parser.add_argument(
+        "--validate-every",
+        type=whole_number,
+        default=5,
+        metavar="N",
+        help="detect in DIR/val every N epochs and after the last one, log mask AP50 and F1, and "
+        "keep the weights of the highest AP50 as best.h5; 0 does not (default %(default)s)",
+    )
+    parser.add_argument(
+        "--patience",
+        type=positive_integer,
+        metavar="P",
+        help="stop after P such validations in a row without a higher AP50 (default: never)",
+    )
+    parser.add_argument(
         "--no-augmentation", action="store_true", help="train on the images as they are"
     )
     _add_model_options(parser)
@@ -169,7 +205,8 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
         "evaluate",
         help="compare detections with annotated cells",
         description="Detect once, then count at each confidence: a cell is segmented when a "
-        "detection matches it one to one at mask IoU >= 0.5.",
+        "detection matches it one to one at mask IoU >= 0.5. Writes report.html, table.md, "
+        "summary.json, per_image.csv, per_cell.csv and pictures/.",
         epilog=EXIT_STATUS,
     )
     _add_dataset_option(parser, f"default {DEFAULT_DATASET}")
@@ -179,16 +216,37 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--weights",
         default="last",
-        metavar="last|PATH",
-        help="the last checkpoint (default), a .h5 file or the folder of a run",
+        metavar="last|best|PATH",
+        help="the last checkpoint (default), the best one of a training that was validated, a .h5 "
+        "file, or the folder of a run",
     )
     parser.add_argument(
         "--min-conf",
-        type=confidence,
+        type=confidence_or_auto,
         nargs="+",
-        default=[0.7],
-        metavar="C",
-        help="one or more confidences (default 0.7)",
+        metavar="C|auto",
+        help="one or more confidences, or auto for the one that the last --sweep chose for these "
+        "weights (default 0.7)",
+    )
+    parser.add_argument(
+        "--sweep",
+        action="store_true",
+        help="go over all confidences, say which has the highest F1 and PQ, count at it as well, "
+        "and keep it beside the weights for --min-conf auto",
+    )
+    parser.add_argument(
+        "--method",
+        choices=("network", "watershed"),
+        default="network",
+        help="watershed is the classical method, Otsu's threshold and a watershed, which needs "
+        "no weights (default %(default)s)",
+    )
+    parser.add_argument(
+        "--border",
+        choices=("ignore", "count"),
+        default="ignore",
+        help="whether an unmatched detection that touches the image border is a false alarm in "
+        "the headline figures; the tables have both (default %(default)s)",
     )
     parser.add_argument(
         "--out",
@@ -197,6 +255,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
         help=f"folder of the results (default {DEFAULT_RESULTS / 'evaluate'}/SUBSET)",
     )
     _add_detection_options(parser)
+    _add_export_options(parser)
     _add_model_options(parser)
     parser.set_defaults(module="rbc_evaluate")
 
@@ -216,15 +275,17 @@ def _add_detect(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--weights",
         default="last",
-        metavar="last|PATH",
-        help="the last checkpoint (default), a .h5 file or the folder of a run",
+        metavar="last|best|PATH",
+        help="the last checkpoint (default), the best one of a training that was validated, a .h5 "
+        "file, or the folder of a run",
     )
     parser.add_argument(
         "--min-conf",
-        type=confidence,
+        type=confidence_or_auto,
         default=0.7,
-        metavar="C",
-        help="smallest confidence of a cell (default %(default)s)",
+        metavar="C|auto",
+        help="smallest confidence of a cell; auto takes the one that the last `evaluate --sweep` "
+        "chose for these weights (default %(default)s)",
     )
     parser.add_argument(
         "--pixel-size",
@@ -240,6 +301,7 @@ def _add_detect(commands: argparse._SubParsersAction) -> None:
         help="folder of the results (default %(default)s)",
     )
     _add_detection_options(parser)
+    _add_export_options(parser)
     _add_model_options(parser)
     parser.set_defaults(module="rbc_detect")
 

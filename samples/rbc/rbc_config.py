@@ -12,6 +12,8 @@ from mrcnn.config import Config
 from mrcnn.errors import ConfigError, WeightsError
 
 CONFIG_FILE = "config.json"
+# As `mrcnn.validation` names it.
+BEST_FILE = "best.h5"
 
 # Narrower feature pyramid and heads, for training on a CPU.
 LIGHT = {
@@ -168,19 +170,37 @@ def last_checkpoint(logs: Path, name: str = RBCConfig.NAME) -> Path:
     )
 
 
+def best_weights(logs: Path, name: str = RBCConfig.NAME) -> Path:
+    """The best weights of the newest run that has some, or of the run `logs` itself.
+
+    Raises:
+        WeightsError: no run was evaluated while it trained.
+    """
+    for run in [logs, *sorted(logs.glob(f"{name.lower()}2*"), reverse=True)]:
+        if (run / BEST_FILE).is_file():
+            return run / BEST_FILE
+    raise WeightsError(
+        f"No {BEST_FILE} in {logs}: expected {name.lower()}*/{BEST_FILE}, which `rbc.py train "
+        "--validate-every N` keeps. Give `last`, or train with it."
+    )
+
+
 def resolve_weights(weights: str, logs: Path) -> Path:
-    """The file behind `--weights last` or `--weights PATH`, where PATH may be the folder of a run.
+    """The file behind `--weights last|best|PATH`, where PATH may be the folder of a run.
 
     Raises:
         WeightsError: there is no such file, or no checkpoint.
     """
     if weights == "last":
         return last_checkpoint(logs)
+    if weights == "best":
+        return best_weights(logs)
     path = Path(weights)
     if path.is_dir():
         return last_checkpoint(path)
     if not path.is_file():
         raise WeightsError(
-            f"{path}: no such weights file. Expected `last`, a .h5 file or the folder of a run."
+            f"{path}: no such weights file. Expected `last`, `best`, a .h5 file or the folder of a "
+            "run."
         )
     return path

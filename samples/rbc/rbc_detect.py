@@ -1,5 +1,6 @@
 """`rbc.py detect`: outlines, label images and measurements of the cells in images."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from mrcnn.data.images import read_image
 from mrcnn.data.instances import InstanceMasks
 from mrcnn.errors import DataError
 from mrcnn.files import atomic_write
+from rbc_export import Exporter
 from rbc_measure import ImageCells, cell_rows, cells_csv, summary_csv
-from rbc_model import Cells, detect_cells, limit_warning, load_trained_model
+from rbc_model import Cells, detect_cells, limit_warning, load_trained_model, trained_weights
 from rbc_outputs import prepare_folder, unique_names
 from rbc_pictures import overlay_picture
+from rbc_threshold import chosen_confidences
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 OVERLAY, LABELS = "_overlay.png", "_labels.png"
@@ -52,6 +55,15 @@ def expand_inputs(inputs: list[str]) -> tuple[list[Path], list[tuple[str, str]]]
         for path in found:
             paths.setdefault(path.resolve(), path)
     return list(paths.values()), problems
+
+
+def common_folder(paths: list[Path]) -> Path:
+    """The innermost folder that holds all files; the names in VIA and COCO files start there."""
+    try:
+        return Path(os.path.commonpath([path.resolve().parent for path in paths]))
+    except ValueError:
+        # No path, or paths on several drives.
+        return Path()
 
 
 def _is_earlier_result(path: Path, stems: set[str]) -> bool:
@@ -110,8 +122,12 @@ def run(options: Any) -> int:
     """Detect in all images; returns the exit status, 2 when one of them could not be read."""
     paths, problems = expand_inputs(options.images)
     out = prepare_folder(options.out)
-    model, weights = load_trained_model(options, options.min_conf)
+    weights = trained_weights(options)
+    (min_confidence,) = chosen_confidences([options.min_conf], weights)
+    model = load_trained_model(options, weights, min_confidence)
+    exporter = Exporter(options, out, model.config.CLASS_NAMES)
     print(f"Detecting in {len(paths)} images with {weights}")
+    folder = common_folder(paths)
     results = [ImageCells(image=text, name="", problem=reason) for text, reason in problems]
     limited = []
     for number, (path, name) in enumerate(zip(paths, unique_names(paths), strict=True), start=1):
@@ -122,9 +138,12 @@ def run(options: Any) -> int:
             print(f"[{number}/{len(paths)}] {path}: cannot be read", flush=True)
             continue
         results.append(result)
+        shown = path.resolve().relative_to(folder) if folder.is_absolute() else path
+        exporter.add(shown.as_posix(), path, name, result.size, cells)
         if cells.limit_reached:
             limited.append(str(path))
         print(f"[{number}/{len(paths)}] {path}: {len(cells)} cells", flush=True)
+    exporter.finish(folder)
     atomic_write(out / "cells.csv", cells_csv(results, options.pixel_size is not None))
     atomic_write(out / "summary.csv", summary_csv(results, model.config.CLASS_NAMES))
     if limited:

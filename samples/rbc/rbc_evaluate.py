@@ -2,113 +2,292 @@
 
 import os
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from mrcnn.errors import DataError
-from mrcnn.evaluation import mask_iou, match_one_to_one, tally_image, touches_border
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.evaluation import Evaluation, InstanceEvaluator, Instances
 from mrcnn.files import atomic_write
 from rbc_arguments import DEFAULT_DATASET, DEFAULT_RESULTS
+from rbc_config import RBCConfig
 from rbc_dataset import RBCDataset
-from rbc_model import Cells, detect_cells, limit_warning, load_trained_model
+from rbc_export import Exporter
+from rbc_model import Cells, detect_cells, limit_warning, load_trained_model, trained_weights
 from rbc_outputs import prepare_folder, unique_names
+from rbc_page import PageField, picture_data, report_page
 from rbc_pictures import comparison_picture
-from rbc_report import MIN_IOU, FieldResult, format_report, summary_json, table_csv
+from rbc_report import format_report, point_name, sweep_line
+from rbc_tables import per_cell_csv, per_image_csv, summary_of, summary_text
+from rbc_threshold import chosen_confidences, store_threshold
 
 PICTURES = "pictures"
+WATERSHED = "watershed"
+
+# Asked for whatever the operating points are: curves and average precision need the weak
+# detections as well.
+SCORE_FLOOR = 0.05
 
 
-def evaluate_field(
-    image: np.ndarray,
-    truth: Any,
-    cells: Cells,
-    confidences: list[float],
-    name: str,
-    stem: str,
-) -> tuple[FieldResult, Image.Image]:
-    """Count one field at each confidence and draw it at the lowest.
+@dataclass(frozen=True)
+class Field:
+    """One evaluated image.
 
-    Args:
-        image: uint8 [H, W, 3].
+    Attributes:
+        image_id: in the data set.
+        name: as shown.
+        stem: of the names of its files.
         truth: `InstanceMasks` of the annotated cells.
-        cells: detections at the lowest confidence.
-        confidences: to count at, rising.
-        name: of the field, as shown.
-        stem: of the picture's file name.
+        cells: detections by falling score.
     """
-    iou = mask_iou(truth.boxes, truth.crops, cells.boxes, cells.crops)
-    at_border = touches_border(cells.boxes, cells.crops, image.shape)
-    tallies = tuple(
-        tally_image(iou, cells.scores, at_border, confidence, MIN_IOU) for confidence in confidences
-    )
-    picture = comparison_picture(
-        image,
-        (truth.boxes, truth.crops),
-        (cells.boxes, cells.crops, cells.scores),
-        match_one_to_one(iou, MIN_IOU),
-        iou,
-        f"{name}, confidence >={confidences[0]:g}",
-    )
-    return FieldResult(name, tallies, f"{PICTURES}/{stem}.png"), picture
+
+    image_id: int
+    name: str
+    stem: str
+    truth: Any
+    cells: Cells
 
 
-def run(options: Any) -> int:
-    """Evaluate; returns the exit status."""
-    dataset_dir = options.dataset or DEFAULT_DATASET
-    out = prepare_folder(options.out or DEFAULT_RESULTS / "evaluate" / options.subset)
-    confidences = sorted(set(options.min_conf))
-    model, weights = load_trained_model(options, confidences[0])
+@dataclass(frozen=True)
+class Method:
+    """What finds the cells.
+
+    Attributes:
+        name: "network" or "watershed".
+        find: cells of an image uint8 [H, W, 3].
+        class_names: of classes 1, 2, ...
+        confidences: operating points, rising; one of 0 for a method without confidences.
+        scored: whether confidences mean anything.
+        weights: of the network, or None.
+        limit: the most detections that an image can have, or None.
+    """
+
+    name: str
+    find: Callable[[np.ndarray], Cells]
+    class_names: tuple[str, ...]
+    confidences: list[float]
+    scored: bool
+    weights: Path | None = None
+    limit: int | None = None
+
+
+def choose_method(options: Any) -> Method:
+    """The network with its weights, or the classical method.
+
+    Raises:
+        ConfigError, WeightsError: options that do not go together, or no such weights.
+    """
+    if options.method == WATERSHED:
+        if options.sweep or options.min_conf:
+            raise ConfigError(
+                "--method watershed has no confidences: leave --min-conf and --sweep out."
+            )
+        from rbc_watershed import watershed_cells
+
+        class_names = tuple(options.classes or RBCConfig.CLASS_NAMES)
+        return Method(
+            WATERSHED, lambda image: watershed_cells(image, class_names), class_names, [0.0], False
+        )
+    weights = trained_weights(options)
+    confidences = chosen_confidences(options.min_conf or [0.7], weights)
+    model = load_trained_model(options, weights, min(SCORE_FLOOR, confidences[0]))
+    return Method(
+        "network",
+        lambda image: detect_cells(model, image, options.max_overlap),
+        tuple(model.config.CLASS_NAMES),
+        confidences,
+        True,
+        weights,
+        model.config.DETECTION_MAX_INSTANCES,
+    )
+
+
+def load_fields(options: Any, class_names: tuple[str, ...]) -> RBCDataset:
+    """The annotated fields.
+
+    Raises:
+        DataError: they cannot be read, or no cell is annotated.
+    """
+    folder = options.dataset or DEFAULT_DATASET
     dataset = RBCDataset()
-    dataset.load_rbc(
-        dataset_dir, options.subset, model.config.CLASS_NAMES, attribute=options.attribute
-    )
+    dataset.load_rbc(folder, options.subset, class_names, attribute=options.attribute)
     dataset.prepare()
     if not any(info["polygons"] for info in dataset.image_info):
         raise DataError(
-            f"{Path(dataset_dir) / options.subset}: no cell is annotated, nothing to compare with."
+            f"{Path(folder) / options.subset}: no cell is annotated, nothing to compare with."
         )
-    count = len(dataset.image_ids)
-    print(f"Evaluating {count} fields of {Path(dataset_dir) / options.subset} with {weights}")
-    references = [dataset.image_info[image_id]["id"] for image_id in dataset.image_ids]
+    return dataset
+
+
+def find_cells(
+    dataset: RBCDataset, method: Method, evaluator: InstanceEvaluator
+) -> tuple[list[Field], list[str]]:
+    """Detect in every field and hand the cells to the evaluator.
+
+    Returns:
+        the fields, and the names of those where the limit of detections may have cost some.
+    """
+    names = [dataset.image_info[image_id]["id"] for image_id in dataset.image_ids]
     fields, limited = [], []
-    # Pictures wait beside the earlier ones and replace them together with the table.
+    for number, (image_id, name, stem) in enumerate(
+        zip(dataset.image_ids, names, unique_names(names), strict=True), start=1
+    ):
+        image = dataset.load_image(image_id)
+        truth = dataset.load_instances(image_id)
+        cells = method.find(image)
+        shape = image.shape[:2]
+        evaluator.add_truth(name, Instances(shape, truth.boxes, truth.crops, truth.class_ids))
+        evaluator.process(
+            name, Instances(shape, cells.boxes, cells.crops, cells.class_ids, cells.scores)
+        )
+        # Of a full list the weakest are missing; it matters when they would have counted.
+        if cells.limit_reached and cells.scores.min(initial=1.0) >= method.confidences[0]:
+            limited.append(name)
+        fields.append(Field(image_id, name, stem, truth, cells))
+        print(
+            f"[{number}/{len(names)}] {name}: ground truth {len(truth)}, detected "
+            f"{np.count_nonzero(cells.scores >= method.confidences[0])}",
+            flush=True,
+        )
+    return fields, limited
+
+
+def draw_fields(
+    dataset: RBCDataset,
+    fields: list[Field],
+    evaluator: InstanceEvaluator,
+    evaluation: Evaluation,
+    scored: bool,
+    out: Path,
+) -> list[PageField]:
+    """Write the picture of each field at the lowest operating point; what the report shows of it.
+
+    Pictures wait beside the earlier ones and replace them together.
+    """
+    points = evaluation.operating_points
+    page_fields = []
     with tempfile.TemporaryDirectory(dir=out, prefix=".pictures-") as waiting:
-        for number, (image_id, name, stem) in enumerate(
-            zip(dataset.image_ids, references, unique_names(references), strict=True), start=1
-        ):
-            image = dataset.load_image(image_id)
-            truth = dataset.load_instances(image_id)
-            cells = detect_cells(model, image, options.max_overlap)
-            if cells.limit_reached:
-                limited.append(name)
-            field, picture = evaluate_field(image, truth, cells, confidences, name, stem)
-            picture.save(Path(waiting) / f"{stem}.png")
-            fields.append(field)
-            lowest = field.tallies[0]
-            print(
-                f"[{number}/{count}] {name}: ground truth {lowest.ground_truth}, "
-                f"segmented {lowest.segmented}, unmatched {lowest.unmatched} at {confidences[0]:g}",
-                flush=True,
+        for index, (field, record) in enumerate(zip(fields, evaluator.records, strict=True)):
+            image = dataset.load_image(field.image_id)
+            cells = field.cells
+            cells = cells.take(np.flatnonzero(cells.scores >= points[0].min_confidence))
+            pairs = [point.pairs[index] for point in points]
+            title = f"{field.name}, confidence {point_name(points[0])}" if scored else field.name
+            comparison_picture(
+                image,
+                (field.truth.boxes, field.truth.crops),
+                (cells.boxes, cells.crops, cells.scores),
+                pairs[0],
+                record.iou,
+                title,
+            ).save(Path(waiting) / f"{field.stem}.png")
+            page_fields.append(
+                PageField(
+                    name=field.name,
+                    image_shape=image.shape,
+                    picture=picture_data(image),
+                    truth=field.truth,
+                    detections=cells,
+                    pairs=pairs,
+                    iou=[record.iou[rows, columns] for rows, columns in (p.T for p in pairs)],
+                )
             )
         (out / PICTURES).mkdir(exist_ok=True)
         for path in sorted(Path(waiting).iterdir()):
             os.replace(path, out / PICTURES / path.name)
-    report = format_report(fields, confidences)
+    return page_fields
+
+
+def run(options: Any) -> int:
+    """Evaluate; returns the exit status."""
+    folder = options.dataset or DEFAULT_DATASET
+    out = prepare_folder(options.out or DEFAULT_RESULTS / "evaluate" / options.subset)
+    method = choose_method(options)
+    dataset = load_fields(options, method.class_names)
+    evaluator = InstanceEvaluator(method.class_names, border=options.border)
+    count, by = len(dataset.image_ids), method.weights or f"--method {method.name}"
+    print(f"Evaluating {count} fields of {Path(folder) / options.subset} with {by}")
+    fields, limited = find_cells(dataset, method, evaluator)
+    confidences = list(method.confidences)
+    best = evaluator.sweep().best("f1") if options.sweep else None
+    if best:
+        # The chosen one is an operating point of its own, with all figures.
+        confidences.append(best.min_confidence)
+    evaluation = evaluator.evaluate(confidences, scored=method.scored)
+
     context = {
-        "dataset": str(dataset_dir),
+        "method": method.name,
+        "dataset": str(folder),
         "subset": options.subset,
-        "weights": str(weights),
-        "max_overlap": options.max_overlap,
-        "classes": list(model.config.CLASS_NAMES),
+        "weights": method.weights and str(method.weights),
+        "max_overlap": options.max_overlap if method.scored else None,
+        "classes": list(method.class_names),
+        "score_floor": min(SCORE_FLOOR, method.confidences[0]) if method.scored else None,
     }
-    atomic_write(out / "table.txt", report + "\n")
-    atomic_write(out / "table.csv", table_csv(fields, confidences))
-    atomic_write(out / "summary.json", summary_json(fields, confidences, context))
+    title = f"Evaluation of {len(fields)} fields: {options.subset} of {folder}"
+    report = format_report(evaluation, title, method.scored)
+    summary = summary_of(evaluation, context, method.scored)
+    page_fields = draw_fields(dataset, fields, evaluator, evaluation, method.scored, out)
+    atomic_write(out / "table.md", report + "\n")
+    atomic_write(out / "summary.json", summary_text(summary))
+    atomic_write(out / "per_image.csv", per_image_csv(evaluation, method.scored))
+    atomic_write(
+        out / "per_cell.csv",
+        per_cell_csv(evaluator.records, evaluation.operating_points[0], method.class_names),
+    )
+    atomic_write(out / "report.html", report_page(summary, page_fields))
+    export(options, dataset, fields, method, evaluation, out)
+
     print(f"\n{report}\n")
     if limited:
-        print(limit_warning(limited, model.config.DETECTION_MAX_INSTANCES))
-    print(f"Table, figures and pictures: {out}")
+        print(limit_warning(limited, method.limit))
+    if options.sweep:
+        print(sweep_line(evaluation))
+        keep_threshold(options, evaluation, method)
+    print(f"Report, tables and pictures: {out}")
     return 0
+
+
+def export(
+    options: Any,
+    dataset: RBCDataset,
+    fields: list[Field],
+    method: Method,
+    evaluation: Evaluation,
+    out: Path,
+) -> None:
+    """Write the detections of the lowest operating point in the formats that were asked for."""
+    exporter = Exporter(options, out, method.class_names, options.attribute)
+    lowest = evaluation.operating_points[0].min_confidence
+    for field in fields:
+        path = Path(dataset.image_reference(field.image_id))
+        chosen = field.cells.take(np.flatnonzero(field.cells.scores >= lowest))
+        exporter.add(field.name, path, field.stem, field.truth.image_shape, chosen)
+    exporter.finish(Path(options.dataset or DEFAULT_DATASET) / options.subset)
+
+
+def keep_threshold(options: Any, evaluation: Evaluation, method: Method) -> None:
+    """Store the best confidence beside the weights, unless it was chosen on training fields."""
+    best = evaluation.sweep.best("f1")
+    if best is None:
+        return
+    if options.subset == "train":
+        print("It is not kept: it was chosen on the fields that the network learned from.")
+        return
+    path = store_threshold(
+        method.weights,
+        best.min_confidence,
+        {
+            "dataset": str(options.dataset or DEFAULT_DATASET),
+            "subset": options.subset,
+            "images": len(evaluation.operating_points[0].names),
+            "figure": "f1",
+            "value": round(best.value, 4),
+            "border": evaluation.border,
+            "max_overlap": options.max_overlap,
+        },
+    )
+    print(f"Kept for --min-conf auto: {path}")

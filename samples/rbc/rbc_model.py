@@ -51,24 +51,34 @@ class Cells:
         )
 
 
-def load_trained_model(options: Any, min_confidence: float) -> tuple[Any, Path]:
-    """Build the model for inference and load its weights.
-
-    The settings come from `config.json` beside the weights; options that were given win.
-
-    Returns:
-        the `MaskRCNN` and the path of its weights.
+def trained_weights(options: Any) -> Path:
+    """The weights file behind `--weights`.
 
     Raises:
-        WeightsError: no such weights, or weights of another model.
-        ConfigError: settings that cannot work.
+        WeightsError: there is none, or these are only a start for training.
     """
     if options.weights in ("coco", "imagenet", "none"):
         raise WeightsError(
             f"--weights {options.weights} knows no blood cells; it is a start for `rbc.py train`. "
             "Give `last` or a trained .h5 file."
         )
-    path = resolve_weights(options.weights, options.logs)
+    return resolve_weights(options.weights, options.logs)
+
+
+def load_trained_model(options: Any, path: Path, min_confidence: float) -> Any:
+    """Build the `MaskRCNN` for inference and load its weights.
+
+    The settings come from `config.json` beside the weights; options that were given win.
+
+    Args:
+        options: of the command line.
+        path: the weights file.
+        min_confidence: detections with a lower score are not returned.
+
+    Raises:
+        WeightsError: weights of another model.
+        ConfigError: settings that cannot work.
+    """
     stored = read_settings(path)
     if stored is None:
         print(f"No {CONFIG_FILE} beside {path.name}: using the defaults and the options given.")
@@ -84,7 +94,7 @@ def load_trained_model(options: Any, min_confidence: float) -> tuple[Any, Path]:
 
     model = MaskRCNN(mode="inference", config=config, model_dir=str(options.logs))
     model.load_weights(str(path))
-    return model, path
+    return model
 
 
 def detect_cells(model: Any, image: np.ndarray, max_overlap: float) -> Cells:

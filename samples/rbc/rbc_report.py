@@ -1,217 +1,296 @@
-"""What an evaluation says: the paper's Table I, pooled figures, CSV and JSON."""
+"""What an evaluation says, as Markdown tables that read well on a terminal too."""
 
-import csv
-import io
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from mrcnn.evaluation import Tally, mean_over_images, pooled
+from mrcnn.evaluation import CountErrors, Evaluation, OperatingPoint, mean_over_images
 
-SCHEMA_VERSION = 1
-MIN_IOU = 0.5
+BORDER_NAMES = {"ignore": "ignored", "count": "counted"}
+_CURVE_STEPS = 20
 
 
-@dataclass(frozen=True)
-class FieldResult:
-    """One field, counted at each confidence.
-
-    Attributes:
-        name: of the image, as shown.
-        tallies: one for each confidence, in their order.
-        picture: file name of its picture within the results.
-    """
-
-    name: str
-    tallies: tuple[Tally, ...]
-    picture: str
-
-
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """A ratio in percent, or "-" where it is not defined."""
     return "-" if math.isnan(value) else f"{100 * value:.1f} %"
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
+    """A ratio with 3 digits, or "-" where it is not defined."""
     return "-" if math.isnan(value) else f"{value:.3f}"
 
 
-def _align(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of text as lines: the first column to the left, the others to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text, the first of them the head: the first column to the left, others to the right.
 
-
-def _means(fields: Sequence[FieldResult], index: int) -> dict[str, float]:
-    tallies = [field.tallies[index] for field in fields]
-    return {
-        "segmented": mean_over_images(tally.segmented for tally in tallies),
-        "accuracy": mean_over_images(tally.accuracy for tally in tallies),
-        "unmatched": mean_over_images(tally.unmatched for tally in tallies),
-        "count_ratio": mean_over_images(tally.count_ratio for tally in tallies),
-    }
-
-
-def format_table(fields: Sequence[FieldResult], confidences: Sequence[float]) -> str:
-    """Table I: each field and the means, for each confidence segmented, accuracy, unmatched."""
-    columns = ["segmented", "accuracy", "unmatched"]
-    rows = [
-        ["", "", *(text for at in confidences for text in (f"at >={at:g}:", "", ""))],
-        ["field", "ground truth", *columns * len(confidences)],
-    ]
-    for field in fields:
-        row = [field.name, str(field.tallies[0].ground_truth)]
-        for tally in field.tallies:
-            row += [str(tally.segmented), _percent(tally.accuracy), str(tally.unmatched)]
-        rows.append(row)
-    truth = mean_over_images(field.tallies[0].ground_truth for field in fields)
-    row = [f"mean of {len(fields)}", f"{truth:.1f}"]
-    for index in range(len(confidences)):
-        means = _means(fields, index)
-        row += [
-            f"{means['segmented']:.1f}",
-            _percent(means["accuracy"]),
-            f"{means['unmatched']:.1f}",
-        ]
-    rows.append(row)
-    lines = _align(rows)
-    rule = "-" * max(map(len, lines))
-    return "\n".join([*lines[:2], rule, *lines[2:-1], rule, lines[-1]])
-
-
-def format_pooled(fields: Sequence[FieldResult], confidences: Sequence[float]) -> str:
-    """Precision, recall and F1 over all cells of all fields, with both rules for the border."""
-    rows = [["confidence", "border", "precision", "recall", "F1", "mean IoU"]]
-    for index, confidence in enumerate(confidences):
-        total = pooled(field.tallies[index] for field in fields)
-        for border in ("ignore", "count"):
-            quality = total.quality(border)
-            rows.append(
-                [
-                    f">={confidence:g}",
-                    "ignored" if border == "ignore" else "counted",
-                    *(_figure(value) for value in quality),
-                    _figure(total.mean_iou),
-                ]
-            )
-    return "\n".join(_align(rows))
-
-
-def format_report(fields: Sequence[FieldResult], confidences: Sequence[float]) -> str:
-    """The whole report as plain text."""
-    ratios = ", ".join(
-        f"{_percent(_means(fields, index)['count_ratio'])} at {confidence:g}"
-        for index, confidence in enumerate(confidences)
-    )
-    return "\n".join(
-        [
-            f"Segmented: matched one to one with a ground-truth cell at mask IoU >= {MIN_IOU}.",
-            "Accuracy: segmented / ground truth. Unmatched: detections without a cell.",
-            "",
-            format_table(fields, confidences),
-            "",
-            f"All cells of all fields pooled, IoU >= {MIN_IOU}. Border ignored: an unmatched",
-            "detection that touches the image border is no false alarm.",
-            "",
-            format_pooled(fields, confidences),
-            "",
-            "The paper's own accuracy is a count ratio, detections / ground truth, in which false "
-            f"alarms make up for misses: here {ratios} (mean over fields).",
-        ]
-    )
-
-
-def table_csv(fields: Sequence[FieldResult], confidences: Sequence[float]) -> str:
-    """Table I as CSV text: a line for each field, then the line `mean`; accuracy in percent."""
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    head = ["field", "ground_truth"]
-    for confidence in confidences:
-        head += [f"{name}_{confidence:g}" for name in ("segmented", "accuracy", "unmatched")]
-    writer.writerow(head)
-
-    def number(value: float, digits: int = 2) -> str:
-        return "" if math.isnan(value) else f"{value:.{digits}f}"
-
-    for field in fields:
-        row: list[Any] = [field.name, field.tallies[0].ground_truth]
-        for tally in field.tallies:
-            row += [tally.segmented, number(100 * tally.accuracy), tally.unmatched]
-        writer.writerow(row)
-    row = ["mean", number(mean_over_images(field.tallies[0].ground_truth for field in fields))]
-    for index in range(len(confidences)):
-        means = _means(fields, index)
-        row += [
-            number(means["segmented"]),
-            number(100 * means["accuracy"]),
-            number(means["unmatched"]),
-        ]
-    writer.writerow(row)
-    return buffer.getvalue()
-
-
-def _tally_dict(tally: Tally) -> dict[str, Any]:
-    figures: dict[str, Any] = {
-        "ground_truth": tally.ground_truth,
-        "detections": tally.detections,
-        "segmented": tally.segmented,
-        "unmatched": tally.unmatched,
-        "unmatched_at_border": tally.unmatched_at_border,
-        "missed": tally.missed,
-        "accuracy": tally.accuracy,
-        "count_ratio": tally.count_ratio,
-        "mean_iou": tally.mean_iou,
-    }
-    for border, name in (("count", "border_counted"), ("ignore", "border_ignored")):
-        figures[name] = tally.quality(border)._asdict()
-    return figures
-
-
-def _without_nan(value: Any) -> Any:
-    """JSON has no NaN: what is not defined becomes null."""
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    return value
-
-
-def summary_json(
-    fields: Sequence[FieldResult], confidences: Sequence[float], context: dict[str, Any]
-) -> str:
-    """All figures as JSON text; ratios in 0..1, null where not defined.
-
-    Args:
-        context: what was evaluated (weights, data set, ...), copied into the result.
+    A "|" in a text is escaped.
     """
-    summary = {
-        "schema_version": SCHEMA_VERSION,
-        **context,
-        "min_iou": MIN_IOU,
-        "results": [
-            {
-                "min_confidence": confidence,
-                "pooled": _tally_dict(pooled(field.tallies[index] for field in fields)),
-                "mean_over_images": _means(fields, index),
-                "images": [
-                    {
-                        "name": field.name,
-                        "picture": field.picture,
-                        **_tally_dict(field.tallies[index]),
-                    }
-                    for field in fields
-                ],
-            }
-            for index, confidence in enumerate(confidences)
-        ],
+    rows = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    widths = [max(3, *(len(row[column]) for row in rows)) for column in range(len(rows[0]))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        return f"| {' | '.join(cells)} |"
+
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join([line(rows[0]), line(rule), *map(line, rows[1:])])
+
+
+def point_name(point: OperatingPoint, scored: bool = True) -> str:
+    """How an operating point is called in tables."""
+    return f">={point.min_confidence:g}" if scored else "all"
+
+
+def paper_table(points: Sequence[OperatingPoint], scored: bool = True) -> str:
+    """Table I of the paper: each field and the means, at each confidence.
+
+    Under each confidence the segmented cells, then accuracy (segmented / ground truth), unmatched
+    detections, and the paper's own accuracy, detections / ground truth.
+    """
+    head = ["field", "ground truth"]
+    for point in points:
+        segmented = point_name(point) if scored else "segmented"
+        head += [segmented, "accuracy", "unmatched", "det. / truth"]
+    rows = [head]
+    for index, name in enumerate(points[0].names):
+        row = [name, str(points[0].principal[index].ground_truth)]
+        for point in points:
+            tally = point.principal[index]
+            row += [
+                str(tally.segmented),
+                percent(tally.accuracy),
+                str(tally.unmatched),
+                percent(tally.count_ratio),
+            ]
+        rows.append(row)
+
+    def mean(point: OperatingPoint, name: str) -> float:
+        return mean_over_images(getattr(tally, name) for tally in point.principal)
+
+    row = [f"mean of {len(points[0].names)}", f"{mean(points[0], 'ground_truth'):.1f}"]
+    for point in points:
+        row += [
+            f"{mean(point, 'segmented'):.1f}",
+            percent(mean(point, "accuracy")),
+            f"{mean(point, 'unmatched'):.1f}",
+            percent(mean(point, "count_ratio")),
+        ]
+    return markdown_table([*rows, row])
+
+
+def quality_table(points: Sequence[OperatingPoint], scored: bool = True) -> str:
+    """Pooled figures for each confidence, rule of the border and IoU."""
+    rows = [
+        [
+            "confidence", "border", "IoU", "TP", "FP", "FN", "precision", "recall", "F1", "AP",
+            "mean IoU", "PQ", "AJI", "AJI+",
+        ]
+    ]  # fmt: skip
+    for point in points:
+        figures = point.to_dict()
+        for border, name in BORDER_NAMES.items():
+            for position, (min_iou, quality) in enumerate(figures["quality"][border].items()):
+                pooled = quality["pooled"]
+                # These two know no IoU threshold.
+                overlap = figures["overlap"][border]["pooled"] if position == 0 else {}
+                rows.append(
+                    [
+                        point_name(point, scored),
+                        name,
+                        min_iou,
+                        *(str(pooled[count]) for count in ("tp", "fp", "fn")),
+                        *(
+                            figure(pooled[ratio])
+                            for ratio in ("precision", "recall", "f1", "ap", "mean_iou", "pq")
+                        ),
+                        *(figure(overlap.get(key, math.nan)) for key in ("aji", "aji_plus")),
+                    ]
+                )
+    return markdown_table(rows)
+
+
+def interval_table(points: Sequence[OperatingPoint], scored: bool = True) -> str:
+    """Headline figures with their 95 % intervals."""
+    names = {
+        "accuracy": "accuracy",
+        "count_ratio": "detected / truth",
+        "precision": "precision",
+        "recall": "recall",
+        "f1": "F1",
+        "mean_iou": "mean IoU",
+        "pq": "PQ",
     }
-    return json.dumps(_without_nan(summary), indent=2, allow_nan=False) + "\n"
+    rows = [["confidence", *names.values()]]
+    for point in points:
+        quality = point.pooled().quality(point.border)._asdict()
+        quality["accuracy"] = point.accuracy_mean
+        quality["count_ratio"] = point.counting.count_ratio_mean
+        row = [point_name(point, scored)]
+        for name in names:
+            low, high = point.intervals[name]
+            ends = "" if math.isnan(low) else f" ({low:.3f} to {high:.3f})"
+            row.append(f"{figure(quality[name])}{ends}")
+        rows.append(row)
+    return markdown_table(rows)
+
+
+def _count_row(name: str, errors: CountErrors) -> list[str]:
+    signed = "-" if math.isnan(errors.bias) else f"{errors.bias:+.2f}"
+    mae = "-" if math.isnan(errors.mae) else f"{errors.mae:.2f}"
+    return [
+        name,
+        str(errors.ground_truth),
+        str(errors.detections),
+        percent(errors.count_ratio_mean),
+        signed,
+        mae,
+        percent(errors.mape),
+        figure(errors.r2),
+    ]
+
+
+def counting_table(points: Sequence[OperatingPoint], scored: bool = True) -> str:
+    """How well the numbers of cells are met, all together and by size class."""
+    rows = [
+        [
+            "counted",
+            "ground truth",
+            "detected",
+            "detected / truth",
+            "bias",
+            "MAE",
+            "MAPE",
+            "R2",
+        ]
+    ]
+    for point in points:
+        at = f" {point_name(point)}" if scored else ""
+        rows.append(_count_row(f"all cells{at}", point.counting))
+        rows += [_count_row(f"{name}{at}", errors) for name, errors in point.class_counting.items()]
+    return markdown_table(rows)
+
+
+def class_table(points: Sequence[OperatingPoint], scored: bool = True) -> str:
+    """Classes of the matched cells."""
+    rows = [["class", "cells", "precision", "recall", "F1"]]
+    for point in points:
+        at = f" {point_name(point)}" if scored else ""
+        found = point.classification
+        for name, quality in found.classes.items():
+            ratios = (quality.precision, quality.recall, quality.f1)
+            rows.append([f"{name}{at}", str(quality.support), *map(figure, ratios)])
+        macro = [figure(found.macro[name]) for name in ("precision", "recall", "f1")]
+        rows.append([f"mean of classes{at}", str(int(found.matrix.sum())), *macro])
+    return markdown_table(rows)
+
+
+def precision_table(evaluation: Evaluation) -> str:
+    """COCO's average precision."""
+    columns = ("AP", "AP50", "AP75", "AR")
+    rows = [["COCO", *columns]]
+    for kind, blocks in evaluation.average_precision.items():
+        for name, title in (("any_class", "any class"), ("by_class", "mean of classes")):
+            values = blocks[name]
+            rows.append([f"{kind}, {title}", *(figure(values[column]) for column in columns)])
+        for name, values in blocks["by_class"]["classes"].items():
+            rows.append([f"{kind}, {name}", *(figure(values[column]) for column in columns)])
+    return markdown_table(rows)
+
+
+def sweep_table(evaluation: Evaluation) -> str:
+    """The sweep at some of its confidences, the best ones marked."""
+    sweep = evaluation.sweep
+    bests = {"F1": sweep.best("f1"), "PQ": sweep.best("pq")}
+    marks: dict[float, str] = {}
+    for name, best in bests.items():
+        if best:
+            earlier = marks.get(best.min_confidence)
+            marks[best.min_confidence] = f"{earlier}, best {name}" if earlier else f"best {name}"
+    # The threshold next to each round confidence; what lies between them is in summary.json.
+    wanted = [step / _CURVE_STEPS for step in range(_CURVE_STEPS + 1)]
+    shown = {
+        float(sweep.thresholds[abs(sweep.thresholds - value).argmin()])
+        for value in wanted
+        if sweep.thresholds[0] - 0.5 / _CURVE_STEPS <= value
+    }
+    names = ("precision", "recall", "f1", "pq", "accuracy_mean", "count_ratio_mean")
+    titles = ("precision", "recall", "F1", "PQ", "accuracy", "detected / truth")
+    rows = [["confidence", *titles, ""]]
+    for index, threshold in enumerate(sweep.thresholds):
+        if threshold in shown or threshold in marks:
+            values = (sweep.curves[name][index] for name in names)
+            rows.append(
+                [f">={threshold:.4f}", *map(figure, values), marks.get(float(threshold), "")]
+            )
+    return markdown_table(rows)
+
+
+def sweep_line(evaluation: Evaluation) -> str:
+    """Which confidence is best, in a sentence."""
+    sweep = evaluation.sweep
+    best, best_pq = sweep.best("f1"), sweep.best("pq")
+    if best is None:
+        return "There is no detection, so no confidence is better than another."
+    return (
+        f"Best F1 {best.value:.3f} at confidence {best.min_confidence:.4f}; "
+        f"best PQ {best_pq.value:.3f} at {best_pq.min_confidence:.4f}."
+    )
+
+
+def reliability_table(evaluation: Evaluation) -> str:
+    """Confidence against precision by bins."""
+    rows = [["confidence", "detections", "mean confidence", "precision"]]
+    rows += [
+        [
+            f"{each.low:.1f} to {each.high:.1f}",
+            str(each.count),
+            figure(each.confidence),
+            figure(each.precision),
+        ]
+        for each in evaluation.calibration.bins
+    ]
+    return markdown_table(rows)
+
+
+def format_report(evaluation: Evaluation, title: str, scored: bool = True) -> str:
+    """The whole report in Markdown."""
+    points = evaluation.operating_points
+    border = BORDER_NAMES[evaluation.border]
+    at_border = (
+        "is no false alarm" if evaluation.border == "ignore" else "is a false alarm like any other"
+    )
+    parts = [
+        f"# {title}",
+        f"Segmented: matched one to one with an annotated cell at mask IoU >= {points[0].min_iou}. "
+        "Accuracy: segmented / ground\ntruth. Detected / truth counts all detections, right or "
+        "wrong, which is the accuracy of the paper: there\na false alarm makes up for a miss."
+        + (" Under each confidence stand the segmented cells." if scored else ""),
+        paper_table(points, scored),
+        "## Quality\n\nAll cells of all fields pooled. AP is TP / (TP + FP + FN). Border ignored: "
+        "an unmatched detection\nthat touches the image border is no false alarm.",
+        quality_table(points, scored),
+        f"With 95 % intervals by resampling fields (border {border}: an unmatched detection at the "
+        f"border\n{at_border}). Accuracy and detected / truth are means over fields.",
+        interval_table(points, scored),
+        "## Counting\n\nBias: mean of detected - ground truth over fields.",
+        counting_table(points, scored),
+        "## Size classes of the matched cells",
+        class_table(points, scored),
+    ]
+    if scored:
+        best = sweep_line(evaluation)
+        parts += [
+            "## Average precision\n\nCOCO's definition, over all detections of all fields, the "
+            "border counted.",
+            precision_table(evaluation),
+            f"## Which confidence\n\nBorder {border}. {best}\nA confidence chosen on these fields "
+            "looks a little better on them than it will on others.",
+        ]
+        if evaluation.sweep.best():
+            parts.append(sweep_table(evaluation))
+        parts += [
+            "## Calibration\n\nOf detections with a confidence of 0.8, are 80 % right? Mean gap "
+            f"(detection ECE): {figure(evaluation.calibration.ece)}.",
+            reliability_table(evaluation),
+        ]
+    return "\n\n".join(parts)

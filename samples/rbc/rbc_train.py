@@ -8,7 +8,7 @@ from typing import Any
 
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write
-from rbc_arguments import DEFAULT_DATASET, DEFAULT_WEIGHTS
+from rbc_arguments import DEFAULT_DATASET, DEFAULT_MAX_OVERLAP, DEFAULT_WEIGHTS
 from rbc_config import (
     CONFIG_FILE,
     RBCConfig,
@@ -113,10 +113,30 @@ def check_epochs(checkpoint: Path, epochs: int) -> None:
         )
 
 
+def validation_callback(options: Any, validation: RBCDataset, config: RBCConfig) -> Any:
+    """What detects in the validation fields while the model learns; None if it is not asked for.
+
+    Cells are counted as `rbc.py evaluate` counts them.
+    """
+    if not options.validate_every:
+        return None
+    from mrcnn.validation import EvaluateDetections
+
+    return EvaluateDetections(
+        validation,
+        config,
+        every=options.validate_every,
+        patience=options.patience,
+        max_overlap=DEFAULT_MAX_OVERLAP,
+    )
+
+
 def run(options: Any) -> int:
     """Train; returns the exit status."""
     started = time.monotonic()
     check_layers(options.layers)
+    if options.patience is not None and not options.validate_every:
+        raise ConfigError("--patience counts validations: give --validate-every 1 or more.")
     weights = stored = None
     if options.weights not in (*PUBLISHED, "none"):
         weights = resolve_weights(options.weights, options.logs)
@@ -152,6 +172,9 @@ def run(options: Any) -> int:
     callbacks = []
     if options.max_minutes is not None:
         callbacks.append(StopAfter(started + 60 * options.max_minutes))
+    validating = validation_callback(options, validation, config)
+    if validating is not None:
+        callbacks.append(validating)
     augmentation = None
     if not options.no_augmentation:
         from mrcnn.data.augmentation import Augmentation
@@ -167,4 +190,7 @@ def run(options: Any) -> int:
         custom_callbacks=callbacks,
     )
     print(f"Trained model: {model.find_last()}")
+    if validating is not None and validating.best is not None:
+        best = validating.best
+        print(f"Best model: {validating.best_path} (epoch {best.epoch}, AP50 {best.value:.3f})")
     return 0

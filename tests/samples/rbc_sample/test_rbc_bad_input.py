@@ -43,6 +43,9 @@ def other_weights(tmp_path: Path) -> Path:
         (("evaluate", "--min-conf", "1.5"), "'1.5' is not a confidence from 0 to 1"),
         (("evaluate", "--min-conf", "0.7", "nan"), "'nan' is not a confidence"),
         (("detect", "a.png", "--min-conf", "-0.1"), "is not a confidence"),
+        (("detect", "a.png", "--min-conf", "automatic"), "'automatic' is not a confidence"),
+        (("evaluate", "--method", "guess"), "guess"),
+        (("evaluate", "--border", "drop"), "drop"),
         (("detect", "a.png", "--pixel-size", "0"), "'0' is not a number above 0"),
         (("detect",), "IMAGE_OR_FOLDER"),
         (("train", "--epochs", "0"), "'0' is not a whole number of at least 1"),
@@ -60,6 +63,7 @@ def test_arguments(capsys, arguments, reason):
         (("--backbone", "vgg16"), "BACKBONE is 'vgg16'"),
         (("--image-size", "100"), "IMAGE_MAX_DIM is 100"),
         (("--layers", "("), "--layers"),
+        (("--patience", "3", "--validate-every", "0"), "--patience"),
     ],
 )
 def test_settings_are_refused_before_anything_is_read(capsys, tmp_path, arguments, reason):
@@ -109,6 +113,15 @@ def test_evaluating_without_a_model(capsys, dataset_dir, tmp_path):
 def test_weights_that_know_no_cells(capsys, tmp_path, weights):
     error = fails(capsys, "detect", "a.png", "--weights", weights, "--out", tmp_path)
     assert "knows no blood cells" in error
+
+
+def test_the_classical_method_has_no_confidence(capsys, dataset_dir, tmp_path):
+    for arguments in (("--min-conf", "0.7"), ("--min-conf", "auto"), ("--sweep",)):
+        error = fails(
+            capsys, "evaluate", "--method", "watershed", "--dataset", dataset_dir,
+            "--out", tmp_path / "out", *arguments,
+        )  # fmt: skip
+        assert "watershed has no confidences" in error
 
 
 def test_results_that_cannot_be_written(capsys, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from mrcnn.errors import ConfigError, WeightsError
 from rbc_arguments import build_parser
 from rbc_config import (
+    BEST_FILE,
     LIGHT,
     RBCConfig,
     config_text,
@@ -150,6 +151,20 @@ def test_last_checkpoint_is_the_last_epoch_of_the_newest_run(tmp_path):
     run = tmp_path / "rbc20250101T0900"
     assert resolve_weights(str(run), tmp_path).name == "mask_rcnn_rbc_0003.h5"
     assert resolve_weights(str(newest), tmp_path) == newest
+
+
+def test_best_weights_are_those_of_the_newest_run_that_has_some(tmp_path):
+    from mrcnn.validation import BEST_WEIGHTS
+
+    assert BEST_FILE == BEST_WEIGHTS
+    for run in ("rbc20250101T0900", "rbc20260101T0900", "rbc20270101T0900"):
+        (tmp_path / run).mkdir()
+    with pytest.raises(WeightsError, match=r"No best.h5 in .*--validate-every"):
+        resolve_weights("best", tmp_path)
+    for run in ("rbc20250101T0900", "rbc20260101T0900"):
+        (tmp_path / run / BEST_FILE).touch()
+    assert resolve_weights("best", tmp_path) == tmp_path / "rbc20260101T0900" / BEST_FILE
+    assert resolve_weights("best", tmp_path / "rbc20250101T0900").parent.name == "rbc20250101T0900"
 
 
 def test_no_checkpoint(tmp_path):

@@ -56,7 +56,7 @@ def only_run(logs: Path) -> Path:
 def test_training_leaves_a_checkpoint_and_its_settings(logs):
     folder = only_run(logs)
     assert folder.name.startswith("rbc2")
-    assert [path.name for path in folder.glob("*.h5")] == ["mask_rcnn_rbc_0001.h5"]
+    assert [path.name for path in folder.glob("mask_rcnn_*.h5")] == ["mask_rcnn_rbc_0001.h5"]
     settings = json.loads((folder / "config.json").read_text())
     assert settings["BACKBONE"] == "resnet18"
     assert settings["IMAGE_MAX_DIM"] == 128
@@ -71,45 +71,84 @@ def evaluated(work, data, logs) -> Path:
     """Results of evaluating the run; nothing about the model is said again."""
     out = work / "evaluated"
     out.mkdir()
-    (out / "table.txt").write_text("an earlier table")
+    (out / "table.md").write_text("an earlier table")
     status = run(
         "evaluate", "--dataset", data, "--logs", logs, "--out", out,
-        "--min-conf", 0.9, 0, 0.3, 0.3,
+        "--min-conf", 0.9, 0, 0.3, 0.3, "--via", "--coco", "--geojson", "--imagej",
     )  # fmt: skip
     assert status == 0
     return out
 
 
-def test_evaluation_writes_table_figures_and_pictures(evaluated):
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_evaluation_writes_tables_report_and_pictures(evaluated):
     assert sorted(path.name for path in evaluated.iterdir()) == [
-        "pictures", "summary.json", "table.csv", "table.txt",
+        "c.geojson", "c_rois.zip", "coco_predictions.json", "d.geojson", "d_rois.zip",
+        "per_cell.csv", "per_image.csv", "pictures", "report.html", "summary.json", "table.md",
+        "via_predictions.json",
     ]  # fmt: skip
-    with open(evaluated / "table.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["field"] for row in rows] == ["c.png", "d.jpg", "mean"]
-    assert [row["ground_truth"] for row in rows] == ["5", "5", "5.00"]
-    assert [name for name in rows[0] if name.startswith("seg")] == [
-        "segmented_0", "segmented_0.3", "segmented_0.9",
-    ]  # fmt: skip
-    table = (evaluated / "table.txt").read_text()
+    rows = csv_rows(evaluated / "per_image.csv")
+    assert [(row["image"], row["min_confidence"]) for row in rows] == [
+        (name, at) for at in ("0", "0.3", "0.9") for name in ("c.png", "d.jpg")
+    ]
+    assert {row["ground_truth"] for row in rows} == {"5"}
+    table = (evaluated / "table.md").read_text()
     assert "c.png" in table and "mean of 2" in table and "earlier" not in table
+    page = (evaluated / "report.html").read_text(encoding="utf-8")
+    assert "c.png" in page and "http://" not in page.replace("http://www.w3.org/2000/svg", "")
+    for name in ("c.png", "d.png"):
+        with Image.open(evaluated / "pictures" / name) as picture:
+            assert picture.width == 4 * 128 and picture.height > 4 * 128
 
 
 def test_evaluation_counts_agree_with_each_other(evaluated):
     summary = json.loads((evaluated / "summary.json").read_text())
-    assert [result["min_confidence"] for result in summary["results"]] == [0, 0.3, 0.9]
-    detections = [result["pooled"]["detections"] for result in summary["results"]]
+    points = summary["operating_points"]
+    assert [point["min_confidence"] for point in points] == [0, 0.3, 0.9]
+    detections = [point["counting"]["all"]["detections"] for point in points]
     assert detections == sorted(detections, reverse=True)
-    for result in summary["results"]:
-        pooled = result["pooled"]
-        assert pooled["ground_truth"] == 10
-        assert pooled["segmented"] + pooled["missed"] == 10
-        assert pooled["segmented"] + pooled["unmatched"] == pooled["detections"]
-        for key in ("detections", "segmented", "unmatched"):
-            assert pooled[key] == sum(image[key] for image in result["images"])
-        for image in result["images"]:
-            with Image.open(evaluated / image["picture"]) as picture:
-                assert picture.width == 4 * 128 and picture.height > 4 * 128
+    rows = csv_rows(evaluated / "per_image.csv")
+    for point in points:
+        counted = point["quality"]["count"]["0.50"]["pooled"]
+        assert counted["tp"] + counted["fn"] == point["counting"]["all"]["ground_truth"] == 10
+        assert counted["tp"] + counted["fp"] == point["counting"]["all"]["detections"]
+        of_point = [row for row in rows if float(row["min_confidence"]) == point["min_confidence"]]
+        for key, image_key in (("tp", "segmented"), ("fn", "missed"), ("fp", "unmatched")):
+            assert counted[key] == sum(image[image_key] for image in point["images"])
+            assert counted[key] == sum(int(row[image_key]) for row in of_point)
+    outcomes = [row["outcome"] for row in csv_rows(evaluated / "per_cell.csv")]
+    lowest = points[0]["quality"]["count"]["0.50"]["pooled"]
+    assert [outcomes.count(name) for name in ("matched", "missed", "unmatched")] == [
+        lowest["tp"], lowest["fn"], lowest["fp"],
+    ]  # fmt: skip
+
+
+def test_predictions_come_back_from_via_as_cells(evaluated, work, data):
+    """A person corrects the project in VIA and trains on it: here nothing is corrected."""
+    again = work / "corrected" / "val"
+    again.mkdir(parents=True)
+    for path in (data / "val").iterdir():
+        if path.suffix != ".json":
+            (again / path.name).write_bytes(path.read_bytes())
+    (again / "via_region_data.json").write_bytes((evaluated / "via_predictions.json").read_bytes())
+    dataset = rbc.RBCDataset()
+    dataset.load_rbc(again.parent, "val")
+    dataset.prepare()
+    rows = [row for row in csv_rows(evaluated / "per_cell.csv") if row["detection"]]
+    assert rows
+    for image_id in dataset.image_ids:
+        name = dataset.image_info[image_id]["id"]
+        cells = {int(row["detection"]): row for row in rows if row["image"] == name}
+        masks = dataset.load_instances(image_id)
+        assert len(masks) == len(cells)
+        names = [dataset.class_names[class_id] for class_id in masks.class_ids]
+        assert names == [cells[number]["class"] for number in sorted(cells)]
+        areas = np.array([int(cells[number]["area"]) for number in sorted(cells)])
+        np.testing.assert_allclose(masks.areas(), areas, rtol=0.02)
 
 
 def test_evaluation_is_repeatable(work, data, logs, evaluated):
@@ -119,7 +158,60 @@ def test_evaluation_is_repeatable(work, data, logs, evaluated):
         "evaluate", "--dataset", data, "--weights", weights, "--out", out, "--min-conf", 0, 0.3, 0.9
     )
     assert status == 0
-    assert (out / "table.csv").read_bytes() == (evaluated / "table.csv").read_bytes()
+    for name in ("per_image.csv", "per_cell.csv"):
+        assert (out / name).read_bytes() == (evaluated / name).read_bytes()
+
+
+def test_a_sweep_is_kept_for_auto(work, data, logs, capsys):
+    weights = only_run(logs) / "mask_rcnn_rbc_0001.h5"
+    status = run(
+        "detect", data / "val" / "c.png", "--weights", weights, "--min-conf", "auto",
+        "--out", work / "auto",
+    )  # fmt: skip
+    assert status == 2
+    assert "evaluate --sweep" in capsys.readouterr().err
+    # On training fields a confidence is found, but not kept.
+    common = ("evaluate", "--dataset", data, "--weights", weights)
+    assert run(*common, "--subset", "train", "--sweep", "--out", work / "swept") == 0
+    assert "not kept" in capsys.readouterr().out
+    assert run(*common, "--sweep", "--out", work / "swept") == 0
+    assert "Best F1" in capsys.readouterr().out
+    summary = json.loads((work / "swept" / "summary.json").read_text())
+    chosen = summary["sweep"]["best"]["f1"]["min_confidence"]
+    assert [point["min_confidence"] for point in summary["operating_points"]] == sorted(
+        {0.7, chosen}
+    )
+    assert run(*common, "--min-conf", "auto", "--out", work / "auto") == 0
+    summary = json.loads((work / "auto" / "summary.json").read_text())
+    assert [point["min_confidence"] for point in summary["operating_points"]] == [chosen]
+    status = run(
+        "detect", data / "val" / "c.png", "--weights", weights, "--min-conf", "auto", "--via",
+        "--coco", "--geojson", "--imagej", "--out", work / "auto_detected",
+    )  # fmt: skip
+    assert status == 0
+    detected = csv_rows(work / "auto_detected" / "cells.csv")
+    at = next(point for point in summary["operating_points"])["images"][0]
+    assert at["name"] == "c.png" and 0 <= at["detections"] - len(detected) <= 1
+    project = json.loads((work / "auto_detected" / "via_predictions.json").read_text())
+    (entry,) = project["_via_img_metadata"].values()
+    assert (entry["filename"], len(entry["regions"])) == ("c.png", len(detected))
+    assert (work / "auto_detected" / "c_rois.zip").stat().st_size > 0
+
+
+def test_the_classical_method_needs_no_weights(work, data):
+    out = work / "watershed"
+    status = run(
+        "evaluate", "--method", "watershed", "--dataset", data, "--logs", work / "nowhere",
+        "--out", out,
+    )  # fmt: skip
+    assert status == 0
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["method"], summary["weights"], summary["sweep"]) == ("watershed", None, None)
+    (point,) = summary["operating_points"]
+    assert point["min_confidence"] is None
+    # Plain discs on a plain ground, not touching.
+    assert point["quality"]["ignore"]["0.75"]["pooled"]["f1"] == 1.0
+    assert "watershed" in (out / "report.html").read_text(encoding="utf-8").lower()
 
 
 def test_detect_goes_on_after_bad_images(work, logs, make_field, capsys):
@@ -215,7 +307,7 @@ def test_resuming_goes_on_in_the_same_run(data, logs):
         "--steps", 1, "--layers", "heads", "--no-augmentation",
     )  # fmt: skip
     assert status == 0
-    checkpoints = sorted(path.name for path in only_run(logs).glob("*.h5"))
+    checkpoints = sorted(path.name for path in only_run(logs).glob("mask_rcnn_*.h5"))
     assert checkpoints == ["mask_rcnn_rbc_0001.h5", "mask_rcnn_rbc_0002.h5"]
     assert json.loads((only_run(logs) / "config.json").read_text())["EPOCHS"] == 2
 

@@ -1,0 +1,74 @@
+"""Size classes of red blood cells, measured from their masks.
+
+A cell's equivalent diameter over the median of its field tells large, normal and small; a cell
+whose whole size cannot be seen is undefined.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+from skimage.measure import regionprops
+
+from mrcnn.evaluation import touches_border
+
+LARGE, NORMAL, SMALL, UNDEFINED = "large", "normal", "small", "undefined"
+
+# Equivalent diameter over the field's median: smaller is small, larger is large.
+SMALL_BELOW = 0.88
+LARGE_ABOVE = 1.12
+
+# Area over that of its convex hull; below it a cell is dented, or several cells are one mask. A
+# digital disc of six pixels' radius or more has 0.93 to 0.99.
+SOLID_FROM = 0.9
+
+# Equivalent diameter over the median from which a mask is taken for two cells: side by side they
+# have 1.41, the square root of 2, and less where they overlap.
+CLUMP_ABOVE = 1.35
+
+
+def measured_class_ids(
+    boxes: ArrayLike,
+    crops: Sequence[np.ndarray],
+    image_shape: Sequence[int],
+    class_names: Sequence[str],
+) -> np.ndarray:
+    """Tell the class of each cell of one field from its size.
+
+    "undefined" are cells that touch the border, are dented (solidity below 0.9) or clumped (the
+    same, or a diameter above 1.35 medians). The others are "large" above 1.12 medians, "small"
+    below 0.88, else "normal". The median is taken over the cells that are not undefined by border
+    or dent; over all where there are none.
+
+    Where `class_names` lacks "undefined", every cell is classed by its size. Where it lacks a size
+    class, its cells are "normal"; without "normal" they are "undefined", else of class 1. So a
+    single class, whatever its name, gets every cell.
+
+    Args:
+        boxes: integer [N, 4], pixel (y1, x1, y2, x2).
+        crops: N bool arrays, each of its box's size and with at least one pixel.
+        image_shape: (height, width, ...).
+        class_names: of classes 1, 2, ...
+
+    Returns:
+        int32 [N], from 1.
+    """
+    if not len(crops):
+        return np.zeros(0, dtype=np.int32)
+    areas = np.array([np.count_nonzero(crop) for crop in crops])
+    whole = ~touches_border(boxes, crops, image_shape) & (_solidities(crops) >= SOLID_FROM)
+    diameters = np.sqrt(areas)
+    relative = diameters / np.median(diameters[whole] if whole.any() else diameters)
+    names = np.full(len(crops), NORMAL, dtype=object)
+    names[relative > LARGE_ABOVE] = LARGE
+    names[relative < SMALL_BELOW] = SMALL
+    if UNDEFINED in class_names:
+        names[~whole | (relative > CLUMP_ABOVE)] = UNDEFINED
+    ids = {name: class_id for class_id, name in enumerate(class_names, start=1)}
+    other = ids.get(NORMAL, ids.get(UNDEFINED, 1))
+    return np.array([ids.get(name, other) for name in names], dtype=np.int32)
+
+
+def _solidities(crops: Sequence[np.ndarray]) -> np.ndarray:
+    """Area over the area of the convex hull, float [N] in 0..1."""
+    return np.array([regionprops(crop.astype(np.uint8))[0].solidity for crop in crops])

@@ -1,0 +1,164 @@
+"""The files of an evaluation: summary.json, per_image.csv and per_cell.csv."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mrcnn.evaluation import Evaluation, ImageRecord, OperatingPoint
+
+SCHEMA = "rbc.evaluation"
+SCHEMA_VERSION = 2
+
+IMAGE_COLUMNS = (
+    "ground_truth",
+    "detections",
+    "segmented",
+    "missed",
+    "unmatched",
+    "unmatched_at_border",
+    "accuracy",
+    "count_ratio",
+    "precision",
+    "recall",
+    "f1",
+    "mean_iou",
+    "pq",
+)
+CELL_COLUMNS = (
+    "image",
+    "outcome",
+    "iou",
+    "truth",
+    "truth_class",
+    "truth_area",
+    "truth_diameter",
+    "truth_at_border",
+    "detection",
+    "class",
+    "score",
+    "area",
+    "diameter",
+    "at_border",
+    "y1",
+    "x1",
+    "y2",
+    "x2",
+)
+
+
+def _csv_text(rows: Sequence[Sequence]) -> str:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()
+
+
+def _number(value: Any, digits: int = 4) -> Any:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.{digits}f}"
+    return value
+
+
+def summary_of(
+    evaluation: Evaluation, context: dict[str, Any], scored: bool = True
+) -> dict[str, Any]:
+    """All figures, to be written as JSON; ratios in 0..1, None where not defined.
+
+    Args:
+        context: what was evaluated (weights, data set, ...), copied into the result.
+        scored: False for a method without confidences, whose operating point has none.
+    """
+    summary = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        **context,
+        **evaluation.to_dict(),
+    }
+    if not scored:
+        for point in summary["operating_points"]:
+            point["min_confidence"] = None
+    return summary
+
+
+def summary_text(summary: dict[str, Any]) -> str:
+    """The text of summary.json."""
+    return json.dumps(summary, indent=2, allow_nan=False) + "\n"
+
+
+def per_image_csv(evaluation: Evaluation, scored: bool = True) -> str:
+    """A line for each image and operating point; ratios in 0..1, empty where not defined."""
+    rows: list[list] = [["image", "min_confidence", "border", *IMAGE_COLUMNS]]
+    for point in evaluation.operating_points:
+        for image in point.to_dict()["images"]:
+            rows.append(
+                [
+                    image["name"],
+                    f"{point.min_confidence:g}" if scored else "",
+                    point.border,
+                    *(_number(image[name]) for name in IMAGE_COLUMNS),
+                ]
+            )
+    return _csv_text(rows)
+
+
+def _diameter(area: int) -> str:
+    return f"{math.sqrt(4 * area / math.pi):.2f}"
+
+
+def per_cell_csv(
+    records: Sequence[ImageRecord], point: OperatingPoint, class_names: Sequence[str]
+) -> str:
+    """A line for each matched pair, each missed cell and each unmatched detection.
+
+    Cells and detections of an image are numbered from 1, detections by falling score as in the
+    label images of `detect`. Areas are in pixels, diameters are those of a circle of that area.
+
+    Args:
+        records: images with ground truth and predictions.
+        point: whose matches and confidence count.
+        class_names: of classes 1, 2, ...
+    """
+    rows: list[Sequence] = [CELL_COLUMNS]
+    for record, pairs in zip(records, point.pairs, strict=True):
+        truth, found = record.truth, record.predictions
+        counted = np.flatnonzero(found.scores >= point.min_confidence)
+        order = counted[np.argsort(-found.scores[counted], kind="stable")]
+        numbers = {int(index): number for number, index in enumerate(order, start=1)}
+        partner = {int(row): int(column) for row, column in pairs}
+
+        def truth_cells(row: int, truth=truth) -> list:
+            return [
+                row + 1,
+                class_names[truth.class_ids[row] - 1],
+                int(truth.areas[row]),
+                _diameter(int(truth.areas[row])),
+                int(truth.at_border[row]),
+            ]
+
+        def found_cells(column: int, found=found, numbers=numbers) -> list:
+            return [
+                numbers[column],
+                class_names[found.class_ids[column] - 1],
+                f"{found.scores[column]:.4f}",
+                int(found.areas[column]),
+                _diameter(int(found.areas[column])),
+                int(found.at_border[column]),
+                *map(int, found.boxes[column]),
+            ]
+
+        for row in range(len(truth)):
+            column = partner.get(row)
+            if column is None:
+                rows.append([record.name, "missed", "", *truth_cells(row), *[""] * 10])
+            else:
+                iou = f"{record.iou[row, column]:.4f}"
+                rows.append([record.name, "matched", iou, *truth_cells(row), *found_cells(column)])
+        taken = set(partner.values())
+        for column in map(int, order):
+            if column not in taken:
+                rows.append([record.name, "unmatched", "", *[""] * 5, *found_cells(column)])
+    return _csv_text(rows)

@@ -1,0 +1,66 @@
+"""The confidence that a sweep leaves beside the weights."""
+
+import json
+
+import pytest
+
+from mrcnn.errors import ConfigError
+from rbc_threshold import (
+    THRESHOLD_FILE,
+    chosen_confidences,
+    store_threshold,
+    stored_threshold,
+)
+
+
+def test_each_weights_file_has_its_own(tmp_path):
+    first, second = tmp_path / "a_0001.h5", tmp_path / "a_0002.h5"
+    store_threshold(first, 0.31, {"subset": "val"})
+    store_threshold(second, 0.42, {"subset": "val"})
+    store_threshold(first, 0.33, {"subset": "test"})
+    assert (stored_threshold(first), stored_threshold(second)) == (0.33, 0.42)
+    stored = json.loads((tmp_path / THRESHOLD_FILE).read_text())
+    assert stored["a_0001.h5"] == {"min_confidence": 0.33, "subset": "test"}
+
+
+def test_auto_stands_for_it(tmp_path, capsys):
+    weights = tmp_path / "w.h5"
+    store_threshold(weights, 0.3127, {})
+    assert chosen_confidences([0.9, "auto", 0.5, 0.5], weights) == [0.3127, 0.5, 0.9]
+    assert "w.h5: 0.3127" in capsys.readouterr().out
+    assert chosen_confidences([0.9], None) == [0.9]
+
+
+def test_auto_without_a_sweep_says_what_to_do(tmp_path):
+    with pytest.raises(ConfigError, match=r"no sweep of w.h5 is stored.*evaluate --sweep"):
+        chosen_confidences(["auto"], tmp_path / "w.h5")
+    store_threshold(tmp_path / "other.h5", 0.5, {})
+    with pytest.raises(ConfigError, match=r"no sweep of w.h5"):
+        chosen_confidences(["auto"], tmp_path / "w.h5")
+    with pytest.raises(ConfigError, match="for a network"):
+        chosen_confidences(["auto"], None)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
+        ("[]", "expected a JSON object"),
+        ('{"w.h5": {"min_confidence": "0.5"}}', "expected is a number"),
+        ('{"w.h5": {"min_confidence": 7}}', "expected is a number"),
+        ('{"w.h5": {"min_confidence": true}}', "expected is a number"),
+        ('{"w.h5": {"min_confidence": NaN}}', "expected is a number"),
+        ('{"w.h5": 0.5}', "expected is a number"),
+    ],
+)
+def test_a_file_that_no_sweep_wrote_is_named(tmp_path, content, message):
+    (tmp_path / THRESHOLD_FILE).write_text(content)
+    with pytest.raises(ConfigError, match=rf"{THRESHOLD_FILE}: .*{message}"):
+        stored_threshold(tmp_path / "w.h5")
+
+
+def test_a_new_sweep_replaces_a_broken_file(tmp_path):
+    (tmp_path / THRESHOLD_FILE).write_text("{")
+    store_threshold(tmp_path / "w.h5", 0.4, {})
+    assert stored_threshold(tmp_path / "w.h5") == 0.4
