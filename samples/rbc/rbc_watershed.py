@@ -27,8 +27,8 @@ from rbc_sizes import measured_class_ids
 # Haemoglobin and the eosin of the stain both absorb green most.
 _GREEN = 1
 
-# Radii in pixels: of a cell in the shrunken image on which all is computed, where finer pixels
-# cost time and move no outline; and of the smallest cell whose shape pixels can show.
+# Radii in pixels: of a cell in the shrunken image on which all is computed, where twice as many
+# pixels cost four times the time and gain nothing; and of the smallest cell that shows a shape.
 _WORKING_RADIUS = 16
 _SMALLEST_RADIUS = 3
 
@@ -47,10 +47,12 @@ _BLUR = 0.03
 # Threads, spikes and fringes narrower than twice this (radii) are cut off.
 _OPENING = 0.1
 
-# A pale centre has at most 0.7 of the cell's diameter, half its area. It is about convex, a gap
-# between touching discs is not (solidity 0.4 for three or four of them): half way between.
+# A pale centre has at most 0.7 of the cell's diameter, half its area. It differs from a gap between
+# cells in that it is convex (gaps have a solidity of 0.4 to 0.7), or, if bent, in that some stain
+# is everywhere in it: this part of the threshold, where a gap lets the full light through.
 _LARGEST_HOLE = 0.5
-_HOLE_SOLIDITY = 0.6
+_HOLE_SOLIDITY = 0.75
+_HOLE_STAIN = 0.1
 
 # Holes of so few pixels have no shape.
 _SPECK = 4
@@ -123,7 +125,7 @@ def _segment(green: np.ndarray) -> tuple[np.ndarray, int]:
     while True:
         absorbed = _absorbed(_shrunken(green, factor))
         threshold = _threshold(absorbed)
-        radius = 0.0 if threshold is None else _typical_radius(absorbed > threshold)
+        radius = 0.0 if threshold is None else _typical_radius(absorbed, threshold)
         # A few pixels tell no radius; cells of less than one do not even stand out.
         if radius >= 2 * _SMALLEST_RADIUS or factor == 1:
             break
@@ -139,7 +141,7 @@ def _segment(green: np.ndarray) -> tuple[np.ndarray, int]:
     if threshold is None:
         return nothing
     largest_hole = _LARGEST_HOLE * np.pi * radius**2
-    stained = _with_holes_filled(absorbed > threshold, largest_hole, largest_hole / 2)
+    stained = _with_holes_filled(absorbed, threshold, largest_hole, largest_hole / 2)
     stained = ndimage.binary_opening(
         np.pad(stained, 1, mode="edge"), iterations=max(1, round(_OPENING * radius))
     )[1:-1, 1:-1]
@@ -200,27 +202,29 @@ def _threshold(absorbed: np.ndarray) -> float | None:
     return threshold if contrast > max(_LEAST_ABSORBED, _LEAST_CONTRAST * noise) else None
 
 
-def _typical_radius(stained: np.ndarray) -> float:
+def _typical_radius(absorbed: np.ndarray, threshold: float) -> float:
     """Radius in pixels of the typical cell: of discs that fit into the stained area side by side.
 
-    The discs are taken by falling radius where they overlap none taken before by much. Their
+    The discs are taken by falling radius, each with its centre 1.5 radii from those before. Their
     median weighs each by its radius, or dirt would outnumber the cells.
 
     Args:
-        stained: bool [H, W].
+        absorbed: float [H, W].
+        threshold: above it is stain.
 
     Returns:
-        0 where nothing is stained.
+        0 where no disc fits.
     """
-    # Here a pale centre may be of any size, since none is known yet; a gap gives itself away.
-    filled = _with_holes_filled(stained, stained.size, 0)
+    # How large a pale centre may be is not known yet. Of the areas that the border cuts, the
+    # smaller ones: the others are background between cells.
+    filled = _with_holes_filled(absorbed, threshold, absorbed.size, absorbed.size / 50)
     distance = ndimage.distance_transform_edt(np.pad(filled, 1, mode="edge"))[1:-1, 1:-1]
     is_peak = (distance == ndimage.maximum_filter(distance, 5)) & (distance > 1)
     y, x = np.nonzero(is_peak)
     radii = distance[is_peak]
     if not len(radii):
         return 0.0
-    height, width = stained.shape
+    height, width = absorbed.shape
     # A disc that the border cuts has an unknown radius.
     to_border = np.minimum(np.minimum(y, height - 1 - y), np.minimum(x, width - 1 - x))
     whole = to_border >= radii - 1
@@ -237,22 +241,30 @@ def _typical_radius(stained: np.ndarray) -> float:
     return float(taken[np.searchsorted(weights, weights[-1] / 2)])
 
 
-def _with_holes_filled(stained: np.ndarray, largest: float, largest_open: float) -> np.ndarray:
-    """Fill the pale centres of cells and leave the gaps between cells.
+def _with_holes_filled(
+    absorbed: np.ndarray, threshold: float, largest: float, largest_open: float
+) -> np.ndarray:
+    """The stained area with the pale centres of cells, but without the gaps between cells.
 
     Args:
-        stained: bool [H, W].
+        absorbed: float [H, W].
+        threshold: above it is stain.
         largest: area in pixels of a hole with stain all around.
         largest_open: of one that the image border cuts.
+
+    Returns:
+        bool [H, W].
     """
-    height, width = stained.shape
-    holes, _ = ndimage.label(~stained)
-    filled = stained.copy()
-    for hole in regionprops(holes):
+    filled = absorbed > threshold
+    height, width = filled.shape
+    holes, _ = ndimage.label(~filled)
+    for hole in regionprops(holes, intensity_image=absorbed):
         y1, x1, y2, x2 = hole.bbox
         is_open = y1 == 0 or x1 == 0 or y2 == height or x2 == width
         if hole.area <= (largest_open if is_open else largest) and (
-            hole.area <= _SPECK or hole.solidity >= _HOLE_SOLIDITY
+            hole.area <= _SPECK
+            or hole.intensity_min >= _HOLE_STAIN * threshold
+            or hole.solidity >= _HOLE_SOLIDITY
         ):
             filled[hole.slice] |= hole.image
     return filled
@@ -265,7 +277,7 @@ def _separated(stained: np.ndarray, radius: float) -> np.ndarray:
     distance = ndimage.distance_transform_edt(np.pad(stained, margin, mode="edge"))
     inner = slice(margin, -margin)
     distance = gaussian(distance[inner, inner], _DISTANCE_BLUR * radius, mode="nearest")
-    distance[~stained] = 0
+    distance = np.where(stained, distance, 0)
     levelled = reconstruction(distance - _NECK_DEPTH * radius, distance)
     middles, _ = ndimage.label(local_maxima(levelled) & stained, np.ones((3, 3)))
     return watershed(-distance, middles, mask=stained)
