@@ -11,7 +11,7 @@ from mrcnn.errors import ConfigError
 from mrcnn.nets.detection import DetectionLayer
 from mrcnn.nets.fpn import feature_pyramid
 from mrcnn.nets.heads import as_made, class_and_box_head, mask_head
-from mrcnn.nets.layers import ToBoxes
+from mrcnn.nets.layers import FilledBoxes, FillUp
 from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.resnet import resnet_stages
 from mrcnn.nets.rpn import build_rpn, rpn_on_pyramid
@@ -163,10 +163,15 @@ def _inference_model(
     detections = DetectionLayer(config, name="mrcnn_detection")(
         [rois, probabilities, deltas, image_meta]
     )
-    boxes = ToBoxes(name="detection_boxes", dtype="float32")(detections)
+    boxes = FilledBoxes(name="detection_boxes", dtype="float32")(detections)
     masks = mask_outputs(boxes, network, image_meta, config, placed)
-    return DetectorModel(
+    masks = FillUp(config.DETECTION_MAX_INSTANCES, name="detection_masks", dtype="float32")(masks)
+    model = DetectorModel(
         [image, image_meta, anchors],
         [detections, probabilities, deltas, masks, rois, network.rpn_class, network.rpn_bbox],
         name="mask_rcnn",
     )
+    # Left to itself Keras has TensorFlow compile with XLA, which takes long before the first
+    # image and is no quicker after it.
+    model.jit_compile = keras.backend.backend() == "jax"
+    return model

@@ -45,7 +45,7 @@ def class_and_box_head(
     """Class scores and class-specific box deltas of regions.
 
     Args:
-        rois: float [B, R, 4], normalised; R is static.
+        rois: float [B, R, 4], normalised.
         feature_maps: [P2, P3, P4, P5].
         image_meta: float [B, M].
         pool_size: side of the ROIAlign grid.
@@ -106,7 +106,7 @@ def mask_head(
     """A mask of each class for each region.
 
     Args:
-        rois: float [B, R, 4], normalised; R is static.
+        rois: float [B, R, 4], normalised.
         pool_size: side of the ROIAlign grid; the masks are twice as large.
         channels: channels of the hidden layers.
         The others as in `class_and_box_head`.

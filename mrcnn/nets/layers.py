@@ -70,7 +70,7 @@ class PerRegion(keras.layers.Wrapper):
 
     The regions are folded into the batch, so the wrapped layer runs once over all of them. Like
     `keras.layers.TimeDistributed`, which Matterport's heads are wrapped in and which is looked at
-    by name and through `.layer`, but for a number of regions that is known.
+    by name and through `.layer`.
 
     Args:
         layer: the layer for one region; the wrapper takes its name.
@@ -86,7 +86,7 @@ class PerRegion(keras.layers.Wrapper):
 
     def call(self, inputs):
         outputs = self.layer(ops.reshape(inputs, (-1, *inputs.shape[2:])))
-        return ops.reshape(outputs, (-1, inputs.shape[1], *outputs.shape[1:]))
+        return ops.reshape(outputs, (-1, ops.shape(inputs)[1], *outputs.shape[1:]))
 
     def compute_output_shape(self, inputs_shape):
         folded = self.layer.compute_output_shape((None, *inputs_shape[2:]))
@@ -111,12 +111,50 @@ class TakeRegions(keras.layers.Layer):
         return {**super().get_config(), "count": self.count}
 
 
+def _rows_can_vary() -> bool:
+    """Whether a compiled graph may have a number of rows that only its values tell."""
+    return keras.backend.backend() != "jax"
+
+
 @register
-class ToBoxes(keras.layers.Layer):
-    """The boxes of detection rows: float [B, D, 6] to [B, D, 4]."""
+class FilledBoxes(keras.layers.Layer):
+    """The boxes of detection rows, without the padding: float [B, D, 6] to [B, K, 4].
+
+    K is the number of detections of the image that has most, at least 1, so that what follows
+    does no work for rows that hold nothing. Where a graph must know its shapes (JAX), K is D.
+    """
 
     def call(self, inputs):
-        return inputs[..., :4]
+        boxes = inputs[..., :4]
+        if not _rows_can_vary():
+            return boxes
+        filled = ops.any(inputs[..., 4] > 0, axis=0)
+        count = ops.maximum(ops.sum(ops.cast(filled, "int32")), 1)
+        return boxes[:, :count]
 
     def compute_output_shape(self, inputs_shape):
-        return (*inputs_shape[:-1], 4)
+        return (inputs_shape[0], None if _rows_can_vary() else inputs_shape[1], 4)
+
+
+@register
+class FillUp(keras.layers.Layer):
+    """Zeros for the rows that `FilledBoxes` left out: [B, K, ...] to [B, rows, ...].
+
+    Args:
+        rows: in the output.
+    """
+
+    def __init__(self, rows: int, **kwargs):
+        super().__init__(**kwargs)
+        self.rows = rows
+
+    def call(self, inputs):
+        batch, count = ops.shape(inputs)[:2]
+        missing = ops.zeros((batch, self.rows - count, *inputs.shape[2:]), dtype=inputs.dtype)
+        return ops.concatenate([inputs, missing], axis=1)
+
+    def compute_output_shape(self, inputs_shape):
+        return (inputs_shape[0], self.rows, *inputs_shape[2:])
+
+    def get_config(self):
+        return {**super().get_config(), "rows": self.rows}

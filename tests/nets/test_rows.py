@@ -1,0 +1,54 @@
+"""The mask head works for rows that hold a detection, and its output has all rows."""
+
+import keras
+import numpy as np
+import pytest
+
+from mrcnn.nets.layers import FilledBoxes, FillUp, PerRegion
+
+STATIC = keras.backend.backend() == "jax"
+
+
+def rows_of(*counts: int, limit: int = 7) -> np.ndarray:
+    """Detections [B, limit, 6], so many of them filled in each image."""
+    detections = np.zeros((len(counts), limit, 6), np.float32)
+    for image, count in zip(detections, counts, strict=True):
+        image[:count, :4] = [0.1, 0.2, 0.6, 0.7]
+        image[:count, 4] = np.arange(1, count + 1)
+        image[:count, 5] = 0.9
+    return detections
+
+
+@pytest.mark.parametrize(("counts", "rows"), [((3, 5), 5), ((0, 0), 1), ((7, 1), 7), ((2,), 2)])
+def test_as_many_boxes_as_the_fullest_image_has(counts, rows):
+    detections = rows_of(*counts)
+    boxes = keras.ops.convert_to_numpy(FilledBoxes(dtype="float32")(detections))
+    assert boxes.shape == (len(counts), 7 if STATIC else rows, 4)
+    np.testing.assert_array_equal(boxes, detections[:, : boxes.shape[1], :4])
+
+
+def test_what_was_left_out_is_zero():
+    values = np.random.default_rng(0).random((2, 3, 4, 4, 2)).astype(np.float32)
+    filled = keras.ops.convert_to_numpy(FillUp(6)(values))
+    np.testing.assert_array_equal(filled[:, :3], values)
+    assert filled.shape == (2, 6, 4, 4, 2)
+    assert not filled[:, 3:].any()
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(FillUp(3)(values)), values)
+
+
+def test_the_number_of_rows_changes_from_call_to_call():
+    inputs = keras.Input((7, 6))
+    boxes = FilledBoxes(dtype="float32")(inputs)
+    outputs = FillUp(7)(PerRegion(keras.layers.Dense(2, name="any"))(boxes))
+    model = keras.Model(inputs, [boxes, outputs])
+    model.jit_compile = STATIC
+    assert model.outputs[1].shape == (None, 7, 2)
+    kernel, bias = model.get_layer("any").get_weights()
+    for counts in ((3, 5), (0, 1), (7, 2)):
+        detections = rows_of(*counts)
+        boxes, values = model.predict_on_batch(detections)
+        rows = 7 if STATIC else max(counts)
+        assert boxes.shape[1] == rows
+        expected = np.zeros((2, 7, 2), np.float32)
+        expected[:, :rows] = detections[:, :rows, :4] @ kernel + bias
+        np.testing.assert_allclose(values, expected, atol=1e-6)
