@@ -66,7 +66,7 @@ def class_and_box_outputs(rois, network: RegionNetwork, image_meta, config, plac
     )
 
 
-def mask_outputs(rois, network: RegionNetwork, image_meta, config, placed=as_made):
+def mask_outputs(rois, network: RegionNetwork, image_meta, config, placed=as_made, rows=None):
     """`mask_head` with the values of a configuration."""
     return mask_head(
         rois,
@@ -78,6 +78,7 @@ def mask_outputs(rois, network: RegionNetwork, image_meta, config, placed=as_mad
         normalization=config.NORMALIZATION,
         train_bn=config.TRAIN_BN,
         placed=placed,
+        rows=rows,
     )
 
 
@@ -164,8 +165,11 @@ def _inference_model(
         [rois, probabilities, deltas, image_meta]
     )
     boxes = FilledBoxes(name="detection_boxes", dtype="float32")(detections)
-    masks = mask_outputs(boxes, network, image_meta, config, placed)
-    masks = FillUp(config.DETECTION_MAX_INSTANCES, name="detection_masks", dtype="float32")(masks)
+    rows = config.DETECTION_MAX_INSTANCES
+    masks = mask_outputs(boxes, network, image_meta, config, placed, rows)
+    if masks.shape[1] != rows:
+        # A layer of another graph, which fills nothing up.
+        masks = FillUp(rows, name="detection_masks", dtype="float32")(masks)
     model = DetectorModel(
         [image, image_meta, anchors],
         [detections, probabilities, deltas, masks, rois, network.rpn_class, network.rpn_bbox],

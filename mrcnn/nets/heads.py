@@ -102,6 +102,7 @@ def mask_head(
     normalization: str = "batch",
     train_bn: bool | None = False,
     placed: Callable[[layers.Layer], layers.Layer] = as_made,
+    rows: int | None = None,
 ):
     """A mask of each class for each region.
 
@@ -109,6 +110,7 @@ def mask_head(
         rois: float [B, R, 4], normalised.
         pool_size: side of the ROIAlign grid; the masks are twice as large.
         channels: channels of the hidden layers.
+        rows: regions of the output, those beyond R zero; None for R.
         The others as in `class_and_box_head`.
 
     Returns:
@@ -133,4 +135,4 @@ def mask_head(
     to_masks = layers.Conv2D(
         num_classes, 1, activation="sigmoid", name="mrcnn_mask", dtype="float32"
     )
-    return placed(PerRegion(to_masks))(x)
+    return placed(PerRegion(to_masks, rows))(x)

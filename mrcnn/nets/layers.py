@@ -64,6 +64,13 @@ def normalize(x, name: str, normalization: str = "batch", train_bn: bool | None 
     return normalization_layer(x.shape[-1], name, normalization, train_bn)(x)
 
 
+def fill_up(values, rows: int):
+    """Zeros behind what is there: [B, K, ...] to [B, rows, ...], K at most `rows`."""
+    batch, count = ops.shape(values)[:2]
+    missing = ops.zeros((batch, rows - count, *values.shape[2:]), dtype=values.dtype)
+    return ops.concatenate([values, missing], axis=1)
+
+
 @register
 class PerRegion(keras.layers.Wrapper):
     """A layer applied to each region of each image: [B, R, ...] in, [B, R, ...] out.
@@ -74,23 +81,29 @@ class PerRegion(keras.layers.Wrapper):
 
     Args:
         layer: the layer for one region; the wrapper takes its name.
+        rows: regions of the output, those beyond R zero; None for R.
     """
 
-    def __init__(self, layer, **kwargs):
+    def __init__(self, layer, rows: int | None = None, **kwargs):
         kwargs.setdefault("name", layer.name)
         kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(layer, **kwargs)
+        self.rows = rows
 
     def build(self, inputs_shape):
         super().build((None, *inputs_shape[2:]))
 
     def call(self, inputs):
         outputs = self.layer(ops.reshape(inputs, (-1, *inputs.shape[2:])))
-        return ops.reshape(outputs, (-1, ops.shape(inputs)[1], *outputs.shape[1:]))
+        outputs = ops.reshape(outputs, (-1, ops.shape(inputs)[1], *outputs.shape[1:]))
+        return outputs if self.rows is None else fill_up(outputs, self.rows)
 
     def compute_output_shape(self, inputs_shape):
         folded = self.layer.compute_output_shape((None, *inputs_shape[2:]))
-        return (*inputs_shape[:2], *folded[1:])
+        return (inputs_shape[0], self.rows or inputs_shape[1], *folded[1:])
+
+    def get_config(self):
+        return {**super().get_config(), "rows": self.rows}
 
 
 @register
@@ -149,9 +162,7 @@ class FillUp(keras.layers.Layer):
         self.rows = rows
 
     def call(self, inputs):
-        batch, count = ops.shape(inputs)[:2]
-        missing = ops.zeros((batch, self.rows - count, *inputs.shape[2:]), dtype=inputs.dtype)
-        return ops.concatenate([inputs, missing], axis=1)
+        return fill_up(inputs, self.rows)
 
     def compute_output_shape(self, inputs_shape):
         return (inputs_shape[0], self.rows, *inputs_shape[2:])

@@ -39,16 +39,17 @@ def test_what_was_left_out_is_zero():
 def test_the_number_of_rows_changes_from_call_to_call():
     inputs = keras.Input((7, 6))
     boxes = FilledBoxes(dtype="float32")(inputs)
-    outputs = FillUp(7)(PerRegion(keras.layers.Dense(2, name="any"))(boxes))
-    model = keras.Model(inputs, [boxes, outputs])
+    outputs = PerRegion(keras.layers.Dense(2, name="any"), rows=7)(boxes)
+    model = keras.Model(inputs, [boxes, FillUp(9)(outputs)])
+    assert outputs.shape == (None, 7, 2)
     model.jit_compile = STATIC
-    assert model.outputs[1].shape == (None, 7, 2)
+    assert model.outputs[1].shape == (None, 9, 2)
     kernel, bias = model.get_layer("any").get_weights()
     for counts in ((3, 5), (0, 1), (7, 2)):
         detections = rows_of(*counts)
         boxes, values = model.predict_on_batch(detections)
         rows = 7 if STATIC else max(counts)
         assert boxes.shape[1] == rows
-        expected = np.zeros((2, 7, 2), np.float32)
+        expected = np.zeros((2, 9, 2), np.float32)
         expected[:, :rows] = detections[:, :rows, :4] @ kernel + bias
         np.testing.assert_allclose(values, expected, atol=1e-6)
