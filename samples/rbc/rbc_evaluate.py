@@ -61,6 +61,7 @@ class Method:
         class_names: of classes 1, 2, ...
         confidences: operating points, rising; one of 0 for a method without confidences.
         scored: whether confidences mean anything.
+        floor: the lowest confidence that was asked for, or None.
         weights: of the network, or None.
         limit: the most detections that an image can have, or None.
     """
@@ -70,6 +71,7 @@ class Method:
     class_names: tuple[str, ...]
     confidences: list[float]
     scored: bool
+    floor: float | None = None
     weights: Path | None = None
     limit: int | None = None
 
@@ -93,13 +95,15 @@ def choose_method(options: Any) -> Method:
         )
     weights = trained_weights(options)
     confidences = chosen_confidences(options.min_conf or [0.7], weights)
-    model = load_trained_model(options, weights, min(SCORE_FLOOR, confidences[0]))
+    floor = min(SCORE_FLOOR, confidences[0])
+    model = load_trained_model(options, weights, floor)
     return Method(
         "network",
         lambda image: detect_cells(model, image, options.max_overlap),
         tuple(model.config.CLASS_NAMES),
         confidences,
         True,
+        floor,
         weights,
         model.config.DETECTION_MAX_INSTANCES,
     )
@@ -225,7 +229,7 @@ def run(options: Any) -> int:
         "weights": method.weights and str(method.weights),
         "max_overlap": options.max_overlap if method.scored else None,
         "classes": list(method.class_names),
-        "score_floor": min(SCORE_FLOOR, method.confidences[0]) if method.scored else None,
+        "score_floor": method.floor,
     }
     title = f"Evaluation of {len(fields)} fields: {options.subset} of {folder}"
     report = format_report(evaluation, title, method.scored)

@@ -1,7 +1,5 @@
 """Size and shape of detected cells, and the tables of `detect`."""
 
-import csv
-import io
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +9,7 @@ import numpy as np
 from skimage.measure import regionprops
 
 from rbc_model import Cells
+from rbc_outputs import csv_text
 
 CELL_COLUMNS = (
     "image",
@@ -49,6 +48,11 @@ class ImageCells:
     problem: str = ""
 
 
+def equivalent_diameter(area: float) -> float:
+    """Diameter of the circle with an area, in the unit of its side."""
+    return math.sqrt(4 * area / math.pi)
+
+
 def _column(value: float, digits: int) -> str:
     return f"{value:.{digits}f}"
 
@@ -81,7 +85,7 @@ def cell_rows(
         (region,) = regionprops(cells.crops[index].astype(np.uint8))
         centroid_y, centroid_x = region.centroid[0] + y1, region.centroid[1] + x1
         area = int(region.area)
-        diameter = math.sqrt(4 * area / math.pi)
+        diameter = equivalent_diameter(area)
         row = [
             image,
             name,
@@ -110,16 +114,10 @@ def cell_rows(
     return rows
 
 
-def _csv_text(rows: Sequence[Sequence]) -> str:
-    buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue()
-
-
 def cells_csv(images: Sequence[ImageCells], with_micrometres: bool) -> str:
     """The text of cells.csv: a line for each cell of each image."""
     head = list(CELL_COLUMNS) + (list(MICROMETRE_COLUMNS) if with_micrometres else [])
-    return _csv_text([head, *(row for image in images for row in image.rows)])
+    return csv_text([head, *(row for image in images for row in image.rows)])
 
 
 def summary_csv(images: Sequence[ImageCells], class_names: Sequence[str]) -> str:
@@ -149,4 +147,4 @@ def summary_csv(images: Sequence[ImageCells], class_names: Sequence[str]) -> str
     rows.append(
         ["all images", "", "", "", total.total(), *(total[name] for name in class_names), ""]
     )
-    return _csv_text(rows)
+    return csv_text(rows)

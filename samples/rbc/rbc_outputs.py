@@ -1,5 +1,7 @@
 """Names and folders of results: nothing overwrites anything by accident."""
 
+import csv
+import io
 import os
 import tempfile
 from collections.abc import Sequence
@@ -24,6 +26,13 @@ def prepare_folder(folder: Path) -> Path:
             "Give another folder with --out."
         ) from None
     return folder
+
+
+def csv_text(rows: Sequence[Sequence]) -> str:
+    """Rows of values, the head first, as the text of a CSV file."""
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()
 
 
 def unique_names(paths: Sequence[str | os.PathLike]) -> list[str]:

@@ -1,7 +1,5 @@
 """The files of an evaluation: summary.json, per_image.csv and per_cell.csv."""
 
-import csv
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -10,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from mrcnn.evaluation import Evaluation, ImageRecord, OperatingPoint
+from rbc_measure import equivalent_diameter
+from rbc_outputs import csv_text
 
 SCHEMA = "rbc.evaluation"
 SCHEMA_VERSION = 2
@@ -49,12 +49,6 @@ CELL_COLUMNS = (
     "y2",
     "x2",
 )
-
-
-def _csv_text(rows: Sequence[Sequence]) -> str:
-    buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue()
 
 
 def _number(value: Any, digits: int = 4) -> Any:
@@ -102,11 +96,11 @@ def per_image_csv(evaluation: Evaluation, scored: bool = True) -> str:
                     *(_number(image[name]) for name in IMAGE_COLUMNS),
                 ]
             )
-    return _csv_text(rows)
+    return csv_text(rows)
 
 
 def _diameter(area: int) -> str:
-    return f"{math.sqrt(4 * area / math.pi):.2f}"
+    return f"{equivalent_diameter(area):.2f}"
 
 
 def per_cell_csv(
@@ -161,4 +155,4 @@ def per_cell_csv(
         for column in map(int, order):
             if column not in taken:
                 rows.append([record.name, "unmatched", "", *[""] * 5, *found_cells(column)])
-    return _csv_text(rows)
+    return csv_text(rows)
