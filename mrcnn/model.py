@@ -21,7 +21,7 @@ from mrcnn.nets.graphs import (
     resnet_graph,
     rpn_graph,
 )
-from mrcnn.nets.layers import BatchNorm
+from mrcnn.nets.normalization import BatchNorm
 from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.roi_align import PyramidROIAlign
 from mrcnn.ops.anchors import backbone_shapes as compute_backbone_shapes

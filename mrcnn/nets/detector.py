@@ -22,12 +22,17 @@ from mrcnn.nets.saving import DetectorModel
 class RegionNetwork:
     """Symbolic tensors of the part that comes before the heads."""
 
-    # P2 to P5 float [B, H / stride, W / stride, C]
-    head_features: list[Any]
+    # P2 to P6, float [B, H / stride, W / stride, C]
+    pyramid: list[Any]
     # logits and probabilities [B, A, 2], deltas [B, A, 4]
     rpn_class_logits: Any
     rpn_class: Any
     rpn_bbox: Any
+
+    @property
+    def head_features(self) -> list[Any]:
+        """The levels that the heads read, P2 to P5."""
+        return self.pyramid[:4]
 
 
 def region_network(input_image, config) -> RegionNetwork:
@@ -48,7 +53,7 @@ def region_network(input_image, config) -> RegionNetwork:
         config.TOP_DOWN_PYRAMID_SIZE,
         config.RPN_CONV_CHANNELS,
     )
-    return RegionNetwork(pyramid[:4], *rpn_on_pyramid(rpn, pyramid))
+    return RegionNetwork(pyramid, *rpn_on_pyramid(rpn, pyramid))
 
 
 def class_and_box_outputs(rois, network: RegionNetwork, image_meta, config, placed=as_made):
@@ -110,14 +115,14 @@ def inference_model_of(model: keras.Model, config) -> DetectorModel:
         ConfigError: the configuration goes with another network.
     """
     _check_same_network(model, config)
-    levels = [f"fpn_p{level}" for level in (2, 3, 4, 5)]
+    levels = [f"fpn_p{level}" for level in (2, 3, 4, 5, 6)]
     names = (*levels, "rpn_class_logits", "rpn_class", "rpn_bbox")
     part = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
 
     def regions(image) -> RegionNetwork:
         # A copy of the graph, not of the layers: those that are called on the image are the same.
         copy = keras.models.clone_model(part, input_tensors=image, clone_function=as_made)
-        return RegionNetwork(copy.outputs[:4], *copy.outputs[4:])
+        return RegionNetwork(copy.outputs[:5], *copy.outputs[5:])
 
     # The layers that are made only to be replaced draw seeds for their initial weights.
     state = random.getstate()

@@ -24,7 +24,7 @@ def identity_block(
         filters: channels of the three convolutions.
         stage, block: stage number and block letter, for the layer names.
         use_bias: whether the convolutions have a bias.
-        train_bn: see `mrcnn.nets.layers.BatchNorm`.
+        train_bn: see `mrcnn.nets.normalization.BatchNorm`.
 
     Returns:
         feature map [B, H, W, C].
@@ -97,7 +97,7 @@ def fpn_classifier_graph(
         image_meta: [B, M].
         pool_size: side of the ROIAlign grid.
         num_classes: classes with the background.
-        train_bn: see `mrcnn.nets.layers.BatchNorm`.
+        train_bn: see `mrcnn.nets.normalization.BatchNorm`.
         fc_layers_size: width of the two hidden layers.
 
     Returns:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from keras import layers, ops
 
-from mrcnn.nets.layers import PerRegion, normalization_layer, register
+from mrcnn.nets.layers import PerRegion, register
+from mrcnn.nets.normalization import Convolution, normalization_layer
 from mrcnn.nets.roi_align import PyramidROIAlign
 
 
@@ -51,7 +52,7 @@ def class_and_box_head(
         pool_size: side of the ROIAlign grid.
         num_classes: classes with the background.
         fc_layers_size: width of the two hidden layers.
-        normalization, train_bn: see `mrcnn.nets.layers.normalize`.
+        normalization, train_bn: see `mrcnn.nets.normalization.normalize`.
         placed: gives the layer to use for each new one that would hold weights; it may be a built
             layer of the same name, whose weights the head then shares.
 
@@ -67,14 +68,14 @@ def class_and_box_head(
     # Fully connected layers, written as convolutions that cover the whole grid.
     x = _convolve(
         x,
-        layers.Conv2D(fc_layers_size, pool_size, name="mrcnn_class_conv1"),
+        Convolution(fc_layers_size, pool_size, name="mrcnn_class_conv1"),
         "mrcnn_class_bn1",
         norm,
         placed,
     )
     x = _convolve(
         x,
-        layers.Conv2D(fc_layers_size, 1, name="mrcnn_class_conv2"),
+        Convolution(fc_layers_size, 1, name="mrcnn_class_conv2"),
         "mrcnn_class_bn2",
         norm,
         placed,
@@ -123,7 +124,7 @@ def mask_head(
     for number in range(1, 5):
         x = _convolve(
             x,
-            layers.Conv2D(channels, 3, padding="same", name=f"mrcnn_mask_conv{number}"),
+            Convolution(channels, 3, padding="same", name=f"mrcnn_mask_conv{number}"),
             f"mrcnn_mask_bn{number}",
             norm,
             placed,

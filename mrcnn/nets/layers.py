@@ -1,67 +1,9 @@
-"""Normalisation and the small layers that the detector is put together from."""
+"""The small layers that the detector is put together from."""
 
 import keras
 from keras import ops
 
 register = keras.saving.register_keras_serializable(package="mrcnn")
-
-# Matterport's files were trained with these; Keras' own default of today would be the same.
-BATCH_NORM_EPSILON = 1e-3
-BATCH_NORM_MOMENTUM = 0.99
-GROUP_NORM_GROUPS = 32
-
-
-@register
-class BatchNorm(keras.layers.BatchNormalization):
-    """Batch normalisation whose use of batch statistics is part of the layer.
-
-    Args:
-        train_bn: False: always the stored statistics, also while training (gamma and beta still
-            learn). True or None: batch statistics while training, stored ones otherwise.
-    """
-
-    def __init__(self, train_bn: bool | None = None, **kwargs):
-        kwargs.setdefault("epsilon", BATCH_NORM_EPSILON)
-        kwargs.setdefault("momentum", BATCH_NORM_MOMENTUM)
-        super().__init__(**kwargs)
-        self.train_bn = train_bn
-
-    def call(self, inputs, training=None, mask=None):
-        if self.train_bn is False:
-            training = False
-        return super().call(inputs, training=training, mask=mask)
-
-    def get_config(self):
-        return {**super().get_config(), "train_bn": self.train_bn}
-
-
-def normalization_layer(
-    channels: int, name: str, normalization: str = "batch", train_bn: bool | None = False
-) -> keras.layers.Layer:
-    """The configured normalisation under its layer name.
-
-    Args:
-        channels: of the feature map that it is for.
-        name: layer name of the batch normalisation, such as "bn2a_branch2a". Group normalisation
-            takes the same name with "gn" for "bn": weights of one do not fit the other.
-        normalization: "batch" or "group".
-        train_bn: see `BatchNorm`.
-    """
-    if normalization == "batch":
-        return BatchNorm(train_bn, name=name)
-    groups = next(
-        number
-        for number in range(min(GROUP_NORM_GROUPS, channels), 0, -1)
-        if channels % number == 0
-    )
-    return keras.layers.GroupNormalization(
-        groups, epsilon=BATCH_NORM_EPSILON, name=name.replace("bn", "gn", 1)
-    )
-
-
-def normalize(x, name: str, normalization: str = "batch", train_bn: bool | None = False):
-    """Apply `normalization_layer` to a feature map [..., C]."""
-    return normalization_layer(x.shape[-1], name, normalization, train_bn)(x)
 
 
 def fill_up(values, rows: int):

@@ -6,7 +6,7 @@ ResNet-34 are the light networks of basic blocks, named in the same manner.
 
 from keras import layers
 
-from mrcnn.nets.layers import normalize
+from mrcnn.nets.normalization import Convolution, normalize
 
 # Blocks of stages 2, 3, 4 and 5.
 BLOCKS = {
@@ -29,7 +29,7 @@ def _convolve(x, filters, size, name, strides=1, use_bias=True, norm_name=None, 
     # Without normalisation by the data at hand (stored statistics are 0 and 1 at first), weights
     # as large as He's make the residual sums explode from block to block.
     by_data = norm.get("normalization") == "group" or norm.get("train_bn") is not False
-    x = layers.Conv2D(
+    x = Convolution(
         filters,
         size,
         strides=strides,
@@ -54,7 +54,7 @@ def bottleneck_block(
         strides: stride of the first convolution and of the shortcut.
         shortcut: True for a 1x1 convolution on the shortcut, False for the identity.
         use_bias: whether the convolutions have a bias.
-        **norm: normalization and train_bn, see `mrcnn.nets.layers.normalize`.
+        **norm: normalization and train_bn, see `mrcnn.nets.normalization.normalize`.
     """
     name, norm = f"res{stage}{block}_branch", {"use_bias": use_bias, **norm}
     y = layers.Activation("relu")(_convolve(x, filters[0], 1, f"{name}2a", strides, **norm))
@@ -88,7 +88,7 @@ def resnet_stages(
         input_image: float [B, H, W, C], mean subtracted; H and W divisible by 32.
         architecture: a key of `BLOCKS`.
         stage5: False leaves the last stage out.
-        normalization, train_bn: see `mrcnn.nets.layers.normalize`.
+        normalization, train_bn: see `mrcnn.nets.normalization.normalize`.
 
     Returns:
         [C1, C2, C3, C4, C5] feature maps at strides 4, 4, 8, 16 and 32; C5 is None without stage 5.

@@ -7,6 +7,7 @@ import keras
 
 from mrcnn.errors import WeightsError
 from mrcnn.nets.layers import register
+from mrcnn.nets.normalization import Foldable
 from mrcnn.weights import LoadReport, load_weights, save_model, save_weights
 
 # What Keras 3 itself writes and reads. Any other name is an HDF5 file in Matterport's layout.
@@ -18,8 +19,18 @@ _HDF5_ENDINGS = (".h5", ".hdf5")
 class DetectorModel(keras.Model):
     """A functional model whose weights go to and come from `.h5` files as in Keras 2.
 
-    Names that end in `.weights.h5`, `.weights.json` or `.keras` are left to Keras 3.
+    Names that end in `.weights.h5`, `.weights.json` or `.keras` are left to Keras 3. While the
+    model runs, batch norm with stored statistics is part of the convolutions, see
+    `mrcnn.nets.normalization`; in models made of some of its layers it is not.
     """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._foldable = Foldable(self)
+
+    def call(self, inputs, training=None, mask=None):
+        with self._foldable.folded(training):
+            return super().call(inputs, training=training, mask=mask)
 
     def save_weights(
         self,

@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from mrcnn.ops.pyramid import lay_out_pyramid
+
 
 def roi_levels(boxes, image_area, finest: int = 2, coarsest: int = 5):
     """Pyramid level of each region: 4 + log2(side / 224 pixels), rounded and clipped.
@@ -103,28 +105,11 @@ def pyramid_roi_align(boxes, levels, feature_maps, pool_shape: tuple[int, int], 
     Returns:
         float [B, R, pool height, pool width, C].
     """
-    channels = feature_maps[0].shape[-1]
-    batch = ops.shape(feature_maps[0])[0]
-    sizes = [ops.shape(feature_map)[1:3] for feature_map in feature_maps]
-    table = ops.concatenate(
-        [ops.reshape(feature_map, (batch, -1, channels)) for feature_map in feature_maps], axis=1
-    )
-    table_rows = sum(height * width for height, width in sizes)
-    table = ops.reshape(table, (-1, channels))
-
-    def per_level(numbers):
-        numbers = ops.stack([ops.cast(number, "int32") for number in numbers])
-        return ops.take(numbers, levels - finest, axis=0)
-
-    starts = [0]
-    for height, width in sizes[:-1]:
-        starts.append(starts[-1] + height * width)
-    height = per_level([size[0] for size in sizes])
-    width = per_level([size[1] for size in sizes])
-    image = ops.expand_dims(ops.arange(batch, dtype="int32"), 1)
+    pyramid = lay_out_pyramid(feature_maps)
+    start, height, width = pyramid.of_levels(levels - finest)
     return _bilinear_grid(
-        table,
-        start=per_level(starts) + image * table_rows,
+        pyramid.table,
+        start=start,
         row_step=width,
         column_step=1,
         height=height,

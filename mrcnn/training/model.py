@@ -13,9 +13,11 @@ from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.saving import DetectorModel
 from mrcnn.ops.boxes import normalize_boxes
 from mrcnn.training import losses
+from mrcnn.training.sampled_anchors import SampledAnchors
 from mrcnn.training.targets import DetectionTargetLayer
 
 META_CLASSES_START = 12
+SAMPLED_ANCHORS = "sampled_anchors"
 
 
 @register
@@ -73,6 +75,7 @@ class TrainingModel(DetectorModel):
         self.set_loss_weights(loss_weights, weight_decay)
         # Keras finds them here and reports them as metrics.
         self.loss_trackers = {name: keras.metrics.Mean(name=name) for name in LOSS_NAMES}
+        self.get_layer(SAMPLED_ANCHORS).read_from(self.get_layer("rpn_model"))
 
     def set_loss_weights(self, loss_weights: dict[str, float] | None, weight_decay: float) -> None:
         """Change what the training minimises; it counts from the next `compile`."""
@@ -174,9 +177,12 @@ def build_training_model(
         target_class_ids
     )
     active_classes = ActiveClasses(name="active_class_ids", dtype="float32")(image_meta)
+    sampled_match, sampled_logits, sampled_bbox = SampledAnchors(
+        config.RPN_TRAIN_ANCHORS_PER_IMAGE, name=SAMPLED_ANCHORS
+    )([rpn_match, network.rpn_class_logits, network.rpn_bbox, *network.pyramid])
     loss_inputs = {
-        "rpn_class_loss": [rpn_match, network.rpn_class_logits],
-        "rpn_bbox_loss": [rpn_bbox, rpn_match, network.rpn_bbox],
+        "rpn_class_loss": [sampled_match, sampled_logits],
+        "rpn_bbox_loss": [rpn_bbox, sampled_match, sampled_bbox],
         "mrcnn_class_loss": [target_class_ids, logits, active_classes],
         "mrcnn_bbox_loss": [target_deltas, target_class_ids, deltas],
         "mrcnn_mask_loss": [target_masks, positive_class_ids, masks],

@@ -6,7 +6,8 @@ import pytest
 from keras import ops
 
 from mrcnn import model as modellib
-from mrcnn.nets.layers import PerRegion, normalization_layer
+from mrcnn.nets.layers import PerRegion
+from mrcnn.nets.normalization import normalization_layer
 
 
 def weights_of(model):

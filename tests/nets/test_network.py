@@ -8,7 +8,7 @@ import pytest
 
 from mrcnn.config import BACKBONES, Config
 from mrcnn.model import MaskRCNN
-from mrcnn.nets.layers import normalize
+from mrcnn.nets.normalization import normalize
 from mrcnn.nets.resnet import resnet_stages
 
 

@@ -25,6 +25,9 @@ def test_detections_are_those_of_the_whole_batch(tiny_config):
     anchors = np.tile(normalized_anchors(config, (128, 128)), (3, 1, 1))
     expected = inner.predict_on_batch([images, meta, anchors])
     found = model.predict_on_batch([images, meta, anchors])
+    # Masks of rows without a detection mean nothing; how many are computed depends on the batch.
+    for outputs in (expected, found):
+        outputs[3] = np.where(outputs[0][:, :, 4, None, None, None] > 0, outputs[3], 0)
     for one, other in zip(expected, found, strict=True):
         assert one.shape == other.shape
         np.testing.assert_allclose(one, other, atol=1e-3 * max(1, np.abs(one).max()))
