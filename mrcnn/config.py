@@ -22,6 +22,7 @@ BACKBONES = ("resnet18", "resnet34", "resnet50", "resnet101")
 NORMALIZATIONS = ("batch", "group")
 RESIZE_MODES = ("none", "square", "pad64", "crop")
 SCHEDULES = ("constant", "cosine")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 LOSS_NAMES = (
     "rpn_class_loss",
     "rpn_bbox_loss",
@@ -132,6 +133,11 @@ class Config:
     # Global norm to which the gradient is clipped.
     GRADIENT_CLIP_NORM = 5.0
 
+    # One of PRECISIONS: what the network computes in. Weights, boxes, suppression and losses are
+    # float32 always. "mixed_bfloat16" suits processors and GPUs that have bfloat16; "mixed_float16"
+    # is for older GPUs, and scales the loss.
+    MIXED_PRECISION = "float32"
+
     # Seed of initial weights, sampling and augmentation; None draws a new one for each run.
     SEED: int | None = None
     # Threads that prepare training images while the step computes.
@@ -225,6 +231,7 @@ _CHOICES = {
     "NORMALIZATION": NORMALIZATIONS,
     "IMAGE_RESIZE_MODE": RESIZE_MODES,
     "LEARNING_RATE_SCHEDULE": SCHEDULES,
+    "MIXED_PRECISION": PRECISIONS,
     "TRAIN_BN": (False, True, None),
     "USE_MINI_MASK": (False, True),
     "USE_RPN_ROIS": (False, True),

@@ -12,6 +12,7 @@ from mrcnn.nets.detection import DetectionLayer
 from mrcnn.nets.fpn import feature_pyramid
 from mrcnn.nets.heads import as_made, class_and_box_head, mask_head
 from mrcnn.nets.layers import FilledBoxes, FillUp
+from mrcnn.nets.precision import compute_precision
 from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.resnet import resnet_stages
 from mrcnn.nets.rpn import build_rpn, rpn_on_pyramid
@@ -157,6 +158,11 @@ def _inference_model(
     config, regions: Callable[[Any], RegionNetwork], placed=as_made
 ) -> DetectorModel:
     """See `build_inference_model`; `regions` makes the part before the heads from the image."""
+    with compute_precision(config.MIXED_PRECISION):
+        return _inference_graph(config, regions, placed)
+
+
+def _inference_graph(config, regions, placed) -> DetectorModel:
     image = keras.Input((None, None, config.IMAGE_CHANNEL_COUNT), name="input_image")
     image_meta = keras.Input((config.IMAGE_META_SIZE,), name="input_image_meta")
     anchors = keras.Input((None, 4), name="input_anchors")

@@ -1,6 +1,7 @@
 """ROIAlign over the feature pyramid, as a layer."""
 
 import keras
+from keras import ops
 
 from mrcnn.nets.layers import register
 from mrcnn.ops.roi_align import pyramid_roi_align, roi_levels
@@ -9,6 +10,8 @@ from mrcnn.ops.roi_align import pyramid_roi_align, roi_levels
 @register
 class PyramidROIAlign(keras.layers.Layer):
     """A grid of features for each region, read from the pyramid level that fits its size.
+
+    Samples are weighted, and their gradients summed, in float32 whatever the features are.
 
     Inputs: [boxes float [B, R, 4] normalised, image_meta [B, M], P2, P3, P4, P5].
     Output: float [B, R, pool height, pool width, C].
@@ -19,6 +22,8 @@ class PyramidROIAlign(keras.layers.Layer):
 
     def __init__(self, pool_shape, **kwargs):
         super().__init__(**kwargs)
+        # Boxes keep their precision.
+        self.autocast = False
         self.pool_shape = tuple(pool_shape)
 
     def call(self, inputs):
@@ -26,7 +31,8 @@ class PyramidROIAlign(keras.layers.Layer):
         # All images of a batch have one shape; columns 4 and 5 of the meta row hold it.
         image_area = image_meta[0, 4] * image_meta[0, 5]
         levels = roi_levels(boxes, image_area)
-        return pyramid_roi_align(boxes, levels, feature_maps, self.pool_shape)
+        grid = pyramid_roi_align(boxes, levels, feature_maps, self.pool_shape)
+        return ops.cast(grid, self.compute_dtype)
 
     def compute_output_shape(self, inputs_shape):
         return (*inputs_shape[0][:2], *self.pool_shape, inputs_shape[2][-1])

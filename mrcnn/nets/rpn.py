@@ -25,12 +25,16 @@ def rpn_heads(feature_map, anchors_per_location: int, anchor_stride: int, channe
         activation="relu",
         name="rpn_conv_shared",
     )(feature_map)
-    logits = layers.Conv2D(2 * anchors_per_location, 1, name="rpn_class_raw")(shared)
-    logits = layers.Reshape((-1, 2))(logits)
     # float32 whatever the compute precision: scores and boxes are compared and sorted.
+    logits = layers.Conv2D(
+        2 * anchors_per_location, 1, name="rpn_class_raw", dtype="float32"
+    )(shared)
+    logits = layers.Reshape((-1, 2), dtype="float32")(logits)
     probabilities = layers.Softmax(name="rpn_class_xxx", dtype="float32")(logits)
-    deltas = layers.Conv2D(4 * anchors_per_location, 1, name="rpn_bbox_pred")(shared)
-    deltas = layers.Reshape((-1, 4))(deltas)
+    deltas = layers.Conv2D(
+        4 * anchors_per_location, 1, name="rpn_bbox_pred", dtype="float32"
+    )(shared)
+    deltas = layers.Reshape((-1, 4), dtype="float32")(deltas)
     return [logits, probabilities, deltas]
 
 
@@ -52,7 +56,7 @@ def rpn_on_pyramid(rpn, feature_maps):
     """
     outputs = [rpn(feature_map) for feature_map in feature_maps]
     return [
-        layers.Concatenate(axis=1, name=name)(list(levels))
+        layers.Concatenate(axis=1, name=name, dtype="float32")(list(levels))
         for name, levels in zip(
             ("rpn_class_logits", "rpn_class", "rpn_bbox"), zip(*outputs, strict=True), strict=True
         )

@@ -103,12 +103,12 @@ def pyramid_roi_align(boxes, levels, feature_maps, pool_shape: tuple[int, int], 
         finest: level of the first feature map.
 
     Returns:
-        float [B, R, pool height, pool width, C].
+        float32 [B, R, pool height, pool width, C].
     """
     pyramid = lay_out_pyramid(feature_maps)
     start, height, width = pyramid.of_levels(levels - finest)
     return _bilinear_grid(
-        pyramid.table,
+        ops.cast(pyramid.table, "float32"),
         start=start,
         row_step=width,
         column_step=1,

@@ -9,6 +9,7 @@ from mrcnn.config import LOSS_NAMES
 from mrcnn.nets.anchors import AnchorLayer, normalized_anchors
 from mrcnn.nets.detector import class_and_box_outputs, mask_outputs, region_network
 from mrcnn.nets.layers import TakeRegions, register
+from mrcnn.nets.precision import compute_precision
 from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.saving import DetectorModel
 from mrcnn.ops.boxes import normalize_boxes
@@ -125,6 +126,11 @@ def build_training_model(
         stop_gradients: False lets the box loss reach the RPN through its targets, as it does in
             the original by mistake; to compare gradients with it.
     """
+    with compute_precision(config.MIXED_PRECISION):
+        return _training_graph(config, shuffle_targets, stop_gradients)
+
+
+def _training_graph(config, shuffle_targets: bool, stop_gradients: bool) -> TrainingModel:
     image_shape = tuple(int(side) for side in config.IMAGE_SHAPE)
     mask_shape = tuple(config.MINI_MASK_SHAPE) if config.USE_MINI_MASK else image_shape[:2]
     image = keras.Input(image_shape, name="input_image")
