@@ -7,13 +7,14 @@ import os
 import keras
 import numpy as np
 
-from benchmarks import speed_floor, speed_workload as workload
+from benchmarks import speed_floor
+from benchmarks import speed_workload as workload
 from mrcnn.config import Config
 from mrcnn.data.batches import BatchMaker
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.loader import BatchLoader
 from mrcnn.geometry import extract_bboxes
-from mrcnn.model import MaskRCNN, compose_image_meta, build_rpn_targets
+from mrcnn.model import MaskRCNN, build_rpn_targets, compose_image_meta
 from mrcnn.ops.anchors import pyramid_anchors
 from mrcnn.utils import minimize_mask, resize_image, resize_mask
 
@@ -94,7 +95,7 @@ def train(options: argparse.Namespace) -> dict:
     step()
     first = workload.seconds_since_start()
     seconds = workload.time_calls(step, options.calls)
-    work = speed_floor.training_work(model.keras_model, options.task == "train-heads")
+    work = speed_floor.training_work(model.keras_model, config)
     return {"built": built, "first": first, "seconds": seconds, "work": work}
 
 
@@ -139,7 +140,13 @@ def detect(options: argparse.Namespace) -> dict:
 
     seconds = workload.time_calls(call, options.calls)
     work = speed_floor.inference_work(model.keras_model, config, found[0])
-    return {"built": built, "first": first, "seconds": seconds, "work": work, "detections": found[0]}
+    return {
+        "built": built,
+        "first": first,
+        "seconds": seconds,
+        "work": work,
+        "detections": found[0],
+    }
 
 
 def load(options: argparse.Namespace) -> dict:

@@ -133,8 +133,10 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = build(options).to(device)
     built = workload.seconds_since_start()
-    result = detect(model, options, device) if options.task == "detect" else train(
-        model, options, device
+    result = (
+        detect(model, options, device)
+        if options.task == "detect"
+        else train(model, options, device)
     )
     if device.type == "cuda":
         result["gpu_peak_mib"] = torch.cuda.max_memory_allocated() / 2**20

@@ -27,7 +27,7 @@ from mrcnn.inference.inspection import (
     layers_that_have_weights,
     trainable_layer_of,
 )
-from mrcnn.inference.results import unmold
+from mrcnn.inference.results import check_mask_form, unmold
 from mrcnn.log import log
 from mrcnn.nets.anchors import normalized_anchors
 from mrcnn.nets.detector import build_inference_model
@@ -35,6 +35,7 @@ from mrcnn.ops.anchors import pyramid_anchors
 from mrcnn.training.fitting import fit
 from mrcnn.training.layers import LAYER_CHOICES, set_trainable
 from mrcnn.training.model import build_training_model
+from mrcnn.training.optimizer import RegularizedSGD
 from mrcnn.training.parallel import share_among_gpus
 from mrcnn.training.schedules import learning_rate_for
 from mrcnn.weights import LoadReport, load_weights, save_weights
@@ -142,10 +143,12 @@ class MaskRCNN:
         network = self._network()
         network.set_loss_weights(self.config.LOSS_WEIGHTS, self.config.WEIGHT_DECAY)
         self.keras_model.compile(
-            optimizer=keras.optimizers.SGD(
-                learning_rate=learning_rate,
-                momentum=momentum,
-                global_clipnorm=self.config.GRADIENT_CLIP_NORM,
+            optimizer=RegularizedSGD(
+                learning_rate,
+                momentum,
+                self.config.GRADIENT_CLIP_NORM,
+                # A model that shares its batch among GPUs has the term in its loss.
+                self.config.WEIGHT_DECAY if network is self.keras_model else 0.0,
             ),
             # The other backends gain nothing from a compiler here, and lose minutes to it.
             jit_compile=keras.backend.backend() == "jax",
@@ -273,36 +276,27 @@ class MaskRCNN:
         Args:
             images: [H, W, C] RGB arrays of 0 to 255.
             verbose: 1 prints shapes and ranges of the images.
-            masks: "full" for masks of the whole image, "crops" for masks of the boxes alone,
-                which take a small part of the memory.
+            masks: "full" for masks of the whole image; "crops" for masks of the boxes alone and
+                "rle" for COCO's compressed run lengths, which take a small part of the memory.
 
         Returns:
             for each image a dictionary: `rois` int32 [N, 4] pixel (y1, x1, y2, x2), `class_ids`
             int32 [N], `scores` float32 [N] falling, and `masks`, bool [H, W, N] or a list of N
-            bool arrays of the boxes' sizes.
+            bool arrays of the boxes' sizes, or of N dictionaries `{"size", "counts"}`.
 
         Raises:
             ConfigError: the model was built for training, or `masks` is unknown.
             DataError: something among `images` is no such array.
         """
         self._require_inference()
-        if masks not in ("full", "crops"):
-            raise ConfigError(f"masks is {masks!r}: must be 'full' or 'crops'.")
+        check_mask_form(masks)
         if verbose:
             log(f"{len(images)} images to detect in")
             for image in images:
                 log("image", np.asarray(image))
         found = detect(images, self.config, self.get_anchors, self.keras_model.predict_on_batch)
         self._report_limit(max((len(result.boxes) for result in found), default=0))
-        return [
-            {
-                "rois": result.boxes,
-                "class_ids": result.class_ids,
-                "scores": result.scores,
-                "masks": result.full_masks() if masks == "full" else result.crops,
-            }
-            for result in found
-        ]
+        return [result.as_dictionary(masks) for result in found]
 
     def detect_molded(
         self, molded_images: np.ndarray, image_metas: np.ndarray, verbose: int = 0

@@ -37,7 +37,7 @@ ROOMS = {
     "weight_files": BASE,
     "weights": BASE | {"weight_files"},
     "training": BASE | {"config", "ops", "nets", "data"},
-    "inference": BASE | {"config", "ops", "nets", "data", "geometry"},
+    "inference": BASE | {"config", "ops", "nets", "data", "geometry", "run_length"},
     "drawing": BASE | {"data", "evaluation", "geometry"},
 }
 ROOMS["mask_rcnn"] = {*ROOMS} - {"drawing", "evaluation", "export"}
@@ -64,7 +64,7 @@ PUBLIC = {
 
 # The tensor libraries are reached through keras alone, except in these files.
 BACKENDS = {"tensorflow", "jax", "jaxlib", "torch"}
-BACKEND_SPECIFIC_FILES: set[str] = set()
+BACKEND_SPECIFIC_FILES = {"mrcnn/training/optimizer.py"}
 
 # Other libraries that a room may import; a room that is not here may import any declared one.
 LIBRARIES = {

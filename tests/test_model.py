@@ -1,6 +1,7 @@
 """The front door: train, save, find, load, detect."""
 
 import datetime
+import json
 import os
 import random
 import re
@@ -11,6 +12,7 @@ import pytest
 
 from mrcnn.errors import ConfigError, DataError, WeightsError
 from mrcnn.model import MaskRCNN
+from mrcnn.run_length import decode, decompress
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +122,25 @@ def test_crops_are_the_full_masks_inside_the_boxes(inference, image):
         assert full["masks"][..., number].sum() == crop.sum()
 
 
+def test_run_lengths_are_the_full_masks(inference, image):
+    full = inference.detect([image])[0]["masks"]
+    codes = inference.detect([image], masks="rle")[0]["masks"]
+    assert len(codes) == full.shape[2] > 0
+    # As in COCO's JSON files.
+    assert json.loads(json.dumps(codes)) == codes
+    for number, code in enumerate(codes):
+        assert code["size"] == list(image.shape[:2])
+        (y1, x1, y2, x2), crop = decode(decompress(code["counts"]), code["size"])
+        mask = np.zeros(image.shape[:2], bool)
+        mask[y1:y2, x1:x2] = crop
+        np.testing.assert_array_equal(mask, full[..., number])
+
+
+def test_another_form_of_masks(inference, image):
+    with pytest.raises(ConfigError, match="masks is 'polygons': must be one of 'full', 'crops'"):
+        inference.detect([image], masks="polygons")
+
+
 def test_batches_do_not_change_the_result(tiny_config, inference, image, tmp_path):
     in_pairs = MaskRCNN("inference", tiny_config(IMAGES_PER_GPU=2), tmp_path)
     path = tmp_path / "weights.h5"
@@ -159,8 +180,6 @@ def test_modes_are_kept_apart(tiny_config, inference, disks, image, tmp_path):
         MaskRCNN("training", tiny_config(NUM_CLASSES=1), tmp_path)
     with pytest.raises(ConfigError, match="mode='training'"):
         inference.train(disks([]), None, 0.1, 1, "all")
-    with pytest.raises(ConfigError, match="'full' or 'crops'"):
-        inference.detect([image], masks="rle")
     training = MaskRCNN("training", tiny_config(), tmp_path)
     with pytest.raises(ConfigError, match="mode='inference'"):
         training.detect([image])

@@ -104,13 +104,40 @@ def shrink_mask(crop: np.ndarray, shape: Sequence[int]) -> np.ndarray:
         # `resize` clips to the range of its input, which here is 1 alone.
         return np.ones(tuple(shape), bool)
     values = crop.astype(np.float64)
-    blend = (
-        _blend_matrix(crop.shape[0], shape[0]) @ values @ _blend_matrix(crop.shape[1], shape[1]).T
-    )
+    blend = _blend(values, shape)
     inside = blend > 0.5
     if np.any(np.abs(blend - 0.5) < 1e-9):
         inside = np.around(resize(values, shape)).astype(bool)
     return inside
+
+
+def spread_mask(values: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """A mask as the network gives it, resized to its box.
+
+    Equal to `resize(values, shape) >= 0.5`, and quicker in the way of `shrink_mask`.
+
+    Args:
+        values: float [h, w], 0 to 1.
+        shape: (height, width) of the box in pixels.
+
+    Returns:
+        bool [height, width].
+    """
+    if values.min() >= 0.5:
+        # Beyond the border are zeros, but `resize` clips to the range of its input.
+        return np.ones(tuple(shape), bool)
+    blend = _blend(values.astype(np.float64), shape)
+    # Values of float32 are resized to float32.
+    if np.any(np.abs(blend - 0.5) < 1e-6):
+        return resize(values, shape) >= 0.5
+    return blend >= 0.5
+
+
+def _blend(values: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """float64 [h, w] resized to `shape`: bilinear, zeros beyond the border, not clipped."""
+    rows = _blend_matrix(values.shape[0], shape[0])
+    columns = _blend_matrix(values.shape[1], shape[1])
+    return rows @ values @ columns.T
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,11 +1,17 @@
 """From the network's normalised outputs to boxes and masks in the pixels of the image."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from mrcnn.data.resizing import resize
+from mrcnn import run_length
+from mrcnn.data.moulding import spread_mask
+from mrcnn.errors import ConfigError
 from mrcnn.geometry import denorm_boxes, norm_boxes
+
+# How masks can be had: of the whole image, of the boxes, or as run lengths.
+MASK_FORMS = ("full", "crops", "rle")
 
 
 @dataclass
@@ -32,6 +38,33 @@ class Detections:
         for number, ((y1, x1, y2, x2), crop) in enumerate(zip(self.boxes, self.crops, strict=True)):
             masks[y1:y2, x1:x2, number] = crop
         return masks
+
+    def run_lengths(self) -> list[dict[str, Any]]:
+        """Masks as COCO has them in JSON: `size` [H, W] and `counts`, compressed run lengths."""
+        height, width = self.image_shape
+        return [
+            {
+                "size": [height, width],
+                "counts": run_length.compress(run_length.encode(box, crop, self.image_shape)),
+            }
+            for box, crop in zip(self.boxes, self.crops, strict=True)
+        ]
+
+    def as_dictionary(self, masks: str = "full") -> dict[str, Any]:
+        """What `MaskRCNN.detect` gives for one image; `masks` is one of `MASK_FORMS`."""
+        forms = {"full": self.full_masks, "crops": lambda: self.crops, "rle": self.run_lengths}
+        return {
+            "rois": self.boxes,
+            "class_ids": self.class_ids,
+            "scores": self.scores,
+            "masks": forms[masks](),
+        }
+
+
+def check_mask_form(masks: str) -> None:
+    """ConfigError for something that is none of `MASK_FORMS`."""
+    if masks not in MASK_FORMS:
+        raise ConfigError(f"masks is {masks!r}: must be one of {', '.join(map(repr, MASK_FORMS))}.")
 
 
 def unmold(
@@ -70,7 +103,7 @@ def unmold(
     visible = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     boxes, rows, class_ids = boxes[visible], rows[visible], class_ids[visible]
     crops = [
-        resize(masks[row, :, :, class_id], (bottom - top, right - left)) >= 0.5
+        spread_mask(masks[row, :, :, class_id], (bottom - top, right - left))
         for row, class_id, (top, left, bottom, right) in zip(rows, class_ids, boxes, strict=True)
     ]
     return Detections(

@@ -10,6 +10,7 @@ reach all of them.
 """
 
 import contextlib
+import math
 import threading
 from collections.abc import Iterator
 
@@ -36,7 +37,7 @@ class Foldable:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        self._norms = {}
+        self._pairs = []
         for layer in model.layers:
             norm = getattr(layer, "layer", layer)
             if not isinstance(norm, BatchNorm):
@@ -50,18 +51,19 @@ class Foldable:
             convolution = getattr(producer, "layer", producer)
             readers = {node.operation for node in producer._outbound_nodes}
             if not producers and readers == {layer} and isinstance(convolution, Convolution):
-                self._norms[convolution] = norm
+                regions = producer.output.shape[1] if producer is not convolution else 1
+                self._pairs.append((convolution, norm, regions))
 
     @contextlib.contextmanager
     def folded(self, training: bool | None) -> Iterator[None]:
         """While this lasts, the convolutions take on the norms whose statistics are stored ones."""
         norms = {
-            convolution: norm
-            for convolution, norm in self._norms.items()
+            convolution: (norm, regions)
+            for convolution, norm, regions in self._pairs
             if norm.train_bn is False or not training
         }
-        before = getattr(_running, "norms", {}), getattr(_running, "passive", frozenset())
-        _running.norms, _running.passive = norms, frozenset(norms.values())
+        before = getattr(_running, "norms", {}), getattr(_running, "passive", set())
+        _running.norms, _running.passive = norms, set()
         try:
             yield
         finally:
@@ -79,14 +81,22 @@ class Convolution(keras.layers.Conv2D):
 
     def call(self, inputs):
         kernel, bias = self.kernel, self.bias if self.use_bias else None
-        norm = getattr(_running, "norms", {}).get(self)
-        if norm is not None:
+        norm, regions = getattr(_running, "norms", {}).get(self, (None, None))
+        if norm is not None and self._is_worth_folding(inputs.shape, regions):
             kernel, bias = norm.fold_into(kernel, bias)
+            _running.passive.add(norm)
         inputs, kernel = (ops.cast(value, self.compute_dtype) for value in (inputs, kernel))
         outputs = self.convolution_op(inputs, kernel)
         if bias is not None:
             outputs = ops.add(outputs, ops.cast(bias, self.compute_dtype))
         return self.activation(outputs)
+
+    def _is_worth_folding(self, inputs_shape, regions: int | None) -> bool:
+        """Whether scaling the kernel takes less than scaling the output, as far as is known."""
+        _, height, width, _ = self.compute_output_shape(inputs_shape)
+        if not height or not width or not regions:
+            return True
+        return regions * height * width >= math.prod(self.kernel.shape[:-1])
 
 
 @register

@@ -26,14 +26,14 @@ def rpn_heads(feature_map, anchors_per_location: int, anchor_stride: int, channe
         name="rpn_conv_shared",
     )(feature_map)
     # float32 whatever the compute precision: scores and boxes are compared and sorted.
-    logits = layers.Conv2D(
-        2 * anchors_per_location, 1, name="rpn_class_raw", dtype="float32"
-    )(shared)
+    logits = layers.Conv2D(2 * anchors_per_location, 1, name="rpn_class_raw", dtype="float32")(
+        shared
+    )
     logits = layers.Reshape((-1, 2), dtype="float32")(logits)
     probabilities = layers.Softmax(name="rpn_class_xxx", dtype="float32")(logits)
-    deltas = layers.Conv2D(
-        4 * anchors_per_location, 1, name="rpn_bbox_pred", dtype="float32"
-    )(shared)
+    deltas = layers.Conv2D(4 * anchors_per_location, 1, name="rpn_bbox_pred", dtype="float32")(
+        shared
+    )
     deltas = layers.Reshape((-1, 4), dtype="float32")(deltas)
     return [logits, probabilities, deltas]
 

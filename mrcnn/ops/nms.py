@@ -23,10 +23,12 @@ def order_by_score(scores, count: int):
 
 def take_rows(values, indices):
     """Rows of each image: values [B, N, ...] at int indices [B, K] give [B, K, ...]."""
-    count, rest = indices.shape[1], tuple(values.shape[2:])
-    index = ops.reshape(indices, (-1, count, *(1,) * len(rest)))
-    index = ops.broadcast_to(index, (ops.shape(indices)[0], count, *rest))
-    return ops.reshape(ops.take_along_axis(values, index, axis=1), (-1, count, *rest))
+    batch, total = ops.shape(values)[:2]
+    rest = tuple(values.shape[2:])
+    first = ops.expand_dims(ops.arange(batch, dtype="int32") * total, 1)
+    rows = ops.reshape(ops.cast(indices, "int32") + first, (-1,))
+    taken = ops.take(ops.reshape(values, (-1, *rest)), rows, axis=0)
+    return ops.reshape(taken, (-1, indices.shape[1], *rest))
 
 
 def _settle_tile(alive, overlaps):

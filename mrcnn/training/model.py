@@ -1,7 +1,5 @@
 """The training graph, and the Keras model whose step sums its losses."""
 
-import math
-
 import keras
 from keras import ops
 
@@ -14,6 +12,7 @@ from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.saving import DetectorModel
 from mrcnn.ops.boxes import normalize_boxes
 from mrcnn.training import losses
+from mrcnn.training.optimizer import RegularizedSGD, l2_factor, weighted_squares
 from mrcnn.training.sampled_anchors import SampledAnchors
 from mrcnn.training.targets import DetectionTargetLayer
 
@@ -85,16 +84,21 @@ class TrainingModel(DetectorModel):
 
     def regularization_loss(self):
         """The L2 term, a scalar."""
-        total = 0.0
-        if self.weight_decay:
-            for weight in self.trainable_weights:
-                if weight.name not in ("gamma", "beta"):
-                    factor = self.weight_decay / math.prod(weight.shape)
-                    total = total + ops.sum(ops.square(weight)) * factor
-        return total
+        factors = [l2_factor(weight, self.weight_decay) for weight in self.trainable_weights]
+        return weighted_squares(
+            [
+                (ops.convert_to_tensor(weight), factor)
+                for weight, factor in zip(self.trainable_weights, factors, strict=True)
+                if factor
+            ]
+        )
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         total = self.regularization_loss()
+        optimizer = getattr(self, "optimizer", None)
+        if isinstance(getattr(optimizer, "inner_optimizer", optimizer), RegularizedSGD):
+            # It adds the gradient of this term itself.
+            total = ops.stop_gradient(total)
         for name, value in zip(LOSS_NAMES, y_pred[-len(LOSS_NAMES) :], strict=True):
             self.loss_trackers[name].update_state(value)
             total = total + self.loss_weights[name] * value

@@ -79,11 +79,11 @@ class SampledAnchors(keras.layers.Layer):
         patches = gather_patches(pyramid, level, row, column, size)
         hidden = ops.relu(_apply(shared, ops.cast(patches, "float32")))
 
+        chosen = ops.arange(self.count, dtype="int32") * ratios + ratio
+
         def of_ratio(layer, values):
-            outputs = ops.reshape(_apply(layer, hidden), (-1, self.count, ratios, values))
-            index = ops.reshape(ratio, (-1, self.count, 1, 1))
-            index = ops.broadcast_to(index, (ops.shape(outputs)[0], self.count, 1, values))
-            return ops.squeeze(ops.take_along_axis(outputs, index, axis=2), 2)
+            every = ops.reshape(_apply(layer, hidden), (-1, self.count * ratios, values))
+            return take_rows(every, chosen)
 
         return of_ratio(classes, 2), of_ratio(boxes, 4)
 

@@ -72,6 +72,12 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         help="batch goes with published weights, group with training from random weights",
     )
     group.add_argument(
+        "--precision",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+        help="what the network computes in (default float32); mixed_bfloat16 is about twice as "
+        "quick on processors and GPUs that have bfloat16",
+    )
+    group.add_argument(
         "--classes",
         nargs="+",
         metavar="NAME",

@@ -93,6 +93,7 @@ def settings_from_options(options: Any) -> dict[str, Any]:
     for option, attributes in {
         "backbone": ("BACKBONE",),
         "normalization": ("NORMALIZATION",),
+        "precision": ("MIXED_PRECISION",),
         "image_size": ("IMAGE_MIN_DIM", "IMAGE_MAX_DIM"),
         "classes": ("CLASS_NAMES",),
         "batch_size": ("IMAGES_PER_GPU",),

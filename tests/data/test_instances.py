@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from mrcnn import utils
 from mrcnn.data.instances import InstanceMasks
-from mrcnn.data.moulding import shrink_mask
+from mrcnn.data.moulding import shrink_mask, spread_mask
 
 stacks = hnp.arrays(
     bool, hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=14), fill=st.nothing()
@@ -49,6 +49,24 @@ def test_small_masks_of_whole_and_half_boxes(side):
     for crop in [*crops, stripes]:
         expected = np.around(utils.resize(crop, (56, 56))).astype(bool)
         np.testing.assert_array_equal(shrink_mask(crop, (56, 56)), expected)
+
+
+@settings(max_examples=200)
+@given(
+    hnp.arrays(np.float32, st.sampled_from([(28, 28), (14, 14), (56, 56), (3, 5)]),
+               elements=st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, 0.4999999, 0.5000001, 0.3])),
+    st.tuples(st.integers(1, 130), st.integers(1, 130)),
+)  # fmt: skip
+def test_masks_of_the_network_are_interpolated(values, shape):
+    np.testing.assert_array_equal(spread_mask(values, shape), utils.resize(values, shape) >= 0.5)
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 2**32 - 1), st.tuples(st.integers(1, 300), st.integers(1, 300)))
+def test_masks_of_the_network_with_any_values(seed, shape):
+    values = np.random.default_rng(seed).random((28, 28), np.float32)
+    for mask in (values, 0.5 + 0.5 * values, 0.5 * values, np.round(values)):
+        np.testing.assert_array_equal(spread_mask(mask, shape), utils.resize(mask, shape) >= 0.5)
 
 
 @given(stacks)

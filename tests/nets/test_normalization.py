@@ -1,0 +1,158 @@
+"""Batch norm as part of the convolution before it: the same values and gradients, fewer passes."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from benchmarks.gradients import Gradients
+from mrcnn.data.loader import BatchLoader
+from mrcnn.nets.detector import build_inference_model
+from mrcnn.nets.normalization import BatchNorm, Convolution, Foldable
+from mrcnn.nets.saving import DetectorModel
+from mrcnn.training.model import build_training_model
+
+
+def batch_norms(model):
+    """The batch norms of a model, those inside wrappers too."""
+    layers = (getattr(layer, "layer", layer) for layer in model.layers)
+    return [layer for layer in layers if isinstance(layer, BatchNorm)]
+
+
+def give_statistics(model, seed=0):
+    """Statistics, scales and shifts as training leaves them, far from 0 and 1."""
+    rng = np.random.default_rng(seed)
+    for norm in batch_norms(model):
+        shape = norm.gamma.shape
+        norm.gamma.assign(rng.uniform(0.5, 1.5, shape))
+        norm.beta.assign(rng.normal(0, 0.3, shape))
+        norm.moving_mean.assign(rng.normal(0, 0.3, shape))
+        norm.moving_variance.assign(rng.uniform(0.3, 2.0, shape))
+
+
+def pyramid_of(model, kind=DetectorModel):
+    """The part that ends in the feature pyramid, as a model of a kind."""
+    levels = [model.get_layer(f"fpn_p{level}").output for level in (2, 3, 4, 5)]
+    return kind(model.inputs[0], levels)
+
+
+def pictures(seed=1):
+    return np.random.default_rng(seed).normal(0, 50, (1, 128, 128, 3)).astype(np.float32)
+
+
+def test_every_convolution_of_the_backbone_and_the_heads_has_its_norm(tiny_config):
+    model = build_inference_model(tiny_config(NORMALIZATION="batch"))
+    pairs = Foldable(model)._pairs
+    assert {norm for _, norm, _ in pairs} == set(batch_norms(model))
+    for convolution, norm, _ in pairs:
+        kind = convolution.name.replace("res", "bn", 1) if "res" in convolution.name else None
+        assert norm.name in (kind, f"bn_{convolution.name}", convolution.name.replace("conv", "bn"))
+
+
+def test_inference_is_the_same_to_1e_5(tiny_config):
+    model = build_inference_model(tiny_config(NORMALIZATION="batch", BACKBONE="resnet50"))
+    give_statistics(model)
+    found = pyramid_of(model).predict_on_batch(pictures())
+    expected = pyramid_of(model, keras.Model).predict_on_batch(pictures())
+    for one, other in zip(found, expected, strict=True):
+        assert not np.array_equal(one, other)
+        np.testing.assert_allclose(one, other, atol=1e-5 * np.abs(other).max())
+
+
+def test_heads_are_the_same_to_1e_5(tiny_config):
+    """On regions of their own, since a rounding moves proposals, and those move the rest."""
+    config = tiny_config(NORMALIZATION="batch")
+    model = build_inference_model(config)
+    give_statistics(model)
+    for grid, last in (
+        ("roi_align_classifier", "mrcnn_class_bn2"),
+        ("roi_align_mask", "mrcnn_mask_bn4"),
+    ):
+        tensors = model.get_layer(grid).output, model.get_layer(last).output
+        values = np.random.default_rng(0).normal(
+            size=(1, tensors[0].shape[1] or 9, *tensors[0].shape[2:])
+        )
+        found, expected = (
+            kind(*tensors).predict_on_batch(values.astype(np.float32))
+            for kind in (DetectorModel, keras.Model)
+        )
+        np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_changed_weights_count_at_once(tiny_config):
+    model = build_inference_model(tiny_config(NORMALIZATION="batch"))
+    pyramid = pyramid_of(model)
+    before = pyramid.predict_on_batch(pictures())[0]
+    give_statistics(model)
+    changed = pyramid.predict_on_batch(pictures())[0]
+    assert np.abs(changed - before).max() > 1e-2 * np.abs(before).max()
+    expected = pyramid_of(model, keras.Model).predict_on_batch(pictures())[0]
+    np.testing.assert_allclose(changed, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_outputs_of_single_layers_are_what_they_are_called(tiny_config):
+    config = tiny_config(NORMALIZATION="batch")
+    model = build_inference_model(config)
+    give_statistics(model)
+    names = ("res2a_branch2a", "bn2a_branch2a")
+    part = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
+    convolved, normalised = map(ops.convert_to_numpy, part(pictures()))
+    norm = model.get_layer("bn2a_branch2a")
+    gamma, beta, mean, variance = map(
+        ops.convert_to_numpy, (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
+    )
+    expected = (convolved - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+    np.testing.assert_allclose(normalised, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_losses_and_gradients_of_all_weights_are_the_same(tiny_config, disks):
+    # Regions around the cells, so that the heads have something to learn.
+    config = tiny_config(NORMALIZATION="batch", USE_RPN_ROIS=False)
+    model = build_training_model(config, shuffle_targets=False)
+    give_statistics(model)
+    (batch,) = BatchLoader(disks([(60, 60, 20), (30, 90, 12)]), config, steps=1)[0]
+    outputs, found = Gradients(model, batch).of_losses()
+    model._foldable._pairs.clear()
+    plain_outputs, expected = Gradients(model, batch).of_losses()
+    assert min(outputs[-5:]) > 0
+    np.testing.assert_allclose(outputs[-5:], plain_outputs[-5:], rtol=1e-4)
+    assert any(name.endswith("/gamma") for name in expected)
+    for name, gradient in expected.items():
+        # Sums over many positions, in another order; a bias before a norm has next to none.
+        scale = max(np.abs(gradient).max(), 1e-3)
+        np.testing.assert_allclose(found[name] / scale, gradient / scale, atol=2e-3, err_msg=name)
+
+
+@pytest.mark.parametrize("train_bn", [None, True])
+def test_statistics_that_are_learned_are_not_folded_in_training(tiny_config, disks, train_bn):
+    config = tiny_config(NORMALIZATION="batch", TRAIN_BN=train_bn)
+    model = build_training_model(config)
+    model.compile(optimizer="sgd", jit_compile=keras.backend.backend() == "jax")
+    (batch,) = BatchLoader(disks([(60, 60, 20)]), config, steps=1)[0]
+    norm = model.get_layer("bn2a_branch2a")
+    before = ops.convert_to_numpy(norm.moving_mean).copy()
+    model.train_on_batch(batch)
+    assert np.abs(ops.convert_to_numpy(norm.moving_mean) - before).max() > 0
+
+
+def test_an_error_ends_the_folding():
+    image = keras.Input((8, 8, 3))
+    convolution, norm = Convolution(4, 3), BatchNorm(False)
+    foldable = Foldable(keras.Model(image, norm(convolution(image))))
+    assert [(convolution, norm, 1)] == foldable._pairs
+    norm.moving_mean.assign(np.full(4, 5.0))
+    values = np.ones((1, 8, 8, 3), np.float32)
+    plain = ops.convert_to_numpy(convolution(values))
+    with pytest.raises(RuntimeError), foldable.folded(False):
+        folded = ops.convert_to_numpy(convolution(values))
+        assert np.abs(folded - plain).min() > 4
+        raise RuntimeError
+    np.testing.assert_array_equal(ops.convert_to_numpy(convolution(values)), plain)
+
+
+def test_a_convolution_that_something_else_reads_keeps_its_output():
+    image = keras.Input((8, 8, 3))
+    convolution, norm = Convolution(4, 3), BatchNorm(False)
+    convolved = convolution(image)
+    model = keras.Model(image, [norm(convolved), keras.layers.ReLU()(convolved)])
+    assert Foldable(model)._pairs == []
