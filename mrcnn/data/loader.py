@@ -1,8 +1,12 @@
 """Batches for training, prepared by threads while the network computes."""
 
+import atexit
+import queue
 import threading
-from collections.abc import Collection
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
+import weakref
+from collections.abc import Callable, Collection
+from concurrent.futures import Future
 from typing import Any
 
 import keras
@@ -10,6 +14,95 @@ import numpy as np
 
 from mrcnn.data.batches import BatchMaker
 from mrcnn.data.dataset import Dataset
+
+# How long the end of the program waits for the batches in the making, in seconds.
+_PATIENCE = 3.0
+
+
+class _Tasks:
+    """Calls that wait for one of the threads that serve them.
+
+    concurrent.futures has an executor for it, but that makes everything that waits before it lets
+    the program end, and waits for ever for a call that does not return.
+
+    Args:
+        threads: number of threads to start.
+    """
+
+    def __init__(self, threads: int) -> None:
+        # A garbage collection may close the tasks at any point of any thread, so nothing here may
+        # hold a lock: this kind of queue can be put into from anywhere.
+        self._waiting = queue.SimpleQueue()
+        self._closed = False
+        for number in range(threads):
+            _Worker(self, f"batch-loader_{number}").start()
+
+    def submit(self, function: Callable, *arguments: Any) -> Future:
+        """The result to be of a call; it is cancelled if the tasks are closed."""
+        future = Future()
+        self._waiting.put((future, function, arguments))
+        if self._closed:
+            self.close()
+        return future
+
+    def close(self) -> None:
+        """Drop what waits; the threads end when they have finished what they are at."""
+        self._closed = True
+        try:
+            while True:
+                task = self._waiting.get_nowait()
+                if task is not None:
+                    task[0].cancel()
+        except queue.Empty:
+            self._waiting.put(None)
+
+    def work(self) -> None:
+        """Serve tasks until they are closed."""
+        while (task := self._waiting.get()) is not None:
+            _carry_out(*task)
+            # A thread that waits keeps nothing alive.
+            del task
+        # For the next thread.
+        self._waiting.put(None)
+
+
+def _carry_out(future: Future, function: Callable, arguments: tuple) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = function(*arguments)
+    except BaseException as error:  # SystemExit too: who waits for the result is to know.
+        future.set_exception(error)
+        # The error knows this frame, which knows the future, which knows the error.
+        del future
+    else:
+        future.set_result(result)
+
+
+class _Worker(threading.Thread):
+    """Daemon, as Python waits for other threads before it tells anyone that the program ends."""
+
+    def __init__(self, tasks: _Tasks, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self.tasks = tasks
+        _workers.add(self)
+
+    def run(self) -> None:
+        self.tasks.work()
+
+
+_workers: "weakref.WeakSet[_Worker]" = weakref.WeakSet()
+
+
+@atexit.register
+def _end_workers() -> None:
+    """Let no thread run while the interpreter is taken down."""
+    workers = [worker for worker in list(_workers) if worker.is_alive()]
+    for worker in workers:
+        worker.tasks.close()
+    deadline = time.monotonic() + _PATIENCE
+    for worker in workers:
+        worker.join(max(0.0, deadline - time.monotonic()))
 
 
 class FollowEpochs(keras.callbacks.Callback):
@@ -39,7 +132,9 @@ class BatchLoader(keras.utils.PyDataset):
     go on across epochs. Give `fit` shuffle=False, or it asks for the batches in another order.
 
     The threads are the loader's own: they prepare the batches that come next in the epoch. (The
-    queue of Keras hands batches that are left over from one epoch to the next.)
+    queue of Keras hands batches that are left over from one epoch to the next.) They end with the
+    loader. Where the program ends before, by an error or Ctrl-C say, batches that were not begun
+    are dropped, and those in the making have 3 seconds to be finished.
 
     Args:
         dataset: prepared dataset.
@@ -59,6 +154,7 @@ class BatchLoader(keras.utils.PyDataset):
             end of each epoch, and may be set; `FollowEpochs` sets it to the epoch of `fit`.
         seed: the seed in use.
         error: what went wrong with a batch, for callers that get it from a backend in disguise.
+            Not only an Exception: `load_image` may have called `sys.exit`.
 
     Raises:
         DataError, ConfigError: see `BatchMaker`.
@@ -95,11 +191,11 @@ class BatchLoader(keras.utils.PyDataset):
         self._image_ids = np.asarray(dataset.image_ids)
         self._latest_order = (-1, self._image_ids)
         self._lock = threading.Lock()
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._threads = int(config.LOADER_WORKERS if threads is None else threads)
-        self._pool = (
-            ThreadPoolExecutor(self._threads, "batch-loader") if self._threads > 0 else None
-        )
+        self._tasks = _Tasks(self._threads) if self._threads > 0 else None
+        if self._tasks is not None:
+            weakref.finalize(self, self._tasks.close).atexit = False
         self._ahead: dict[tuple[int, int], Future] = {}
 
     def __len__(self) -> int:
@@ -120,10 +216,10 @@ class BatchLoader(keras.utils.PyDataset):
             raise IndexError(f"Batch {index} of {self.steps} in an epoch.")
         epoch = 0 if self.repeat_epoch else self.epoch
         try:
-            if self._pool is None:
+            if self._tasks is None:
                 return self._make_batch(epoch, index)
             return self._take(epoch, index).result()
-        except Exception as error:
+        except BaseException as error:
             self.error = error
             raise
 
@@ -135,7 +231,7 @@ class BatchLoader(keras.utils.PyDataset):
         with self._lock:
             for key in wanted:
                 if key not in self._ahead:
-                    self._ahead[key] = self._pool.submit(self._make_batch, *key)
+                    self._ahead[key] = self._tasks.submit(self._make_batch, *key)
             return self._ahead.pop((epoch, index))
 
     def _forget(self, keep: set[tuple[int, int]]) -> None:

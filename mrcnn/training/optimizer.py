@@ -65,7 +65,8 @@ class RegularizedSGD(keras.optimizers.SGD):
         super().__init__(learning_rate=learning_rate, momentum=float(momentum), **kwargs)
         self.clip_norm = clip_norm
         self.l2 = l2
-        self._clipped_rate = None
+        # Tensors of the update that is under way, the same for all weights.
+        self._rate = self._decay = None
 
     def apply(self, grads, trainable_variables=None):
         grads = [
@@ -76,11 +77,12 @@ class RegularizedSGD(keras.optimizers.SGD):
         ]
         norm = ops.sqrt(weighted_squares([(value, 1.0) for value in grads if value is not None]))
         scale = self.clip_norm / ops.maximum(norm, self.clip_norm)
-        self._clipped_rate = ops.cast(self.learning_rate, "float32") * scale
+        self._rate = ops.cast(self.learning_rate, "float32") * scale
+        self._decay = ops.convert_to_tensor(self.momentum, dtype="float32")
         try:
             super().apply(grads, trainable_variables)
         finally:
-            self._clipped_rate = None
+            self._rate = self._decay = None
 
     def _with_l2(self, gradient, variable):
         gradient = ops.convert_to_tensor(gradient, dtype="float32")
@@ -93,7 +95,7 @@ class RegularizedSGD(keras.optimizers.SGD):
 
     def update_step(self, gradient, variable, learning_rate):
         if keras.backend.backend() != "tensorflow" or not self.momentum:
-            super().update_step(gradient, variable, self._clipped_rate)
+            super().update_step(gradient, variable, self._rate)
             return
         # The same in one kernel, which needs no memory: velocity = momentum * velocity -
         # learning_rate * gradient; weight = weight + velocity.
@@ -103,9 +105,9 @@ class RegularizedSGD(keras.optimizers.SGD):
         tf.raw_ops.ResourceApplyKerasMomentum(
             var=variable.handle,
             accum=velocity.value.handle,
-            lr=self._clipped_rate,
+            lr=self._rate,
             grad=gradient,
-            momentum=self.momentum,
+            momentum=self._decay,
         )
 
     def get_config(self):
