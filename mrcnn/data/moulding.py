@@ -140,7 +140,7 @@ def _blend(values: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     return rows @ values @ columns.T
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=512)
 def _blend_matrix(length: int, new_length: int) -> np.ndarray:
     """float64 [new_length, length]: bilinear weights along one axis, zeros beyond the border."""
     positions = (np.arange(new_length) + 0.5) * (length / new_length) - 0.5
