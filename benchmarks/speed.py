@@ -210,9 +210,28 @@ def format_report(figures: dict, against: str | None) -> str:
     lines += ["", f"The machine's fastest matrix product, GMAC/s: {peaks}."]
     if against:
         lines.append(f"Ratios are to {against} in float32.")
+    lines += format_gpu(figures, bases)
     if figures["loader"]:
         lines += ["", *format_loader(figures["loader"])]
     return "\n".join(lines)
+
+
+def format_gpu(figures: dict, bases: dict[str, dict]) -> list[str]:
+    """The table of what ran on a GPU: images a second and memory; no lines without one."""
+    on_gpu = [entry for entry in figures["measurements"] if entry["gpu_peak_mib"] is not None]
+    if not on_gpu:
+        return []
+    lines = ["", f"{on_gpu[0]['device']:56}{'images/s':>10}{'ratio':>8}{'GPU MiB':>9}{'ratio':>8}"]
+    for entry in on_gpu:
+        rate = figures["settings"]["batch"] / entry["seconds"]
+        line = f"{entry['task']:26}{entry['side']:14}{entry['precision']:16}{rate:10.1f}"
+        base = bases.get(entry["task"])
+        ratios = ["", ""]
+        if base and base["gpu_peak_mib"]:
+            speed_up = base["seconds"] / entry["seconds"]
+            ratios = [f"{speed_up:.2f}", f"{entry['gpu_peak_mib'] / base['gpu_peak_mib']:.2f}"]
+        lines.append(f"{line}{ratios[0]:>8}{entry['gpu_peak_mib']:9.0f}{ratios[1]:>8}")
+    return lines
 
 
 def format_loader(loader: dict) -> list[str]:

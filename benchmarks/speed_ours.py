@@ -181,6 +181,30 @@ def load(options: argparse.Namespace) -> dict:
     }
 
 
+def device() -> dict:
+    """The GPU in use and the most of its memory that was taken, in MiB; "cpu" without one."""
+    backend = keras.backend.backend()
+    name, peak = "cpu", None
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        for gpu in tf.config.list_physical_devices("GPU")[:1]:
+            name = tf.config.experimental.get_device_details(gpu).get("device_name", "gpu")
+            peak = tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    elif backend == "jax":
+        import jax
+
+        if jax.default_backend() == "gpu":
+            name = jax.devices()[0].device_kind
+            peak = (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use", 0)
+    else:
+        import torch
+
+        if torch.cuda.is_available():
+            name, peak = torch.cuda.get_device_name(), torch.cuda.max_memory_allocated()
+    return {"device": name, "gpu_peak_mib": None if peak is None else peak / 2**20}
+
+
 def main() -> None:
     """Measure one task and print the result as JSON."""
     parser = argparse.ArgumentParser()
@@ -198,6 +222,7 @@ def main() -> None:
     workload.tell(
         {
             **result,
+            **device(),
             "backend": backend,
             "versions": {name: importlib.metadata.version(name) for name in packages},
         }

@@ -69,31 +69,35 @@ def test_masks_are_what_the_polygons_enclose():
         assert not mask[:, : int(x1)].any() and not mask[:, int(x2) + 1 :].any()
 
 
-def test_report_has_ratios_to_the_peer():
-    def entry(side, seconds, work=None):
-        return {
-            "task": "training step, all",
-            "side": side,
-            "precision": "float32",
-            **speed.summary(
-                [
-                    {
-                        "seconds": [seconds, 2 * seconds, seconds],
-                        "first": 8.0,
-                        "peak_mib": 1000,
-                        "work": work,
-                        "versions": {},
-                    }
-                ]
-            ),
-        }
+def entry(side, seconds, **more):
+    """A measurement as a run collects it."""
+    result = {"first": 8.0, "peak_mib": 1000, "versions": {}, **more}
+    result["seconds"] = [seconds, 2 * seconds, seconds]
+    key = {"task": "training step, all", "side": side, "precision": "float32"}
+    return {**key, **speed.summary([result])}
 
+
+def test_images_a_second_on_a_gpu():
+    measurements = [
+        entry("torchvision", 0.4, gpu_peak_mib=4000.0, device="GPU X"),
+        entry("tensorflow", 0.2, gpu_peak_mib=3000.0, device="GPU X"),
+    ]
+    bases = {"training step, all": measurements[0]}
+    figures = {"settings": {"batch": 4}, "measurements": measurements}
+    _, title, peer, ours = speed.format_gpu(figures, bases)
+    assert title.startswith("GPU X") and title.split()[-3:] == ["GPU", "MiB", "ratio"]
+    assert peer.split()[-4:] == ["10.0", "1.00", "4000", "1.00"]
+    assert ours.split()[-4:] == ["20.0", "2.00", "3000", "0.75"]
+    assert speed.format_gpu({"measurements": [entry("tensorflow", 1.0)]}, {}) == []
+
+
+def test_report_has_ratios_to_the_peer():
     figures = {
         "settings": {"batch": 1},
         "peak_gmacs_per_second": {"float32": 100.0, "bfloat16": 200.0},
         "measurements": [
             entry("torchvision", 4.0),
-            entry("tensorflow", 3.0, {"mask head": {"forward": 1e11, "backward": 5e10}}),
+            entry("tensorflow", 3.0, work={"mask head": {"forward": 1e11, "backward": 5e10}}),
         ],
         "loader": {
             "seconds": [0.02],

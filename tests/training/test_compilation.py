@@ -31,7 +31,7 @@ def test_training_is_traced_once(traces, tiny_config, disks, tmp_path):
     cells = [[(*rng.uniform(20, 108, 2), 8.0) for _ in range(n)] for n in (0, 1, 5, 15)]
     model = MaskRCNN("training", tiny_config(TRAIN_ROIS_PER_IMAGE=60), tmp_path)
     traces.update({True: 0, False: 0})
-    model.train(disks(*cells), disks(*cells[1:]), 0.001, epochs=3, layers="all")
+    model.train(disks(*cells), disks(*cells[1:]), 0.001, epochs=2, layers="all")
     assert traces == {True: 1, False: 1}
 
 
