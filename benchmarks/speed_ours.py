@@ -74,9 +74,8 @@ def configure(options: argparse.Namespace) -> Config:
         "IMAGE_MIN_DIM": options.size,
         "IMAGE_MAX_DIM": options.size,
         "IMAGES_PER_GPU": options.batch,
+        "MIXED_PRECISION": options.precision,
     }
-    if options.precision != "float32":
-        settings["MIXED_PRECISION"] = options.precision
     return type("SpeedConfig", (SpeedConfig,), settings)()
 
 

@@ -10,9 +10,6 @@ from mrcnn.data.moulding import spread_mask
 from mrcnn.errors import ConfigError
 from mrcnn.geometry import denorm_boxes, norm_boxes
 
-# How masks can be had: of the whole image, of the boxes, or as run lengths.
-MASK_FORMS = ("full", "crops", "rle")
-
 
 @dataclass
 class Detections:
@@ -51,14 +48,21 @@ class Detections:
         ]
 
     def as_dictionary(self, masks: str = "full") -> dict[str, Any]:
-        """What `MaskRCNN.detect` gives for one image; `masks` is one of `MASK_FORMS`."""
-        forms = {"full": self.full_masks, "crops": lambda: self.crops, "rle": self.run_lengths}
+        """What `MaskRCNN.detect` gives for one image; `masks` is a key of `MASK_FORMS`."""
         return {
             "rois": self.boxes,
             "class_ids": self.class_ids,
             "scores": self.scores,
-            "masks": forms[masks](),
+            "masks": MASK_FORMS[masks](self),
         }
+
+
+# How masks can be had: of the whole image, of the boxes, or as run lengths.
+MASK_FORMS = {
+    "full": Detections.full_masks,
+    "crops": lambda found: found.crops,
+    "rle": Detections.run_lengths,
+}
 
 
 def check_mask_form(masks: str) -> None:
