@@ -1,6 +1,26 @@
 """Feature pyramid network (Lin et al. 2017, section 3)."""
 
-from keras import layers
+from keras import layers, ops
+
+from mrcnn.nets.layers import register
+from mrcnn.nets.normalization import Convolution
+
+
+@register
+class Doubled(layers.UpSampling2D):
+    """Each cell twice along both axes: [B, H, W, C] to [B, 2 H, 2 W, C].
+
+    The same as its base class, in a tenth of the operations that have to be traced.
+    """
+
+    def call(self, inputs):
+        height, width, channels = ops.shape(inputs)[1:]
+        columns = ops.reshape(
+            ops.stack([inputs, inputs], axis=3), (-1, height, 2 * width, channels)
+        )
+        return ops.reshape(
+            ops.stack([columns, columns], axis=2), (-1, 2 * height, 2 * width, channels)
+        )
 
 
 def feature_pyramid(stages, channels: int = 256):
@@ -17,11 +37,11 @@ def feature_pyramid(stages, channels: int = 256):
     c2, c3, c4, c5 = stages
     merged = {5: layers.Conv2D(channels, 1, name="fpn_c5p5")(c5)}
     for level, stage in ((4, c4), (3, c3), (2, c2)):
-        upsampled = layers.UpSampling2D(2, name=f"fpn_p{level + 1}upsampled")(merged[level + 1])
+        upsampled = Doubled(name=f"fpn_p{level + 1}upsampled")(merged[level + 1])
         lateral = layers.Conv2D(channels, 1, name=f"fpn_c{level}p{level}")(stage)
         merged[level] = layers.Add(name=f"fpn_p{level}add")([upsampled, lateral])
     outputs = [
-        layers.Conv2D(channels, 3, padding="same", name=f"fpn_p{level}")(merged[level])
+        Convolution(channels, 3, padding="same", name=f"fpn_p{level}")(merged[level])
         for level in (2, 3, 4, 5)
     ]
     outputs.append(layers.MaxPooling2D(1, strides=2, name="fpn_p6")(outputs[-1]))

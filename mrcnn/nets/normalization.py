@@ -7,6 +7,9 @@ convolution work with a scaled kernel, and the normalisation passes on what it i
 spares a pass over each feature map, forward and backward, and the memory of what lies between. The
 scaled kernel is made anew each time: it follows every change of the weights, and the gradients
 reach all of them.
+
+While a whole detector infers, large 3x3 convolutions also take an algorithm with fewer products
+where that is quicker; see `mrcnn.ops.winograd`.
 """
 
 import contextlib
@@ -18,14 +21,20 @@ import keras
 from keras import ops
 
 from mrcnn.nets.layers import register
+from mrcnn.ops.winograd import convolve_3x3, fewer_products_pay
 
 # Matterport's files were trained with these; Keras' own default of today would be the same.
 BATCH_NORM_EPSILON = 1e-3
 BATCH_NORM_MOMENTUM = 0.99
 GROUP_NORM_GROUPS = 32
 
-# What the model that runs in this thread has folded.
+# What the model that runs in this thread has folded, and whether it infers.
 _running = threading.local()
+
+
+def _needs_fewer_products() -> bool:
+    """Whether the backend's own convolution has no such algorithm: on a GPU it does."""
+    return keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu")
 
 
 class Foldable:
@@ -62,12 +71,13 @@ class Foldable:
             for convolution, norm, regions in self._pairs
             if norm.train_bn is False or not training
         }
-        before = getattr(_running, "norms", {}), getattr(_running, "passive", set())
-        _running.norms, _running.passive = norms, set()
+        before = dict(vars(_running))
+        vars(_running).update(norms=norms, passive=set(), infers=not training)
         try:
             yield
         finally:
-            _running.norms, _running.passive = before
+            vars(_running).clear()
+            vars(_running).update(before)
 
 
 @register
@@ -86,10 +96,27 @@ class Convolution(keras.layers.Conv2D):
             kernel, bias = norm.fold_into(kernel, bias)
             _running.passive.add(norm)
         inputs, kernel = (ops.cast(value, self.compute_dtype) for value in (inputs, kernel))
-        outputs = self.convolution_op(inputs, kernel)
+        if self.padding == "valid" and inputs.shape[1:3] == self.kernel_size:
+            outputs = _multiply(inputs, kernel)
+        elif self._takes_fewer_products(inputs):
+            outputs = convolve_3x3(inputs, kernel)
+        else:
+            outputs = self.convolution_op(inputs, kernel)
         if bias is not None:
             outputs = ops.add(outputs, ops.cast(bias, self.compute_dtype))
         return self.activation(outputs)
+
+    def _takes_fewer_products(self, inputs) -> bool:
+        return (
+            getattr(_running, "infers", False)
+            and self.kernel_size == (3, 3)
+            and self.strides == self.dilation_rate == (1, 1)
+            and self.padding == "same"
+            and self.groups == 1
+            and self.compute_dtype == "float32"
+            and fewer_products_pay(inputs.shape, self.filters)
+            and _needs_fewer_products()
+        )
 
     def _is_worth_folding(self, inputs_shape, regions: int | None) -> bool:
         """Whether scaling the kernel takes less than scaling the output, as far as is known."""
@@ -97,6 +124,18 @@ class Convolution(keras.layers.Conv2D):
         if not height or not width or not regions:
             return True
         return regions * height * width >= math.prod(self.kernel.shape[:-1])
+
+
+def _multiply(inputs, kernel):
+    """A convolution whose kernel covers the whole map, [B, H, W, C] to [B, 1, 1, K].
+
+    One matrix product, of which a processor does half as many again a second.
+    """
+    products = ops.matmul(
+        ops.reshape(inputs, (-1, math.prod(inputs.shape[1:]))),
+        ops.reshape(kernel, (-1, kernel.shape[-1])),
+    )
+    return products[:, None, None]
 
 
 @register

@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from mrcnn.nets.normalization import Convolution
+
 
 def rpn_heads(feature_map, anchors_per_location: int, anchor_stride: int, channels: int = 512):
     """Object scores and box deltas for the anchors of one feature map.
@@ -17,7 +19,7 @@ def rpn_heads(feature_map, anchors_per_location: int, anchor_stride: int, channe
         logits [B, anchors, 2] for background and object, their softmax [B, anchors, 2], and
         deltas [B, anchors, 4] of (dy, dx, log dh, log dw).
     """
-    shared = layers.Conv2D(
+    shared = Convolution(
         channels,
         3,
         strides=anchor_stride,

@@ -7,9 +7,11 @@ from keras import ops
 
 from benchmarks.gradients import Gradients
 from mrcnn.data.loader import BatchLoader
+from mrcnn.nets import normalization
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.nets.normalization import BatchNorm, Convolution, Foldable
 from mrcnn.nets.saving import DetectorModel
+from mrcnn.ops.winograd import convolve_3x3
 from mrcnn.training.model import build_training_model
 
 
@@ -155,3 +157,47 @@ def test_a_convolution_that_something_else_reads_keeps_its_output():
     convolved = convolution(image)
     model = keras.Model(image, [norm(convolved), keras.layers.ReLU()(convolved)])
     assert Foldable(model)._pairs == []
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow" or keras.distribution.list_devices("gpu"),
+    reason="for TensorFlow on a processor",
+)
+def test_large_convolutions_take_fewer_products_only_where_a_whole_model_infers(monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        normalization,
+        "convolve_3x3",
+        lambda inputs, kernel: calls.append(inputs.shape) or convolve_3x3(inputs, kernel),
+    )
+    inputs = keras.Input((64, 64, 256))
+    convolution = Convolution(256, 3, padding="same")
+    outputs = convolution(inputs)
+    plain, whole = keras.Model(inputs, outputs), DetectorModel(inputs, outputs)
+    values = np.random.default_rng(0).normal(size=(1, 64, 64, 256)).astype(np.float32)
+    expected = ops.convert_to_numpy(plain(values))
+    assert not calls
+    np.testing.assert_array_equal(whole(values, training=True), expected)
+    assert not calls
+    found = ops.convert_to_numpy(whole(values))
+    assert calls
+    assert not np.array_equal(found, expected)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+    del calls[:]
+    strided = Convolution(256, 3, strides=2, padding="same")(inputs)
+    valid = Convolution(256, 3)(inputs)
+    few = Convolution(16, 3, padding="same")(inputs)
+    DetectorModel(inputs, [strided, valid, few])(values)
+    assert not calls
+
+
+def test_a_kernel_that_covers_the_map_gives_the_same_as_any_convolution():
+    convolution = Convolution(5, 7)
+    values = np.random.default_rng(0).normal(size=(3, 7, 7, 4)).astype(np.float32)
+    found = convolution(values)
+    assert found.shape == (3, 1, 1, 5)
+    expected = keras.layers.Conv2D.call(convolution, values)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(found), ops.convert_to_numpy(expected), atol=1e-5
+    )
