@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-import skimage.io
 from PIL import Image, ImageOps
 
 from mrcnn.errors import DataError
@@ -85,6 +84,9 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
 
 def _read_tiff(path: Path) -> np.ndarray:
     """TIFF files that pillow does not know: 16-bit colour, unusual compressions."""
+    # Here, since it is large and few files need it.
+    import skimage.io
+
     try:
         pixels = np.asarray(skimage.io.imread(path))
     except Exception as error:

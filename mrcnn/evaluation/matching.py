@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import linear_sum_assignment
 
 from mrcnn.errors import DataError
 
@@ -136,6 +135,9 @@ def match_one_to_one(iou: ArrayLike, threshold: float) -> np.ndarray:
     if not alone.all():
         some_rows, some_columns = np.unique(rows[~alone]), np.unique(columns[~alone])
         contested = iou[np.ix_(some_rows, some_columns)]
+        # Here, since it is large and training needs none of it.
+        from scipy.optimize import linear_sum_assignment
+
         # A pair below the threshold is worth nothing, so it never displaces one that counts.
         chosen = linear_sum_assignment(
             np.where(contested >= threshold, contested, 0.0), maximize=True
