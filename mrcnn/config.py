@@ -21,6 +21,7 @@ from mrcnn.errors import ConfigError
 BACKBONES = ("resnet18", "resnet34", "resnet50", "resnet101")
 NORMALIZATIONS = ("batch", "group")
 RESIZE_MODES = ("none", "square", "pad64", "crop")
+DETECTION_SCORES = ("class", "object")
 SCHEDULES = ("constant", "cosine")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 LOSS_NAMES = (
@@ -97,6 +98,9 @@ class Config:
     IMAGE_MIN_DIM = 800
     IMAGE_MAX_DIM = 1024
     IMAGE_MIN_SCALE = 0
+    # True: whatever their size, images are first scaled so that the longer side is IMAGE_MAX_DIM.
+    # With mode "pad64" whole images without a square's padding, with "crop" parts of them.
+    IMAGE_FIT = False
     IMAGE_CHANNEL_COUNT = 3
     # Subtracted from the RGB pixels (0 to 255).
     MEAN_PIXEL = np.array([123.7, 116.8, 103.9])
@@ -118,6 +122,17 @@ class Config:
     # Detections below this score are dropped; 0 keeps all.
     DETECTION_MIN_CONFIDENCE = 0.7
     DETECTION_NMS_THRESHOLD = 0.3
+    # "class": the probability of the detection's class. "object": of all classes together, that
+    # is, of not being background; for classes that are hard to tell from one another.
+    DETECTION_SCORE = "class"
+    # True: detections of different classes suppress each other as well.
+    DETECTION_NMS_ACROSS_CLASSES = False
+    # True: masks are placed by fractions of a pixel, and boxes are those of the masks. False
+    # rounds boxes first, as the original does, which costs outlines where images are scaled down.
+    SUBPIXEL_MASKS = False
+    # Share of a detected box's height and width that the mask head sees beyond each side, so that
+    # a box that is too small does not cut the mask. More than 0 goes with SUBPIXEL_MASKS.
+    MASK_MARGIN = 0.0
 
     LEARNING_RATE = 0.001
     LEARNING_MOMENTUM = 0.9
@@ -225,7 +240,7 @@ _COUNTS_FROM_ZERO = "VALIDATION_STEPS LOADER_WORKERS LOADER_CACHE_MB WARMUP_STEP
 _FRACTIONS = (
     "RPN_NMS_THRESHOLD ROI_POSITIVE_RATIO DETECTION_NMS_THRESHOLD DETECTION_MIN_CONFIDENCE"
 ).split()
-_NOT_NEGATIVE = "LEARNING_MOMENTUM WEIGHT_DECAY IMAGE_MIN_SCALE".split()
+_NOT_NEGATIVE = "LEARNING_MOMENTUM WEIGHT_DECAY IMAGE_MIN_SCALE MASK_MARGIN".split()
 _POSITIVE = "LEARNING_RATE GRADIENT_CLIP_NORM".split()
 _CHOICES = {
     "NORMALIZATION": NORMALIZATIONS,
@@ -233,6 +248,10 @@ _CHOICES = {
     "LEARNING_RATE_SCHEDULE": SCHEDULES,
     "MIXED_PRECISION": PRECISIONS,
     "TRAIN_BN": (False, True, None),
+    "DETECTION_SCORE": DETECTION_SCORES,
+    "DETECTION_NMS_ACROSS_CLASSES": (False, True),
+    "IMAGE_FIT": (False, True),
+    "SUBPIXEL_MASKS": (False, True),
     "USE_MINI_MASK": (False, True),
     "USE_RPN_ROIS": (False, True),
 }
@@ -267,6 +286,11 @@ def _find_problems(config: Config) -> list[str]:
         config.SEED is None or (_is_integer(config.SEED) and 0 <= config.SEED < 2**31),
         "SEED",
         "None or a whole number from 0 to 2147483647",
+    )
+    require(
+        not config.MASK_MARGIN or config.SUBPIXEL_MASKS,
+        "MASK_MARGIN",
+        "0 unless SUBPIXEL_MASKS is True, since masks then reach beyond the boxes",
     )
     _check_backbone(config, require)
     _check_image_size(config, require)

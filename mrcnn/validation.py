@@ -110,8 +110,8 @@ class EvaluateDetections(RunCallback):
     Args:
         dataset: prepared dataset with annotations. Crowds (negative class ids) are left out, as
             are detections of classes that the source of an image does not annotate.
-        config: the configuration of the training, or one of the inference that is derived from it;
-            with IMAGE_RESIZE_MODE "crop" it has to be the latter, as whole images are detected in.
+        config: the configuration of the training, or one of the inference that is derived from it.
+            Whole images are detected in, also with IMAGE_RESIZE_MODE "crop".
         every: evaluate after each epoch whose number is a multiple, and after the last one.
         min_confidence: for F1; DETECTION_MIN_CONFIDENCE by default.
         monitor: the figure that is to rise, "val_mask_AP50" or "val_F1".
@@ -159,11 +159,6 @@ class EvaluateDetections(RunCallback):
         ):
             if not fits:
                 raise ConfigError(f"EvaluateDetections: {name} is {value!r}: must be {expected}.")
-        if config.IMAGE_RESIZE_MODE == "crop":
-            raise ConfigError(
-                "EvaluateDetections: IMAGE_RESIZE_MODE is 'crop', and whole images are detected "
-                "in: give it a configuration for inference, with 'square' or 'pad64'."
-            )
         if len(dataset.image_ids) == 0:
             raise DataError("The validation dataset has no images: add some, then call prepare().")
         if dataset.num_classes != config.NUM_CLASSES:

@@ -50,6 +50,11 @@ DEFAULTS = {
     "USE_RPN_ROIS": True,
     "TRAIN_BN": False,
     "GRADIENT_CLIP_NORM": 5.0,
+    "IMAGE_FIT": False,
+    "DETECTION_SCORE": "class",
+    "DETECTION_NMS_ACROSS_CLASSES": False,
+    "SUBPIXEL_MASKS": False,
+    "MASK_MARGIN": 0.0,
 }
 
 
@@ -84,6 +89,10 @@ def test_derived_values(make_config):
         ("WEIGHT_DECAY", -1, "at least 0"),
         ("NORMALIZATION", "layer", "'batch', 'group'"),
         ("IMAGE_RESIZE_MODE", "stretch", "'none', 'square', 'pad64', 'crop'"),
+        ("IMAGE_FIT", "yes", "False, True"),
+        ("DETECTION_SCORE", "mask", "'class', 'object'"),
+        ("MASK_MARGIN", -0.1, "at least 0"),
+        ("MASK_MARGIN", 0.1, "0 unless SUBPIXEL_MASKS is True"),
         ("RPN_ANCHOR_SCALES", (8, 16), "5 numbers"),
         ("RPN_ANCHOR_SCALES", None, "5 numbers"),
         ("BBOX_STD_DEV", [0.1, 0.1, 0.2], "4 numbers"),

@@ -423,8 +423,6 @@ def test_bad_arguments(tiny_config, disks, arguments, message):
 def test_configurations_that_do_not_fit(tiny_config, disks, network):
     with pytest.raises(ConfigError, match="has 3 classes with the background"):
         EvaluateDetections(disks(FIELDS[0]), tiny_config(NUM_CLASSES=4))
-    with pytest.raises(ConfigError, match="IMAGE_RESIZE_MODE is 'crop'"):
-        EvaluateDetections(disks(FIELDS[0]), tiny_config(IMAGE_RESIZE_MODE="crop"))
     for settings, message in (
         ({"NORMALIZATION": "batch"}, "NORMALIZATION is 'batch' and there 'group'"),
         ({"MASK_POOL_SIZE": 7, "MASK_SHAPE": [14, 14]}, "MASK_POOL_SIZE is 7 and there 14"),

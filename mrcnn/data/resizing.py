@@ -58,12 +58,14 @@ def plan_resize(
     max_dim: int | None = None,
     min_scale: float | None = None,
     mode: str = "square",
+    *,
+    fit: bool = False,
 ) -> ResizePlan:
     """Work out scale, padding and frame of `resize_image` from the image's size alone.
 
     Args:
         shape: (height, width, ...) of the image.
-        min_dim, max_dim, min_scale, mode: see `resize_image`.
+        min_dim, max_dim, min_scale, mode, fit: see `resize_image`.
 
     Raises:
         ConfigError: the mode is unknown, or a size that it needs is missing.
@@ -78,9 +80,13 @@ def plan_resize(
         )
 
     scale = 1.0
-    if min_dim:
+    if fit:
+        if not max_dim:
+            raise ConfigError("IMAGE_FIT needs IMAGE_MAX_DIM, the longer side in pixels.")
+        scale = max_dim / max(height, width)
+    elif min_dim:
         scale = max(scale, min_dim / min(height, width))
-    if min_scale and scale < min_scale:
+    if min_scale and scale < min_scale and not fit:
         scale = min_scale
     if mode == "square":
         if not max_dim:
@@ -97,7 +103,7 @@ def plan_resize(
     if mode == "square":
         frame = (max_dim, max_dim)
     else:
-        if min_dim and min_dim % 64:
+        if min_dim and min_dim % 64 and not fit:
             raise ConfigError(
                 f"IMAGE_MIN_DIM is {min_dim}: must be divisible by 64 in IMAGE_RESIZE_MODE 'pad64'."
             )
@@ -150,6 +156,8 @@ def resize_image(
     max_dim: int | None = None,
     min_scale: float | None = None,
     mode: str = "square",
+    *,
+    fit: bool = False,
 ) -> tuple[
     np.ndarray,
     tuple[int, int, int, int],
@@ -168,6 +176,8 @@ def resize_image(
         min_scale: scale up by at least this factor, even where `min_dim` does not ask for it.
         mode: "square" pads to max_dim x max_dim, "pad64" pads to sides divisible by 64, "crop"
             cuts a random min_dim x min_dim part (with Python's `random`), "none" does nothing.
+        fit: scale the longer side to `max_dim`, up or down, whatever the other sizes say; of use
+            with "pad64" and "crop".
 
     Returns:
         image in its own dtype, window (y1, x1, y2, x2) of the picture in it in pixels, scale,
@@ -177,7 +187,7 @@ def resize_image(
     Raises:
         ConfigError: unknown mode, or a size that it needs is missing or not usable.
     """
-    plan = plan_resize(image.shape, min_dim, max_dim, min_scale, mode)
+    plan = plan_resize(image.shape, min_dim, max_dim, min_scale, mode, fit=fit)
     image = scale_image(image, plan)
     crop = None
     if plan.is_crop:

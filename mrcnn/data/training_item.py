@@ -129,6 +129,7 @@ def prepare_image(dataset: Dataset, config: Any, image_id: int) -> PreparedImage
         max_dim=config.IMAGE_MAX_DIM,
         min_scale=config.IMAGE_MIN_SCALE,
         mode=config.IMAGE_RESIZE_MODE,
+        fit=config.IMAGE_FIT,
     )
     picture = np.ascontiguousarray(scale_image(image, plan))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from mrcnn.data.moulding import compose_image_meta, mold_image
 from mrcnn.data.resizing import resize_image
 from mrcnn.errors import DataError
 from mrcnn.inference.results import Detections, unmold
+from mrcnn.inference.subpixel import place_masks
 
 
 @dataclass
@@ -51,7 +53,9 @@ def mould(image: np.ndarray, config) -> MouldedImage:
         min_dim=config.IMAGE_MIN_DIM,
         max_dim=config.IMAGE_MAX_DIM,
         min_scale=config.IMAGE_MIN_SCALE,
-        mode=config.IMAGE_RESIZE_MODE,
+        # Parts of images are for training; cells are detected in all of an image.
+        mode="pad64" if config.IMAGE_RESIZE_MODE == "crop" else config.IMAGE_RESIZE_MODE,
+        fit=config.IMAGE_FIT,
     )
     if resized.shape[0] % 64 or resized.shape[1] % 64:
         raise DataError(
@@ -130,6 +134,7 @@ def detect(
     """
     moulded = [mould(image, config) for image in images]
     results: list[Detections | None] = [None] * len(moulded)
+    undo = partial(place_masks, margin=config.MASK_MARGIN) if config.SUBPIXEL_MASKS else unmold
     for numbers, batch in _batches(moulded, config.BATCH_SIZE):
         pixels = np.stack([mold_image(image.picture, config).astype(np.float32) for image in batch])
         anchors = anchors_for(pixels.shape[1:])
@@ -142,7 +147,7 @@ def detect(
         )
         for slot, number in enumerate(numbers):
             image = moulded[number]
-            results[number] = unmold(
+            results[number] = undo(
                 np.asarray(outputs[0][slot]),
                 np.asarray(outputs[3][slot]),
                 image.original_shape,

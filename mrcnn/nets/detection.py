@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from mrcnn.nets.layers import register
-from mrcnn.ops.boxes import apply_box_deltas, clip_boxes, finite_boxes
+from mrcnn.ops.boxes import apply_box_deltas, clip_boxes, finite_boxes, normalized_windows
 from mrcnn.ops.nms import non_max_suppression, order_by_score, take_rows
 
 
@@ -17,6 +17,8 @@ def refine_detections(
     min_confidence: float,
     nms_threshold: float,
     box_std_dev,
+    score: str = "class",
+    across_classes: bool = False,
 ):
     """The final boxes, classes and scores of each image.
 
@@ -29,13 +31,20 @@ def refine_detections(
         min_confidence: lower scores are dropped; 0 drops none.
         nms_threshold: IoU above which the lower scored of two boxes of one class is dropped.
         box_std_dev: 4 numbers that the deltas are multiplied by.
+        score: "class" takes the most probable class and its probability, "object" the most
+            probable class but the background and the probability of all of these.
+        across_classes: whether a box suppresses those of other classes as well.
 
     Returns:
         float32 [B, max_instances, 6] of (y1, x1, y2, x2, class id, score), normalised, by falling
         score, padded with zeros. As in the original, a box without area can be among them.
     """
-    class_ids = ops.cast(ops.argmax(probabilities, axis=-1), "int32")
-    scores = ops.max(probabilities, axis=-1)
+    if score == "object":
+        class_ids = 1 + ops.cast(ops.argmax(probabilities[..., 1:], axis=-1), "int32")
+        scores = ops.sum(probabilities[..., 1:], axis=-1)
+    else:
+        class_ids = ops.cast(ops.argmax(probabilities, axis=-1), "int32")
+        scores = ops.max(probabilities, axis=-1)
     index = ops.expand_dims(ops.expand_dims(class_ids, -1), -1)
     index = ops.broadcast_to(index, (*ops.shape(rois)[:2], 1, 4))
     deltas = ops.squeeze(ops.take_along_axis(deltas, index, axis=2), axis=2)
@@ -51,7 +60,9 @@ def refine_detections(
     boxes, scores, class_ids, valid = (
         take_rows(value, order) for value in (boxes, scores, class_ids, valid)
     )
-    kept, counts = non_max_suppression(boxes, valid, max_instances, nms_threshold, class_ids)
+    kept, counts = non_max_suppression(
+        boxes, valid, max_instances, nms_threshold, None if across_classes else class_ids
+    )
     rows = ops.concatenate(
         [
             boxes,
@@ -64,15 +75,6 @@ def refine_detections(
     return take_rows(rows, kept) * ops.cast(ops.expand_dims(filled, -1), "float32")
 
 
-def normalized_windows(image_meta):
-    """Windows float32 [B, 4], normalised, from image meta rows [B, M]."""
-    image_meta = ops.cast(image_meta, "float32")
-    window = image_meta[:, 7:11] - ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
-    height = image_meta[:, 4:5] - 1.0
-    width = image_meta[:, 5:6] - 1.0
-    return window / ops.concatenate([height, width, height, width], axis=-1)
-
-
 @register
 class DetectionLayer(keras.layers.Layer):
     """Detections of each image; see `refine_detections`.
@@ -82,8 +84,9 @@ class DetectionLayer(keras.layers.Layer):
     Output: float32 [B, max_instances, 6].
 
     Args:
-        config: gives the four values below, or pass them.
-        max_instances, min_confidence, nms_threshold, box_std_dev: see `refine_detections`.
+        config: gives the values below, or pass them.
+        max_instances, min_confidence, nms_threshold, box_std_dev, score, across_classes: see
+            `refine_detections`.
     """
 
     def __init__(
@@ -94,6 +97,8 @@ class DetectionLayer(keras.layers.Layer):
         min_confidence=0.7,
         nms_threshold=0.3,
         box_std_dev=(0.1, 0.1, 0.2, 0.2),
+        score="class",
+        across_classes=False,
         **kwargs,
     ):
         kwargs.setdefault("dtype", "float32")
@@ -103,10 +108,14 @@ class DetectionLayer(keras.layers.Layer):
             min_confidence = config.DETECTION_MIN_CONFIDENCE
             nms_threshold = config.DETECTION_NMS_THRESHOLD
             box_std_dev = config.BBOX_STD_DEV
+            score = config.DETECTION_SCORE
+            across_classes = config.DETECTION_NMS_ACROSS_CLASSES
         self.max_instances = max_instances
         self.min_confidence = min_confidence
         self.nms_threshold = nms_threshold
         self.box_std_dev = [float(value) for value in box_std_dev]
+        self.score = score
+        self.across_classes = across_classes
 
     def call(self, inputs):
         rois, probabilities, deltas, image_meta = inputs
@@ -119,6 +128,8 @@ class DetectionLayer(keras.layers.Layer):
             min_confidence=self.min_confidence,
             nms_threshold=self.nms_threshold,
             box_std_dev=self.box_std_dev,
+            score=self.score,
+            across_classes=self.across_classes,
         )
 
     def compute_output_shape(self, inputs_shape):
@@ -131,4 +142,6 @@ class DetectionLayer(keras.layers.Layer):
             "min_confidence": self.min_confidence,
             "nms_threshold": self.nms_threshold,
             "box_std_dev": self.box_std_dev,
+            "score": self.score,
+            "across_classes": self.across_classes,
         }

@@ -11,7 +11,7 @@ from mrcnn.errors import ConfigError
 from mrcnn.nets.detection import DetectionLayer
 from mrcnn.nets.fpn import feature_pyramid
 from mrcnn.nets.heads import as_made, class_and_box_head, mask_head
-from mrcnn.nets.layers import FilledBoxes, FillUp
+from mrcnn.nets.layers import FilledBoxes, FillUp, WidenBoxes
 from mrcnn.nets.precision import compute_precision
 from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.resnet import resnet_stages
@@ -176,6 +176,8 @@ def _inference_graph(config, regions, placed) -> DetectorModel:
         [rois, probabilities, deltas, image_meta]
     )
     boxes = FilledBoxes(name="detection_boxes", dtype="float32")(detections)
+    if config.MASK_MARGIN:
+        boxes = WidenBoxes(config.MASK_MARGIN, name="mask_boxes")([boxes, image_meta])
     rows = config.DETECTION_MAX_INSTANCES
     masks = mask_outputs(boxes, network, image_meta, config, placed, rows)
     if masks.shape[1] != rows:

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from mrcnn.ops.boxes import clip_boxes, normalized_windows
+
 register = keras.saving.register_keras_serializable(package="mrcnn")
 
 
@@ -89,6 +91,34 @@ class FilledBoxes(keras.layers.Layer):
 
     def compute_output_shape(self, inputs_shape):
         return (inputs_shape[0], None if _rows_can_vary() else inputs_shape[1], 4)
+
+
+@register
+class WidenBoxes(keras.layers.Layer):
+    """Boxes [B, K, 4] with a share of their size added on each side, inside windows [B, 4].
+
+    Inputs: [boxes, image_meta [B, M]]; boxes are normalised.
+
+    Args:
+        margin: share of the height and of the width.
+    """
+
+    def __init__(self, margin: float, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.margin = float(margin)
+
+    def call(self, inputs):
+        boxes, image_meta = inputs
+        sides = (boxes[..., 2:] - boxes[..., :2]) * self.margin
+        boxes = boxes + ops.concatenate([-sides, sides], axis=-1)
+        return clip_boxes(boxes, ops.expand_dims(normalized_windows(image_meta), 1))
+
+    def compute_output_shape(self, inputs_shape):
+        return inputs_shape[0]
+
+    def get_config(self):
+        return {**super().get_config(), "margin": self.margin}
 
 
 @register

@@ -127,3 +127,12 @@ def denormalize_boxes(boxes, image_shape):
     shift = ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
     pixels = ops.cast(boxes, "float32") * _pixel_scale(image_shape) + shift
     return ops.cast(ops.round(pixels), "int32")
+
+
+def normalized_windows(image_meta):
+    """Windows float32 [B, 4], normalised, from image meta rows [B, M]."""
+    image_meta = ops.cast(image_meta, "float32")
+    window = image_meta[:, 7:11] - ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
+    height = image_meta[:, 4:5] - 1.0
+    width = image_meta[:, 5:6] - 1.0
+    return window / ops.concatenate([height, width, height, width], axis=-1)

@@ -61,7 +61,15 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         "--image-size",
         type=positive_integer,
         metavar="N",
-        help="images are resized to a square of N pixels, a multiple of 64 (default 512)",
+        help="images are resized to a square of N pixels, a multiple of 64 (default 512); with "
+        "--crop the longer side becomes N pixels",
+    )
+    group.add_argument(
+        "--crop",
+        type=positive_integer,
+        metavar="N",
+        help="train on random parts of N x N pixels, a multiple of 64, of the resized images; "
+        "whole images are detected in without a square's padding (default: whole images)",
     )
     group.add_argument(
         "--light", action="store_true", help="narrower feature pyramid and heads, for a CPU"
@@ -131,15 +139,45 @@ def _add_dataset_option(parser: argparse.ArgumentParser, note: str) -> None:
     )
 
 
+def anchor_scales(text: str) -> str | tuple[float, ...]:
+    """A type for argparse: `auto`, `paper`, or five sizes in pixels of the resized image."""
+    if text in (AUTO, "paper"):
+        return text
+    try:
+        scales = tuple(positive(part) for part in text.split(","))
+    except argparse.ArgumentTypeError:
+        scales = ()
+    if len(scales) != 5:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither auto, paper nor five sizes as in 8,16,32,64,128"
+        )
+    return scales
+
+
 def _add_train(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "train",
         help="train a model",
-        description="Train on DIR/train and validate on DIR/val; a checkpoint after each epoch.",
+        description="Train on DIR/train, or on what --subset names, and validate on DIR/val; a "
+        "checkpoint after each epoch.",
         epilog=EXIT_STATUS,
     )
     _add_dataset_option(
         parser, f"default {DEFAULT_DATASET}; a demo set is rendered there if there is none"
+    )
+    parser.add_argument(
+        "--subset",
+        nargs="+",
+        default=["train"],
+        metavar="NAME",
+        help="folders in DIR to train on (default train)",
+    )
+    parser.add_argument(
+        "--anchors",
+        type=anchor_scales,
+        metavar="paper|auto|A,B,C,D,E",
+        help="sides of the anchors on the five pyramid levels, in pixels of the resized image: the "
+        "paper's 8,16,32,64,128 (default), derived from the annotated cells, or given",
     )
     parser.add_argument(
         "--weights",

@@ -24,6 +24,14 @@ LIGHT = {
     "TRAIN_ROIS_PER_IMAGE": 200,
 }
 
+# A part of a field holds a few dozen cells.
+CROPPED = {
+    "IMAGE_RESIZE_MODE": "crop",
+    "IMAGE_FIT": True,
+    "TRAIN_ROIS_PER_IMAGE": 128,
+    "RPN_TRAIN_ANCHORS_PER_IMAGE": 256,
+}
+
 # From random weights the network is group-normalised, which allows and needs a higher learning
 # rate than the fine-tuning of published weights.
 SCRATCH_LEARNING_RATE = 0.01
@@ -68,6 +76,14 @@ class RBCConfig(Config):
     POST_NMS_ROIS_TRAINING = 1000
     POST_NMS_ROIS_INFERENCE = 1000
 
+    # Sizes are hard to tell apart, cells are not: the confidence is that of a cell of any size,
+    # and one cell is one detection.
+    DETECTION_SCORE = "object"
+    DETECTION_NMS_ACROSS_CLASSES = True
+    # Outlines to a fraction of a pixel, and not cut off where a box is a little small.
+    SUBPIXEL_MASKS = True
+    MASK_MARGIN = 0.05
+
 
 def make_config(settings: Mapping[str, Any] | None = None) -> RBCConfig:
     """Build an `RBCConfig` with some attributes set otherwise.
@@ -90,6 +106,8 @@ def settings_from_options(options: Any) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     if getattr(options, "light", False):
         settings.update(LIGHT)
+    if getattr(options, "crop", None) is not None:
+        settings.update(CROPPED)
     for option, attributes in {
         "backbone": ("BACKBONE",),
         "normalization": ("NORMALIZATION",),
@@ -106,6 +124,12 @@ def settings_from_options(options: Any) -> dict[str, Any]:
         value = getattr(options, option, None)
         if value is not None:
             settings.update(dict.fromkeys(attributes, value))
+    if getattr(options, "crop", None) is not None:
+        settings["IMAGE_MIN_DIM"] = options.crop
+    if isinstance(getattr(options, "anchors", None), tuple):
+        settings["RPN_ANCHOR_SCALES"] = options.anchors
+    elif getattr(options, "anchors", None) == "paper":
+        settings["RPN_ANCHOR_SCALES"] = RBCConfig.RPN_ANCHOR_SCALES
     return settings
 
 

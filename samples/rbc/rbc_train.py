@@ -3,12 +3,16 @@
 import math
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from mrcnn.data.resizing import plan_resize
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write
-from rbc_arguments import DEFAULT_DATASET, DEFAULT_MAX_OVERLAP, DEFAULT_WEIGHTS
+from rbc_arguments import AUTO, DEFAULT_DATASET, DEFAULT_MAX_OVERLAP, DEFAULT_WEIGHTS
 from rbc_config import (
     CONFIG_FILE,
     RBCConfig,
@@ -72,14 +76,49 @@ def training_settings(options: Any, stored: dict[str, Any] | None) -> dict[str, 
     return {**(stored or {}), **given}
 
 
-def load_subset(dataset_dir: Path, subset: str, config: RBCConfig, options: Any) -> RBCDataset:
-    """Load one subset, ready for use."""
+def load_subsets(
+    dataset_dir: Path, subsets: Sequence[str], config: RBCConfig, options: Any
+) -> RBCDataset:
+    """Load subsets as one data set, ready for use."""
     dataset = RBCDataset()
-    dataset.load_rbc(dataset_dir, subset, config.CLASS_NAMES, attribute=options.attribute)
+    for subset in subsets:
+        before = len(dataset.image_info)
+        dataset.load_rbc(dataset_dir, subset, config.CLASS_NAMES, attribute=options.attribute)
+        fields = dataset.image_info[before:]
+        cells = sum(len(info["polygons"]) for info in fields)
+        print(f"{Path(dataset_dir) / subset}: {len(fields)} fields, {cells} cells")
     dataset.prepare()
-    cells = sum(len(info["polygons"]) for info in dataset.image_info)
-    print(f"{Path(dataset_dir) / subset}: {len(dataset.image_ids)} fields, {cells} cells")
     return dataset
+
+
+def anchors_for_cells(dataset: RBCDataset, config: RBCConfig) -> tuple[int, ...]:
+    """Anchor sides in pixels of the resized image, from the sizes of the annotated cells.
+
+    The median of the boxes' sides stands on the second pyramid level, where a feature cell is 8
+    pixels wide; the others are its half, double, ...
+    """
+    sides = []
+    for info in dataset.image_info:
+        plan = plan_resize(
+            (info["height"], info["width"]),
+            min_dim=config.IMAGE_MIN_DIM,
+            max_dim=config.IMAGE_MAX_DIM,
+            min_scale=config.IMAGE_MIN_SCALE,
+            mode=config.IMAGE_RESIZE_MODE,
+            fit=config.IMAGE_FIT,
+        )
+        for polygon in info["polygons"]:
+            height, width = np.ptp(polygon, axis=0)
+            sides.append(math.sqrt(height * width) * plan.scale)
+    if not sides:
+        raise ConfigError("--anchors auto: the training fields have no cells to derive sizes from.")
+    low, median, high = np.percentile(sides, (5, 50, 95))
+    scales = tuple(max(1, round(median * factor)) for factor in (0.5, 1, 2, 4, 8))
+    print(
+        f"Cells are {median:.0f} pixels wide in the resized fields (nine of ten {low:.0f} to "
+        f"{high:.0f}): anchors of {', '.join(map(str, scales))} pixels."
+    )
+    return scales
 
 
 def check_layers(layers: str) -> None:
@@ -146,8 +185,10 @@ def run(options: Any) -> int:
     if options.weights == "last":
         check_epochs(weights, config.EPOCHS)
     dataset_dir = find_dataset(options.dataset)
-    training = load_subset(dataset_dir, "train", config, options)
-    validation = load_subset(dataset_dir, "val", config, options)
+    training = load_subsets(dataset_dir, options.subset, config, options)
+    validation = load_subsets(dataset_dir, ["val"], config, options)
+    if options.anchors == AUTO:
+        settings["RPN_ANCHOR_SCALES"] = anchors_for_cells(training, config)
     steps = math.ceil(len(validation.image_ids) / config.BATCH_SIZE)
     config = make_config({**settings, "VALIDATION_STEPS": min(steps, _MAX_VALIDATION_STEPS)})
     if options.weights in PUBLISHED:

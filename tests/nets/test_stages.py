@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from mrcnn.nets.detection import DetectionLayer, normalized_windows, refine_detections
+from mrcnn.nets.detection import DetectionLayer, refine_detections
 from mrcnn.nets.proposals import ProposalLayer, propose_regions
+from mrcnn.ops.boxes import normalized_windows
 
 DELTAS = (0.1, 0.1, 0.2, 0.2)
 
@@ -68,6 +69,24 @@ def test_only_boxes_of_one_class_suppress_each_other_and_background_is_none(clas
     assert (ops.convert_to_numpy(rows)[0, :, 4] > 0).sum() == expected
 
 
+def test_classes_can_suppress_each_other():
+    boxes = two_boxes((1, 2), (0.9, 0.8))
+    rows = refine_detections(*boxes, 5, 0.5, 0.3, DELTAS, across_classes=True)
+    rows = ops.convert_to_numpy(rows)[0]
+    np.testing.assert_allclose(rows[:2, 4:], [(1, 0.9), (0, 0)], atol=1e-6)
+
+
+def test_the_score_of_any_object():
+    """Background wins over each class, and loses against them all."""
+    rois, _, deltas, windows = two_boxes((1, 2), (0.9, 0.8))
+    probabilities = tensor([[[0.4, 0.25, 0.35], [0.7, 0.2, 0.1]]])
+    rest = (deltas, windows, 5, 0.5, 0.3, DELTAS)
+    by_class = ops.convert_to_numpy(refine_detections(rois, probabilities, *rest))
+    assert not by_class.any()
+    rows = ops.convert_to_numpy(refine_detections(rois, probabilities, *rest, score="object"))[0]
+    np.testing.assert_allclose(rows[:2, 4:], [(2, 0.6), (0, 0)], atol=1e-6)
+
+
 def test_scores_fall_and_the_lower_ones_are_cut():
     rows = ops.convert_to_numpy(
         refine_detections(*two_boxes((1, 2), (0.6, 0.8)), 5, 0.5, 0.3, DELTAS)
@@ -103,9 +122,16 @@ def test_values_that_are_not_finite_are_never_returned():
 
 
 def test_layers_survive_their_configuration(make_config):
-    config = make_config(NUM_CLASSES=3, DETECTION_MAX_INSTANCES=17, PRE_NMS_LIMIT=123)
+    config = make_config(
+        NUM_CLASSES=3,
+        DETECTION_MAX_INSTANCES=17,
+        PRE_NMS_LIMIT=123,
+        DETECTION_SCORE="object",
+        DETECTION_NMS_ACROSS_CLASSES=True,
+    )
     for layer in (ProposalLayer(10, 0.7, config=config), DetectionLayer(config)):
         twin = type(layer).from_config(layer.get_config())
         assert twin.get_config() == layer.get_config()
     assert DetectionLayer(config).max_instances == 17
+    assert DetectionLayer(config).score == "object" and DetectionLayer(config).across_classes
     assert ProposalLayer(10, 0.7, config=config).pre_nms_limit == 123

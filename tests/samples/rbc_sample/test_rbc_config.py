@@ -19,7 +19,8 @@ from rbc_config import (
     resolve_weights,
     settings_from_options,
 )
-from rbc_train import check_layers, training_settings
+from rbc_dataset import RBCDataset
+from rbc_train import anchors_for_cells, check_layers, training_settings
 
 
 def train_options(*arguments: str):
@@ -63,6 +64,47 @@ def test_options_become_attributes():
     assert (config.BATCH_SIZE, config.STEPS_PER_EPOCH, config.EPOCHS) == (3, 7, 4)
     assert (config.LEARNING_RATE, config.SEED, config.NORMALIZATION) == (0.02, 5, "group")
     assert {name: getattr(config, name) for name in LIGHT} == LIGHT
+
+
+def test_parts_of_fields():
+    config = make_config(
+        settings_from_options(train_options("--crop", "320", "--image-size", "768"))
+    )
+    assert config.IMAGE_RESIZE_MODE == "crop" and config.IMAGE_FIT
+    assert (config.IMAGE_MIN_DIM, config.IMAGE_MAX_DIM) == (320, 768)
+    assert config.IMAGE_SHAPE.tolist() == [320, 320, 3]
+
+
+def test_anchors():
+    def scales(text):
+        return settings_from_options(train_options("--anchors", text)).get("RPN_ANCHOR_SCALES")
+
+    assert scales("paper") == RBCConfig.RPN_ANCHOR_SCALES
+    assert scales("4,8,16,32,64.5") == (4, 8, 16, 32, 64.5)
+    # These need the data.
+    assert scales("auto") is None
+
+
+@pytest.mark.parametrize("text", ["small", "8,16,32,64", "8,16,32,64,0", "8,16,x,64,128"])
+def test_anchors_that_are_none(text, capsys):
+    with pytest.raises(SystemExit):
+        train_options("--anchors", text)
+    assert "neither auto, paper nor five sizes" in capsys.readouterr().err
+
+
+def test_anchors_from_cells(capsys):
+    dataset = RBCDataset()
+    for number, (width, sides) in enumerate([(1000, [50, 100, 150]), (2000, [200])]):
+        polygons = [np.array([(0, 0), (0, side), (side, side), (side, 0)]) for side in sides]
+        dataset.add_image("rbc", number, None, height=width // 2, width=width, polygons=polygons)
+    config = make_config(
+        settings_from_options(train_options("--crop", "320", "--image-size", "500"))
+    )
+    # In the resized fields the sides are 25, 50, 75 and 50.
+    assert anchors_for_cells(dataset, config) == (25, 50, 100, 200, 400)
+    assert "Cells are 50 pixels wide" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="no cells to derive sizes from"):
+        anchors_for_cells(RBCDataset(), config)
 
 
 def test_random_weights_get_group_normalisation_and_a_schedule():

@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 import rbc
+from rbc_config import RBCConfig
 
 TINY = (
     "--backbone", "resnet18", "--light", "--image-size", "128", "--batch-size", "1",
-    "--steps", "2", "--seed", "3",
+    "--steps", "2", "--seed", "3", "--crop", "64",
 )  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def logs(work, data) -> Path:
     logs = work / "logs"
     status = run(
         "train", "--dataset", data, "--weights", "none", "--epochs", 20, *TINY, "--logs", logs,
-        "--max-minutes", 0.001,
+        "--max-minutes", 0.001, "--anchors", "auto", "--subset", "train", "val",
     )  # fmt: skip
     assert status == 0
     return logs
@@ -60,6 +61,8 @@ def test_training_leaves_a_checkpoint_and_its_settings(logs):
     settings = json.loads((folder / "config.json").read_text())
     assert settings["BACKBONE"] == "resnet18"
     assert settings["IMAGE_MAX_DIM"] == 128
+    assert (settings["IMAGE_MIN_DIM"], settings["IMAGE_RESIZE_MODE"]) == (64, "crop")
+    assert settings["RPN_ANCHOR_SCALES"] != list(RBCConfig.RPN_ANCHOR_SCALES)
     assert settings["TOP_DOWN_PYRAMID_SIZE"] == 128
     assert settings["NORMALIZATION"] == "group"
     assert settings["CLASS_NAMES"] == ["large", "normal", "small", "undefined"]

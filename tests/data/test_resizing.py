@@ -1,0 +1,49 @@
+"""Images scaled to one size, whatever size they have."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mrcnn.data.resizing import plan_resize, resize_image
+from mrcnn.errors import ConfigError
+from mrcnn.inference.detect import mould
+
+SIDE = st.integers(20, 2500)
+
+
+@given(SIDE, SIDE, st.sampled_from([64, 320, 768]))
+def test_the_longer_side_fits(height, width, side):
+    plan = plan_resize((height, width), 320, side, 2.0, "pad64", fit=True)
+    assert max(plan.resized_shape) == side
+    assert plan.scale == side / max(height, width)
+    assert all(
+        frame % 64 == 0 and 0 <= frame - resized < 64
+        for frame, resized in zip(plan.frame_shape, plan.resized_shape, strict=True)
+    )
+    y1, x1, y2, x2 = plan.window
+    assert (y2 - y1, x2 - x1) == plan.resized_shape
+
+
+@pytest.mark.parametrize("shape", [(100, 200, 3), (1200, 1600, 3)])
+def test_parts_are_cut_from_the_fitted_image(shape):
+    image, window, scale, _, crop = resize_image(
+        np.full(shape, 7, np.uint8), min_dim=128, max_dim=256, mode="crop", fit=True
+    )
+    assert image.shape == (128, 128, 3) and window == (0, 0, 128, 128)
+    assert scale == 256 / shape[1] and crop[2:] == (128, 128)
+    assert (image == 7).all()
+
+
+def test_a_size_to_fit_is_needed():
+    with pytest.raises(ConfigError, match="IMAGE_FIT needs IMAGE_MAX_DIM"):
+        plan_resize((10, 10), mode="pad64", fit=True)
+
+
+def test_whole_images_are_detected_in_where_parts_are_trained_on(tiny_config):
+    config = tiny_config(
+        IMAGE_RESIZE_MODE="crop", IMAGE_FIT=True, IMAGE_MIN_DIM=64, IMAGE_MAX_DIM=256
+    )
+    moulded = mould(np.zeros((300, 400, 3), np.uint8), config)
+    assert moulded.picture.shape == (192, 256, 3)
+    assert moulded.window.tolist() == [0, 0, 192, 256]
