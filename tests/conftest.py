@@ -1,6 +1,7 @@
 """Fixtures that several rooms' tests share."""
 
 import os
+import warnings
 from pathlib import Path
 
 # Quiet, and the same on every machine, before any backend is imported.
@@ -41,6 +42,29 @@ def give_golden_weights():
     return give
 
 
+def _eager():
+    """While this lasts TensorFlow makes no graphs: for a few steps they take longer than they save.
+
+    What graphs compute is tested where this is not used.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Even though the `tf.config.experimental_run")
+        yield
+    tf.config.run_functions_eagerly(False)
+
+
+eager = pytest.fixture(_eager)
+eager_module = pytest.fixture(_eager, scope="module")
+
+
 @pytest.fixture
 def make_config():
     """Builds a configuration from attributes."""
@@ -61,7 +85,7 @@ def tiny_config(make_config):
             **{
                 "NAME": "tiny",
                 "BACKBONE": "resnet18",
-                "NORMALIZATION": "group",
+                "NORMALIZATION": "batch",
                 "NUM_CLASSES": 3,
                 "IMAGES_PER_GPU": 1,
                 "IMAGE_MIN_DIM": 128,

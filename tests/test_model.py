@@ -14,6 +14,8 @@ from mrcnn.errors import ConfigError, DataError, WeightsError
 from mrcnn.model import MaskRCNN
 from mrcnn.run_length import decode, decompress
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 @pytest.fixture(scope="module")
 def image():
@@ -198,7 +200,7 @@ def test_weights_of_another_model_are_refused(tiny_config, inference, tmp_path):
         "mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask",
     ]  # fmt: skip
     batch = MaskRCNN(
-        "inference", tiny_config(NORMALIZATION="batch", TOP_DOWN_PYRAMID_SIZE=16), tmp_path
+        "inference", tiny_config(NORMALIZATION="group", TOP_DOWN_PYRAMID_SIZE=16), tmp_path
     )
     with pytest.raises(WeightsError, match="NORMALIZATION"):
         batch.load_weights(path)

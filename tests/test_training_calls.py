@@ -11,6 +11,8 @@ from mrcnn.model import MaskRCNN
 
 iaa = pytest.importorskip("imgaug.augmenters")
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def values_of(model):
     return {

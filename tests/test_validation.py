@@ -240,7 +240,7 @@ def begin(callback, model, folder=None, epochs=100):
     return callback
 
 
-@pytest.mark.parametrize("settings", [{}, {"USE_RPN_ROIS": False}, {"NORMALIZATION": "batch"}])
+@pytest.mark.parametrize("settings", [{}, {"USE_RPN_ROIS": False}, {"NORMALIZATION": "group"}])
 def test_there_is_no_second_copy_of_the_weights(tiny_config, tmp_path, settings):
     model = MaskRCNN("training", tiny_config(**settings), tmp_path).keras_model
     layers, state = [layer.name for layer in model.layers], random.getstate()
@@ -424,7 +424,7 @@ def test_configurations_that_do_not_fit(tiny_config, disks, network):
     with pytest.raises(ConfigError, match="has 3 classes with the background"):
         EvaluateDetections(disks(FIELDS[0]), tiny_config(NUM_CLASSES=4))
     for settings, message in (
-        ({"NORMALIZATION": "batch"}, "NORMALIZATION is 'batch' and there 'group'"),
+        ({"NORMALIZATION": "group"}, "NORMALIZATION is 'group' and there 'batch'"),
         ({"MASK_POOL_SIZE": 7, "MASK_SHAPE": [14, 14]}, "MASK_POOL_SIZE is 7 and there 14"),
         ({"NUM_CLASSES": 5}, "NUM_CLASSES is 5 and there 3"),
     ):

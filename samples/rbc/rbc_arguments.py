@@ -11,6 +11,7 @@ DEFAULT_LOGS = ROOT / "logs"
 DEFAULT_WEIGHTS = ROOT / "weights"
 DEFAULT_RESULTS = ROOT / "results"
 DEFAULT_MAX_OVERLAP = 0.5
+MEASURED, LEARNED = "measured", "learned"
 
 EXIT_STATUS = "Exit status: 0 on success, 2 on bad input (with the reason on stderr)."
 
@@ -108,6 +109,13 @@ def _add_detection_options(parser: argparse.ArgumentParser) -> None:
         metavar="IOU",
         help="a detection whose mask has a higher IoU than this with a better one is the same "
         "cell under another class and is left out; 1 keeps all (default %(default)s)",
+    )
+    parser.add_argument(
+        "--size-class",
+        choices=(MEASURED, LEARNED),
+        default=MEASURED,
+        help="how a cell's size class is told: measured from its mask against the median of its "
+        "field (default), or learned by the network",
     )
 
 

@@ -103,7 +103,8 @@ def detect_image(
     """
     image = read_image(path)
     class_names = list(model.config.CLASS_NAMES)
-    cells, labels = visible_cells(image.shape, detect_cells(model, image, options.max_overlap))
+    cells = detect_cells(model, image, options.max_overlap, options.size_class)
+    cells, labels = visible_cells(image.shape, cells)
     overlay = overlay_picture(image, cells.boxes, cells.crops, cells.class_ids, class_names)
     atomic_write(out / f"{name}{OVERLAY}", overlay.save)
     atomic_write(out / f"{name}{LABELS}", Image.fromarray(labels).save)

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.evaluation import Evaluation, InstanceEvaluator, Instances
+from mrcnn.evaluation import (
+    Classification,
+    Evaluation,
+    InstanceEvaluator,
+    Instances,
+    classify,
+)
 from mrcnn.files import atomic_write
 from rbc_arguments import DEFAULT_DATASET, DEFAULT_RESULTS
 from rbc_config import RBCConfig
@@ -99,7 +105,7 @@ def choose_method(options: Any) -> Method:
     model = load_trained_model(options, weights, floor)
     return Method(
         "network",
-        lambda image: detect_cells(model, image, options.max_overlap),
+        lambda image: detect_cells(model, image, options.max_overlap, options.size_class),
         tuple(model.config.CLASS_NAMES),
         confidences,
         True,
@@ -157,6 +163,25 @@ def find_cells(
             flush=True,
         )
     return fields, limited
+
+
+def classes_by_method(
+    fields: list[Field], evaluation: Evaluation, class_names: tuple[str, ...]
+) -> dict[str, list[Classification]]:
+    """Classes of the matched cells at each operating point, by each way to tell them."""
+    methods = sorted({name for field in fields for name in field.cells.by_method})
+    found: dict[str, list[Classification]] = {name: [] for name in methods}
+    for point in evaluation.operating_points:
+        matched = [
+            (field, pairs) for field, pairs in zip(fields, point.pairs, strict=True) if len(pairs)
+        ]
+        true_ids = [field.truth.class_ids[pairs[:, 0]] for field, pairs in matched]
+        for name in methods:
+            named = [field.cells.by_method[name][pairs[:, 1]] for field, pairs in matched]
+            found[name].append(
+                classify(class_names, np.concatenate([*true_ids, []]), np.concatenate([*named, []]))
+            )
+    return found
 
 
 def draw_fields(
@@ -232,8 +257,11 @@ def run(options: Any) -> int:
         "score_floor": method.floor,
     }
     title = f"Evaluation of {len(fields)} fields: {options.subset} of {folder}"
-    report = format_report(evaluation, title, method.scored)
-    summary = summary_of(evaluation, context, method.scored)
+    by_method = classes_by_method(fields, evaluation, method.class_names)
+    if by_method:
+        context["size_class"] = options.size_class
+    report = format_report(evaluation, title, method.scored, by_method)
+    summary = summary_of(evaluation, context, method.scored, by_method)
     page_fields = draw_fields(dataset, fields, evaluator, evaluation, method.scored, out)
     atomic_write(out / "table.md", report + "\n")
     atomic_write(out / "summary.json", summary_text(summary))

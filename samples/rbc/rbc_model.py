@@ -1,6 +1,6 @@
 """A trained model and its detections, as `evaluate` and `detect` share them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from mrcnn.errors import WeightsError
 from mrcnn.evaluation import drop_duplicates
+from rbc_arguments import LEARNED, MEASURED
 from rbc_config import (
     CONFIG_FILE,
     RBCConfig,
@@ -16,6 +17,10 @@ from rbc_config import (
     resolve_weights,
     settings_from_options,
 )
+from rbc_sizes import are_sizes, measured_class_ids
+
+# A field's median size is that of the cells with at least this confidence.
+SURE = 0.5
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class Cells:
         class_ids: int [N], from 1.
         scores: float [N] in 0..1.
         limit_reached: the model returned as many detections as it may.
+        by_method: the class ids by each way to tell a size class, "measured" and "learned";
+            `class_ids` are one of them. Empty where there is one way only.
     """
 
     boxes: np.ndarray
@@ -35,6 +42,7 @@ class Cells:
     class_ids: np.ndarray
     scores: np.ndarray
     limit_reached: bool = False
+    by_method: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -48,6 +56,7 @@ class Cells:
             self.class_ids[indices],
             self.scores[indices],
             self.limit_reached,
+            {name: class_ids[indices] for name, class_ids in self.by_method.items()},
         )
 
 
@@ -97,7 +106,9 @@ def load_trained_model(options: Any, path: Path, min_confidence: float) -> Any:
     return model
 
 
-def detect_cells(model: Any, image: np.ndarray, max_overlap: float) -> Cells:
+def detect_cells(
+    model: Any, image: np.ndarray, max_overlap: float, size_class: str = MEASURED
+) -> Cells:
     """Detect the cells of one image.
 
     Args:
@@ -105,6 +116,8 @@ def detect_cells(model: Any, image: np.ndarray, max_overlap: float) -> Cells:
         image: uint8 [H, W, 3].
         max_overlap: mask IoU with a better detection above which one is left out, whatever its
             class: a cell has one size.
+        size_class: how size classes are told, "measured" from the masks or "learned" by the
+            network. Classes that are no sizes are always the network's.
     """
     result = model.detect([image], verbose=0, masks="crops")[0]
     cells = Cells(
@@ -116,7 +129,15 @@ def detect_cells(model: Any, image: np.ndarray, max_overlap: float) -> Cells:
     )
     filled = np.array([crop.any() for crop in cells.crops], dtype=bool)
     cells = cells.take(np.flatnonzero(filled))
-    return cells.take(drop_duplicates(cells.boxes, cells.crops, cells.scores, max_overlap))
+    cells = cells.take(drop_duplicates(cells.boxes, cells.crops, cells.scores, max_overlap))
+    class_names = model.config.CLASS_NAMES
+    if not are_sizes(class_names):
+        return cells
+    measured = measured_class_ids(
+        cells.boxes, cells.crops, image.shape, class_names, cells.scores >= SURE
+    )
+    by_method = {MEASURED: measured, LEARNED: cells.class_ids}
+    return replace(cells, class_ids=by_method[size_class], by_method=by_method)
 
 
 def limit_warning(names: list[str], limit: int) -> str:

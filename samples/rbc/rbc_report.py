@@ -1,9 +1,15 @@
 """What an evaluation says, as Markdown tables that read well on a terminal too."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from mrcnn.evaluation import CountErrors, Evaluation, OperatingPoint, mean_over_images
+from mrcnn.evaluation import (
+    Classification,
+    CountErrors,
+    Evaluation,
+    OperatingPoint,
+    mean_over_images,
+)
 
 BORDER_NAMES = {"ignore": "ignored", "count": "counted"}
 _CURVE_STEPS = 20
@@ -184,6 +190,26 @@ def class_table(points: Sequence[OperatingPoint], scored: bool = True) -> str:
     return markdown_table(rows)
 
 
+def size_class_table(
+    points: Sequence[OperatingPoint], by_method: Mapping[str, Sequence[Classification]]
+) -> str:
+    """Size classes of the matched cells by each way to tell them, means over the classes."""
+    rows = [["size class", "cells", "accuracy", "precision", "recall", "F1"]]
+    for index, point in enumerate(points):
+        for name, classifications in by_method.items():
+            found = classifications[index]
+            macro = [figure(found.macro[each]) for each in ("precision", "recall", "f1")]
+            rows.append(
+                [
+                    f"{name} {point_name(point)}",
+                    str(int(found.matrix.sum())),
+                    figure(found.accuracy),
+                    *macro,
+                ]
+            )
+    return markdown_table(rows)
+
+
 def precision_table(evaluation: Evaluation) -> str:
     """COCO's average precision."""
     columns = ("AP", "AP50", "AP75", "AR")
@@ -252,8 +278,20 @@ def reliability_table(evaluation: Evaluation) -> str:
     return markdown_table(rows)
 
 
-def format_report(evaluation: Evaluation, title: str, scored: bool = True) -> str:
-    """The whole report in Markdown."""
+def format_report(
+    evaluation: Evaluation,
+    title: str,
+    scored: bool = True,
+    by_method: Mapping[str, Sequence[Classification]] | None = None,
+) -> str:
+    """The whole report in Markdown.
+
+    Args:
+        evaluation: all figures.
+        title: of the report.
+        scored: whether confidences mean anything.
+        by_method: size classes at each operating point, by the way to tell them.
+    """
     points = evaluation.operating_points
     border = BORDER_NAMES[evaluation.border]
     at_border = (
@@ -277,6 +315,11 @@ def format_report(evaluation: Evaluation, title: str, scored: bool = True) -> st
         "## Size classes of the matched cells",
         class_table(points, scored),
     ]
+    if by_method:
+        parts += [
+            "Measured: from the mask, against the median of the field. Learned: by the network.",
+            size_class_table(points, by_method),
+        ]
     if scored:
         best = sweep_line(evaluation)
         parts += [

@@ -32,6 +32,7 @@ def measured_class_ids(
     crops: Sequence[np.ndarray],
     image_shape: Sequence[int],
     class_names: Sequence[str],
+    sure: ArrayLike | None = None,
 ) -> np.ndarray:
     """Tell the class of each cell of one field from its size.
 
@@ -49,6 +50,8 @@ def measured_class_ids(
         crops: N bool arrays, each of its box's size and with at least one pixel.
         image_shape: (height, width, ...).
         class_names: of classes 1, 2, ...
+        sure: bool [N], the cells that the median is taken over, as far as they are whole; all by
+            default.
 
     Returns:
         int32 [N], from 1.
@@ -58,7 +61,9 @@ def measured_class_ids(
     areas = np.array([np.count_nonzero(crop) for crop in crops])
     whole = ~touches_border(boxes, crops, image_shape) & (_solidities(crops) >= SOLID_FROM)
     diameters = np.sqrt(areas)
-    relative = diameters / np.median(diameters[whole] if whole.any() else diameters)
+    usual = whole if sure is None else whole & np.asarray(sure, bool)
+    usual = next(mask for mask in (usual, whole, np.ones(len(crops), bool)) if mask.any())
+    relative = diameters / np.median(diameters[usual])
     names = np.full(len(crops), NORMAL, dtype=object)
     names[relative > LARGE_ABOVE] = LARGE
     names[relative < SMALL_BELOW] = SMALL
@@ -67,6 +72,11 @@ def measured_class_ids(
     ids = {name: class_id for class_id, name in enumerate(class_names, start=1)}
     other = ids.get(NORMAL, ids.get(UNDEFINED, 1))
     return np.array([ids.get(name, other) for name in names], dtype=np.int32)
+
+
+def are_sizes(class_names: Sequence[str]) -> bool:
+    """Whether classes are sizes, which can be measured."""
+    return NORMAL in class_names and bool({LARGE, SMALL} & set(class_names))
 
 
 def _solidities(crops: Sequence[np.ndarray]) -> np.ndarray:

@@ -2,12 +2,13 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from mrcnn.evaluation import Evaluation, ImageRecord, OperatingPoint
+from mrcnn.evaluation import Classification, Evaluation, ImageRecord, OperatingPoint
+from mrcnn.evaluation.operating_point import without_nan
 from rbc_measure import equivalent_diameter
 from rbc_outputs import csv_text
 
@@ -58,13 +59,17 @@ def _number(value: Any, digits: int = 4) -> Any:
 
 
 def summary_of(
-    evaluation: Evaluation, context: dict[str, Any], scored: bool = True
+    evaluation: Evaluation,
+    context: dict[str, Any],
+    scored: bool = True,
+    by_method: Mapping[str, Sequence[Classification]] | None = None,
 ) -> dict[str, Any]:
     """All figures, to be written as JSON; ratios in 0..1, None where not defined.
 
     Args:
         context: what was evaluated (weights, data set, ...), copied into the result.
         scored: False for a method without confidences, whose operating point has none.
+        by_method: size classes at each operating point, by the way to tell them.
     """
     summary = {
         "schema": SCHEMA,
@@ -72,6 +77,9 @@ def summary_of(
         **context,
         **evaluation.to_dict(),
     }
+    for name, classifications in (by_method or {}).items():
+        for point, found in zip(summary["operating_points"], classifications, strict=True):
+            point.setdefault("size_classes", {})[name] = without_nan(found.macro)
     if not scored:
         for point in summary["operating_points"]:
             point["min_confidence"] = None

@@ -38,6 +38,7 @@ def test_detections_are_those_of_the_whole_batch(tiny_config):
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="GPUs share a batch on TensorFlow alone"
 )
+@pytest.mark.usefixtures("eager")
 def test_losses_are_the_mean_of_the_parts_and_train_the_inner_model(tiny_config, disks):
     config = tiny_config(IMAGES_PER_GPU=2, SEED=1)
     inner = build_training_model(config, shuffle_targets=False)

@@ -51,6 +51,7 @@ def trainable(tiny_config):
     return config, model
 
 
+@pytest.mark.usefixtures("eager")
 def test_losses_stay_finite_whatever_is_in_the_image(trainable, disks):
     config, model = trainable
     rng = np.random.default_rng(5)
@@ -109,7 +110,7 @@ def test_l2_leaves_normalisation_and_frozen_layers_out(tiny_config):
     ],
 )
 def test_layer_choices(tiny_config, choice, trains, rests):
-    model = build_training_model(tiny_config())
+    model = build_training_model(tiny_config(NORMALIZATION="group"))
     names = {layer.name for layer in set_trainable(model, LAYER_CHOICES[choice])}
     assert trains <= names
     assert not rests & names

@@ -18,6 +18,9 @@ TINY = (
 )  # fmt: skip
 
 
+pytestmark = pytest.mark.usefixtures("eager_module")
+
+
 def run(*arguments) -> int:
     with warnings.catch_warnings():
         # A model that has learned nothing yet fills the list of detections, and says so.
@@ -26,7 +29,7 @@ def run(*arguments) -> int:
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory) -> Path:
+def work(eager_module, tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("work")
 
 
@@ -123,6 +126,13 @@ def test_evaluation_counts_agree_with_each_other(evaluated):
         for key, image_key in (("tp", "segmented"), ("fn", "missed"), ("fp", "unmatched")):
             assert counted[key] == sum(image[image_key] for image in point["images"])
             assert counted[key] == sum(int(row[image_key]) for row in of_point)
+    assert summary["size_class"] == "measured"
+    for point in points:
+        # The table's classes are the measured ones, and both ways are reported.
+        assert set(point["size_classes"]) == {"measured", "learned"}
+        macro = point["classification"]["macro"]
+        assert point["size_classes"]["measured"] == macro
+    assert "Learned: by the network" in (evaluated / "table.md").read_text()
     outcomes = [row["outcome"] for row in csv_rows(evaluated / "per_cell.csv")]
     lowest = points[0]["quality"]["count"]["0.50"]["pooled"]
     assert [outcomes.count(name) for name in ("matched", "missed", "unmatched")] == [

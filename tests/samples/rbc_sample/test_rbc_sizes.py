@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rbc_sizes import measured_class_ids
+from rbc_sizes import are_sizes, measured_class_ids
 
 NAMES = ("large", "normal", "small", "undefined")
 SHAPE = (500, 500, 3)
@@ -19,13 +19,13 @@ def disc(radius: float, dent: float = 0.0) -> np.ndarray:
     return mask[:, mask.any(axis=0)]
 
 
-def classes(crops, tops=None, names=NAMES) -> list[str]:
+def classes(crops, tops=None, names=NAMES, sure=None) -> list[str]:
     tops = [(100, 100)] * len(crops) if tops is None else tops
     boxes = [
         (y, x, y + crop.shape[0], x + crop.shape[1])
         for (y, x), crop in zip(tops, crops, strict=True)
     ]
-    ids = measured_class_ids(boxes, crops, SHAPE, names)
+    ids = measured_class_ids(boxes, crops, SHAPE, names, sure)
     assert ids.shape == (len(crops),)
     return [names[class_id - 1] for class_id in ids]
 
@@ -34,6 +34,28 @@ def test_classes_follow_the_diameter_over_the_median():
     radii = [30, 30, 30, 30, 30, 30 * 1.10, 30 * 1.14, 30 * 0.9, 30 * 0.86]
     expected = ["normal"] * 6 + ["large", "normal", "small"]
     assert classes([disc(radius) for radius in radii]) == expected
+
+
+def test_specks_that_are_hardly_cells_do_not_count_for_the_median():
+    crops = [disc(30)] * 3 + [disc(8)] * 5
+    assert classes(crops) == ["undefined"] * 3 + ["normal"] * 5
+    assert classes(crops, sure=[True] * 3 + [False] * 5) == ["normal"] * 3 + ["small"] * 5
+    # Where nothing is sure, all count.
+    assert classes(crops, sure=[False] * 8) == classes(crops)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (NAMES, True),
+        (("normal", "small"), True),
+        (("cell",), False),
+        (("normal", "sickle"), False),
+        (("large", "small"), False),
+    ],
+)
+def test_which_classes_are_sizes(names, expected):
+    assert are_sizes(names) is expected
 
 
 def test_classes_do_not_depend_on_magnification():
