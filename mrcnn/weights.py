@@ -225,15 +225,22 @@ def _unused(groups: StoredGroups, used: set[int]) -> list[str]:
 # --- Saving --------------------------------------------------------------------------------------
 
 
-def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
+def save_weights(model: keras.Model, path: str | os.PathLike, *, dtype: str = "float32") -> None:
     """Write a model's weights in Matterport's layout, in one step.
 
     Args:
         model: the model.
         path: the file to make or replace.
+        dtype: "float16" halves the file: kernels, which are most of it, keep 11 bits of each
+            value. What has one axis (biases, norms) stays float32.
+
+    Raises:
+        WeightsError: another dtype, or a kernel with values beyond those of float16.
     """
+    if dtype not in ("float32", "float16"):
+        raise WeightsError(f"dtype is {dtype!r}: weights are written as 'float32' or 'float16'.")
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        _write_layers(file, model)
+        _write_layers(file, model, dtype)
 
 
 def save_model(model: keras.Model, path: str | os.PathLike) -> None:
@@ -250,7 +257,7 @@ def save_model(model: keras.Model, path: str | os.PathLike) -> None:
         _write_layers(file.create_group("model_weights"), model)
 
 
-def _write_layers(root: h5py.Group, model: keras.Model) -> None:
+def _write_layers(root: h5py.Group, model: keras.Model, dtype: str = "float32") -> None:
     # Old readers look at these attributes before anything else.
     _write_names(root, "layer_names", [layer.name for layer in model.layers])
     root.attrs["backend"] = _BACKEND
@@ -262,11 +269,22 @@ def _write_layers(root: h5py.Group, model: keras.Model) -> None:
         for holder in holders:
             for name, variable in _named_weights(holder):
                 array = keras.ops.convert_to_numpy(variable).astype(np.float32)
-                group.create_dataset(name, data=array)
+                group.create_dataset(name, data=_as_stored(array, name, dtype))
                 names.append(name)
         _write_names(group, "weight_names", names)
     # Keras 2.6 and later keep the weights here that belong to no layer.
     _write_names(root.create_group("top_level_model_weights"), "weight_names", [])
+
+
+def _as_stored(array: np.ndarray, name: str, dtype: str) -> np.ndarray:
+    if dtype == "float32" or array.ndim < 2:
+        return array
+    if np.abs(array).max(initial=0) > np.finfo(dtype).max:
+        raise WeightsError(
+            f"{name} has values beyond {np.finfo(dtype).max:g}, the largest of {dtype}: write it "
+            "as float32."
+        )
+    return array.astype(dtype)
 
 
 def _named_weights(layer):

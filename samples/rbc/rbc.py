@@ -1,9 +1,10 @@
 """Red blood cells in stained smears: settings, data set and command line.
 
-    python samples/rbc/rbc.py train    [--dataset DIR] [--weights coco|imagenet|last|best|none|PATH]
+    python samples/rbc/rbc.py train    [--dataset DIR] [--weights coco|imagenet|rbc|last|none|PATH]
     python samples/rbc/rbc.py evaluate [--dataset DIR] [--subset val] [--min-conf 0.7 0.8 0.9]
     python samples/rbc/rbc.py detect   IMAGE_OR_FOLDER ... [--min-conf 0.7] [--out DIR]
     python samples/rbc/rbc.py smears   DIR [--fields N] [--seed S]
+    python samples/rbc/rbc.py pack     DIR [--weights best]
 
 `COMMAND --help` lists the options of each.
 """

@@ -1,9 +1,17 @@
 """The command line of rbc.py. Nothing heavy is imported here, so that --help is quick."""
 
 import argparse
-import math
-from collections.abc import Callable
 from pathlib import Path
+
+from rbc_argument_types import (
+    anchor_scales,
+    confidence_or_auto,
+    fraction,
+    positive,
+    positive_integer,
+    seed_number,
+    whole_number,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_DATASET = ROOT / "datasets" / "rbc"
@@ -14,37 +22,6 @@ DEFAULT_MAX_OVERLAP = 0.5
 MEASURED, LEARNED = "measured", "learned"
 
 EXIT_STATUS = "Exit status: 0 on success, 2 on bad input (with the reason on stderr)."
-
-
-def _number(
-    convert: type, allowed: str, accept: Callable[[float], bool]
-) -> Callable[[str], float | int]:
-    """A type for argparse: a number within bounds, or a message that says the bounds."""
-
-    def parse(text: str) -> float | int:
-        try:
-            value = convert(text)
-        except ValueError:
-            value = math.nan
-        if math.isfinite(value) and accept(value):
-            return value
-        raise argparse.ArgumentTypeError(f"{text!r} is not {allowed}")
-
-    return parse
-
-
-confidence = _number(float, "a confidence from 0 to 1", lambda value: 0 <= value <= 1)
-AUTO = "auto"
-fraction = _number(float, "a number from 0 to 1", lambda value: 0 <= value <= 1)
-positive_integer = _number(int, "a whole number of at least 1", lambda value: value >= 1)
-whole_number = _number(int, "a whole number of at least 0", lambda value: value >= 0)
-seed_number = _number(int, "a whole number from 0 to 2147483647", lambda value: 0 <= value < 2**31)
-positive = _number(float, "a number above 0", lambda value: value > 0)
-
-
-def confidence_or_auto(text: str) -> float | str:
-    """A type for argparse: a confidence, or the one of the last sweep."""
-    return AUTO if text == AUTO else confidence(text)
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -133,6 +110,17 @@ def _add_export_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_weights_option(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--weights",
+        default=default,
+        metavar="rbc|last|best|PATH",
+        help="the model that comes with the project, the last checkpoint, the best one of a "
+        "training that was validated, a .h5 file, or the folder of a run or of a packed model "
+        "(default %(default)s)",
+    )
+
+
 def _add_dataset_option(parser: argparse.ArgumentParser, note: str) -> None:
     parser.add_argument(
         "--dataset",
@@ -145,21 +133,6 @@ def _add_dataset_option(parser: argparse.ArgumentParser, note: str) -> None:
         metavar="NAME",
         help="region attribute that holds the class (default: found by itself)",
     )
-
-
-def anchor_scales(text: str) -> str | tuple[float, ...]:
-    """A type for argparse: `auto`, `paper`, or five sizes in pixels of the resized image."""
-    if text in (AUTO, "paper"):
-        return text
-    try:
-        scales = tuple(positive(part) for part in text.split(","))
-    except argparse.ArgumentTypeError:
-        scales = ()
-    if len(scales) != 5:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither auto, paper nor five sizes as in 8,16,32,64,128"
-        )
-    return scales
 
 
 def _add_train(commands: argparse._SubParsersAction) -> None:
@@ -190,9 +163,10 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--weights",
         default="coco",
-        metavar="coco|imagenet|last|best|none|PATH",
-        help="start from downloaded COCO (default) or ImageNet weights, from the last or the best "
-        "checkpoint, from random weights, or from a .h5 file; only `last` goes on with its run",
+        metavar="coco|imagenet|rbc|last|best|none|PATH",
+        help="start from downloaded COCO (default) or ImageNet weights, from the model that comes "
+        "with the project, from the last or the best checkpoint, from random weights, or from a "
+        ".h5 file; only `last` goes on with its run",
     )
     parser.add_argument(
         "--epochs",
@@ -265,13 +239,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--subset", default="val", metavar="NAME", help="folder in DIR (default %(default)s)"
     )
-    parser.add_argument(
-        "--weights",
-        default="last",
-        metavar="last|best|PATH",
-        help="the last checkpoint (default), the best one of a training that was validated, a .h5 "
-        "file, or the folder of a run",
-    )
+    _add_weights_option(parser, "rbc")
     parser.add_argument(
         "--min-conf",
         type=confidence_or_auto,
@@ -324,13 +292,7 @@ def _add_detect(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "images", nargs="+", metavar="IMAGE_OR_FOLDER", help="image files, or folders of images"
     )
-    parser.add_argument(
-        "--weights",
-        default="last",
-        metavar="last|best|PATH",
-        help="the last checkpoint (default), the best one of a training that was validated, a .h5 "
-        "file, or the folder of a run",
-    )
+    _add_weights_option(parser, "rbc")
     parser.add_argument(
         "--min-conf",
         type=confidence_or_auto,
@@ -373,6 +335,24 @@ def _add_smears(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(module="rbc_smears")
 
 
+def _add_pack(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "pack",
+        help="put a trained model into a folder of its own",
+        description="Write DIR/rbc.h5, with kernels as 16-bit numbers, and beside it the settings, "
+        "the confidence that a sweep chose, and the record of the training. `--weights DIR` names "
+        "the model from then on.",
+        epilog=EXIT_STATUS,
+    )
+    parser.add_argument("directory", type=Path, metavar="DIR")
+    _add_weights_option(parser, "best")
+    parser.add_argument(
+        "--replace", action="store_true", help="replace a model that is packed there already"
+    )
+    _add_model_options(parser)
+    parser.set_defaults(module="rbc_pack")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser; the parsed options name the module that runs the command in `module`."""
     parser = argparse.ArgumentParser(
@@ -385,4 +365,5 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_detect(commands)
     _add_smears(commands)
+    _add_pack(commands)
     return parser

@@ -10,8 +10,12 @@ import numpy as np
 
 from mrcnn.config import Config
 from mrcnn.errors import ConfigError, WeightsError
+from rbc_arguments import DEFAULT_WEIGHTS
 
 CONFIG_FILE = "config.json"
+# The folder of the model that comes with the project, and what `rbc.py pack` calls its file.
+SHIPPED = "rbc"
+PACKED_FILE = "rbc.h5"
 # As `mrcnn.validation` names it.
 BEST_FILE = "best.h5"
 
@@ -210,8 +214,23 @@ def best_weights(logs: Path, name: str = RBCConfig.NAME) -> Path:
     )
 
 
+def shipped_weights() -> Path:
+    """The model that comes with the project.
+
+    Raises:
+        WeightsError: its file was taken away.
+    """
+    path = DEFAULT_WEIGHTS / SHIPPED / PACKED_FILE
+    if not path.is_file():
+        raise WeightsError(
+            f"{path}: the weights that come with the project are not there. Restore the folder "
+            "from the repository, or give `last`, `best` or a .h5 file."
+        )
+    return path
+
+
 def resolve_weights(weights: str, logs: Path) -> Path:
-    """The file behind `--weights last|best|PATH`, where PATH may be the folder of a run.
+    """The file behind `--weights rbc|last|best|PATH`, where PATH may be the folder of a run.
 
     Raises:
         WeightsError: there is no such file, or no checkpoint.
@@ -220,12 +239,15 @@ def resolve_weights(weights: str, logs: Path) -> Path:
         return last_checkpoint(logs)
     if weights == "best":
         return best_weights(logs)
+    if weights == SHIPPED:
+        return shipped_weights()
     path = Path(weights)
     if path.is_dir():
-        return last_checkpoint(path)
+        packed = path / PACKED_FILE
+        return packed if packed.is_file() else last_checkpoint(path)
     if not path.is_file():
         raise WeightsError(
-            f"{path}: no such weights file. Expected `last`, `best`, a .h5 file or the folder of a "
-            "run."
+            f"{path}: no such weights file. Expected `rbc`, `last`, `best`, a .h5 file or the "
+            "folder of a run."
         )
     return path

@@ -6,7 +6,7 @@ from typing import Any
 
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write
-from rbc_arguments import AUTO
+from rbc_argument_types import AUTO
 
 THRESHOLD_FILE = "min_confidence.json"
 
@@ -32,6 +32,15 @@ def store_threshold(weights: Path, min_confidence: float, context: dict[str, Any
     return path
 
 
+def threshold_entry(weights: Path) -> dict[str, Any] | None:
+    """What `store_threshold` kept for a weights file; None where there is nothing.
+
+    Raises:
+        ConfigError: the file is not what a sweep writes.
+    """
+    return _read(weights.parent / THRESHOLD_FILE).get(weights.name)
+
+
 def stored_threshold(weights: Path) -> float:
     """The confidence that was kept for a weights file.
 
@@ -39,7 +48,7 @@ def stored_threshold(weights: Path) -> float:
         ConfigError: there is none, or the file is not what a sweep writes.
     """
     path = weights.parent / THRESHOLD_FILE
-    entry = _read(path).get(weights.name)
+    entry = threshold_entry(weights)
     if entry is None:
         raise ConfigError(
             f"--min-conf auto: no sweep of {weights.name} is stored in {path}. Run `rbc.py "

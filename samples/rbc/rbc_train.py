@@ -12,7 +12,8 @@ import numpy as np
 from mrcnn.data.resizing import plan_resize
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write
-from rbc_arguments import AUTO, DEFAULT_DATASET, DEFAULT_MAX_OVERLAP, DEFAULT_WEIGHTS
+from rbc_argument_types import AUTO
+from rbc_arguments import DEFAULT_DATASET, DEFAULT_MAX_OVERLAP, DEFAULT_WEIGHTS
 from rbc_config import (
     CONFIG_FILE,
     RBCConfig,
@@ -24,6 +25,7 @@ from rbc_config import (
     settings_from_options,
 )
 from rbc_dataset import RBCDataset
+from rbc_record import store_record, training_record
 
 PUBLISHED = ("coco", "imagenet")
 LAYER_PRESETS = ("all", "heads", "3+", "4+", "5+")
@@ -209,6 +211,7 @@ def run(options: Any) -> int:
         model.set_log_dir()
     log_dir = Path(model.log_dir)
     atomic_write(log_dir / CONFIG_FILE, config_text(config))
+    store_record(log_dir, training_record(dataset_dir, options.subset, training, config))
     print(f"Checkpoints and settings: {log_dir}", flush=True)
     callbacks = []
     if options.max_minutes is not None:

@@ -14,7 +14,9 @@ def image():
 
 @pytest.fixture
 def model(tiny_config, tmp_path):
-    return modellib.MaskRCNN(mode="inference", config=tiny_config(NORMALIZATION="group"), model_dir=tmp_path)
+    return modellib.MaskRCNN(
+        mode="inference", config=tiny_config(NORMALIZATION="group"), model_dir=tmp_path
+    )
 
 
 def test_outputs_of_layers_are_those_of_the_model(model, image):

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from mrcnn.errors import WeightsError
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.training.model import build_training_model
 from mrcnn.weights import load_weights, save_model, save_weights
@@ -129,3 +130,29 @@ def test_a_failed_save_keeps_the_earlier_file(model, saved, monkeypatch, save):
         save(model, saved)
     assert saved.read_bytes() == before
     assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_kernels_of_16_bits(model, twin, tmp_path):
+    path = tmp_path / "half.h5"
+    save_weights(model, path, dtype="float16")
+    with h5py.File(path) as file:
+        assert file["conv1/conv1/kernel:0"].dtype == np.float16
+        assert file["conv1/conv1/bias:0"].dtype == np.float32
+    load_weights(twin, path, strict=True)
+    for one, two in zip(model.weights, twin.weights, strict=True):
+        one, two = (keras.ops.convert_to_numpy(weight) for weight in (one, two))
+        if one.ndim < 2:
+            np.testing.assert_array_equal(one, two)
+        else:
+            np.testing.assert_allclose(two, one, rtol=2**-11, atol=6e-8)
+
+
+def test_what_float16_cannot_hold(tmp_path):
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dense(2, name="fc")(inputs))
+    model.get_layer("fc").set_weights([np.full((3, 2), 7e4), np.full(2, 7e4)])
+    with pytest.raises(WeightsError, match="fc/kernel:0 has values beyond 65504"):
+        save_weights(model, tmp_path / "x.h5", dtype="float16")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(WeightsError, match="'float32' or 'float16'"):
+        save_weights(model, tmp_path / "x.h5", dtype="int8")

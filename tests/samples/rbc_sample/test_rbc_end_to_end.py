@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import rbc
-from rbc_config import RBCConfig
+from rbc_config import RBCConfig, last_checkpoint
 
 TINY = (
     "--backbone", "resnet18", "--light", "--image-size", "128", "--batch-size", "1",
@@ -329,3 +329,37 @@ def test_nothing_is_left_to_train(data, logs, capsys):
     status = run("train", "--dataset", data, "--weights", "last", "--logs", logs, "--epochs", 1)
     assert status == 2
     assert "epochs already" in capsys.readouterr().err
+
+
+def test_what_a_training_was_is_recorded(logs):
+    (record,) = json.loads((only_run(logs) / "run.json").read_text())["trainings"]
+    assert record["seed"] == 3 and record["backend"] in ("tensorflow", "jax", "torch")
+    assert (record["subsets"], record["images"], record["cells"]) == (["train", "val"], 4, 20)
+    assert {"python", "mrcnn", "keras", "numpy"} <= set(record["versions"])
+    assert len(record["data_sha256"]) == 64
+
+
+def test_a_packed_model_detects_nearly_the_same(work, data, logs, capsys):
+    packed = work / "packed"
+    assert run("pack", packed, "--weights", only_run(logs)) == 0
+    assert sorted(path.name for path in packed.iterdir()) == [
+        "config.json", "min_confidence.json", "rbc.h5", "run.json",
+    ]  # fmt: skip
+    assert "MB" in capsys.readouterr().out
+    checkpoint = last_checkpoint(only_run(logs))
+    size = (packed / "rbc.h5").stat().st_size
+    assert size < 0.51 * checkpoint.stat().st_size
+    counts = []
+    for weights in (packed, checkpoint):
+        out = work / f"of_{weights.name}"
+        assert run("detect", data / "val", "--weights", weights, "--min-conf", 0, "--out", out) == 0
+        counts.append(len((out / "cells.csv").read_text().splitlines()))
+    assert counts[0] == pytest.approx(counts[1], rel=0.1)
+
+    # Nothing is lost without being asked for.
+    capsys.readouterr()
+    assert run("pack", packed, "--weights", only_run(logs)) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert run("pack", packed, "--weights", only_run(logs), "--replace") == 0
+    assert run("pack", packed / "rbc.h5", "--weights", only_run(logs)) == 2
+    assert "Give a folder" in capsys.readouterr().err

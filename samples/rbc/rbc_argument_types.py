@@ -1,0 +1,51 @@
+"""What the words of the command line may be: numbers within bounds, and a few names."""
+
+import argparse
+import math
+from collections.abc import Callable
+
+
+def _number(
+    convert: type, allowed: str, accept: Callable[[float], bool]
+) -> Callable[[str], float | int]:
+    """A type for argparse: a number within bounds, or a message that says the bounds."""
+
+    def parse(text: str) -> float | int:
+        try:
+            value = convert(text)
+        except ValueError:
+            value = math.nan
+        if math.isfinite(value) and accept(value):
+            return value
+        raise argparse.ArgumentTypeError(f"{text!r} is not {allowed}")
+
+    return parse
+
+
+confidence = _number(float, "a confidence from 0 to 1", lambda value: 0 <= value <= 1)
+AUTO = "auto"
+fraction = _number(float, "a number from 0 to 1", lambda value: 0 <= value <= 1)
+positive_integer = _number(int, "a whole number of at least 1", lambda value: value >= 1)
+whole_number = _number(int, "a whole number of at least 0", lambda value: value >= 0)
+seed_number = _number(int, "a whole number from 0 to 2147483647", lambda value: 0 <= value < 2**31)
+positive = _number(float, "a number above 0", lambda value: value > 0)
+
+
+def confidence_or_auto(text: str) -> float | str:
+    """A type for argparse: a confidence, or the one of the last sweep."""
+    return AUTO if text == AUTO else confidence(text)
+
+
+def anchor_scales(text: str) -> str | tuple[float, ...]:
+    """A type for argparse: `auto`, `paper`, or five sizes in pixels of the resized image."""
+    if text in (AUTO, "paper"):
+        return text
+    try:
+        scales = tuple(positive(part) for part in text.split(","))
+    except argparse.ArgumentTypeError:
+        scales = ()
+    if len(scales) != 5:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither auto, paper nor five sizes as in 8,16,32,64,128"
+        )
+    return scales

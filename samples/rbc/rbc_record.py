@@ -1,0 +1,69 @@
+"""What a training was: command, seed, versions and a checksum of its data."""
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mrcnn import __version__
+from mrcnn.files import atomic_write
+from rbc_dataset import RBCDataset, find_annotations
+
+RECORD_FILE = "run.json"
+_PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "scikit-image", "h5py")
+
+
+def data_checksum(dataset_dir: Path, subsets: Sequence[str], dataset: RBCDataset) -> str:
+    """SHA-256 of the annotations and images of subsets, by name and content.
+
+    The order of the subsets and of the images in them has no part in it.
+    """
+    files = [Path(info["path"]) for info in dataset.image_info]
+    files += [find_annotations(Path(dataset_dir) / subset) for subset in subsets]
+    lines = sorted(
+        f"{path.parent.name}/{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+        for path in files
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def training_record(
+    dataset_dir: Path, subsets: Sequence[str], dataset: RBCDataset, config: Any
+) -> dict[str, Any]:
+    """All that is needed to repeat a training, but for the data."""
+    import keras
+
+    versions = {"python": platform.python_version(), "mrcnn": __version__}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "command": ["rbc.py", *sys.argv[1:]],
+        "began": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "seed": config.SEED,
+        "backend": keras.backend.backend(),
+        "versions": versions,
+        "subsets": list(subsets),
+        "images": len(dataset.image_info),
+        "cells": sum(len(info["polygons"]) for info in dataset.image_info),
+        "data_sha256": data_checksum(dataset_dir, subsets, dataset),
+    }
+
+
+def store_record(log_dir: Path, record: dict[str, Any]) -> Path:
+    """Add a record to those of a run; a run that is resumed has several."""
+    path = log_dir / RECORD_FILE
+    try:
+        earlier = json.loads(path.read_text(encoding="utf-8"))["trainings"]
+    except (OSError, ValueError, KeyError, TypeError):
+        earlier = []
+    text = json.dumps({"trainings": [*earlier, record]}, indent=2) + "\n"
+    atomic_write(path, text)
+    return path
