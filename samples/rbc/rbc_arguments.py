@@ -110,14 +110,14 @@ def _add_export_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_weights_option(parser: argparse.ArgumentParser, default: str) -> None:
+def _add_weights_option(parser: argparse.ArgumentParser, default: str | None = None) -> None:
     parser.add_argument(
         "--weights",
         default=default,
         metavar="rbc|last|best|PATH",
         help="the model that comes with the project, the last checkpoint, the best one of a "
         "training that was validated, a .h5 file, or the folder of a run or of a packed model "
-        "(default %(default)s)",
+        f"(default {default or 'last where something was trained, else rbc'})",
     )
 
 
@@ -239,7 +239,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--subset", default="val", metavar="NAME", help="folder in DIR (default %(default)s)"
     )
-    _add_weights_option(parser, "rbc")
+    _add_weights_option(parser)
     parser.add_argument(
         "--min-conf",
         type=confidence_or_auto,
@@ -292,7 +292,7 @@ def _add_detect(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "images", nargs="+", metavar="IMAGE_OR_FOLDER", help="image files, or folders of images"
     )
-    _add_weights_option(parser, "rbc")
+    _add_weights_option(parser)
     parser.add_argument(
         "--min-conf",
         type=confidence_or_auto,

@@ -8,14 +8,16 @@ import numpy as np
 
 from mrcnn.errors import WeightsError
 from mrcnn.evaluation import drop_duplicates
-from rbc_arguments import LEARNED, MEASURED
+from rbc_arguments import DEFAULT_LOGS, LEARNED, MEASURED
 from rbc_config import (
     CONFIG_FILE,
     RBCConfig,
+    last_checkpoint,
     make_config,
     read_settings,
     resolve_weights,
     settings_from_options,
+    shipped_weights,
 )
 from rbc_sizes import are_sizes, measured_class_ids
 
@@ -63,6 +65,9 @@ class Cells:
 def trained_weights(options: Any) -> Path:
     """The weights file behind `--weights`.
 
+    Without the option it is the last checkpoint, or the model that comes with the project where
+    nothing was trained and no other folder of runs was named.
+
     Raises:
         WeightsError: there is none, or these are only a start for training.
     """
@@ -71,7 +76,14 @@ def trained_weights(options: Any) -> Path:
             f"--weights {options.weights} knows no blood cells; it is a start for `rbc.py train`. "
             "Give `last` or a trained .h5 file."
         )
-    return resolve_weights(options.weights, options.logs)
+    if options.weights is not None:
+        return resolve_weights(options.weights, options.logs)
+    try:
+        return last_checkpoint(options.logs)
+    except WeightsError:
+        if options.logs != DEFAULT_LOGS:
+            raise
+    return shipped_weights()
 
 
 def load_trained_model(options: Any, path: Path, min_confidence: float) -> Any:

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import sys
 import time
@@ -60,10 +61,12 @@ def training_record(
 def store_record(log_dir: Path, record: dict[str, Any]) -> Path:
     """Add a record to those of a run; a run that is resumed has several."""
     path = log_dir / RECORD_FILE
-    try:
-        earlier = json.loads(path.read_text(encoding="utf-8"))["trainings"]
-    except (OSError, ValueError, KeyError, TypeError):
-        earlier = []
+    earlier = []
+    if path.exists():
+        try:
+            earlier = list(json.loads(path.read_text(encoding="utf-8"))["trainings"])
+        except (ValueError, KeyError, TypeError):
+            os.replace(path, path.with_suffix(".unreadable.json"))
     text = json.dumps({"trainings": [*earlier, record]}, indent=2) + "\n"
     atomic_write(path, text)
     return path

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import rbc_config
+import rbc_model
 from mrcnn.errors import ConfigError, WeightsError
 from rbc_arguments import build_parser
 from rbc_config import (
@@ -20,6 +22,7 @@ from rbc_config import (
     settings_from_options,
 )
 from rbc_dataset import RBCDataset
+from rbc_model import trained_weights
 from rbc_train import anchors_for_cells, check_layers, training_settings
 
 
@@ -225,3 +228,42 @@ def test_layers_are_presets_or_regular_expressions():
 
 def test_options_without_model_part():
     assert settings_from_options(SimpleNamespace()) == {}
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A project with weights of its own in an empty place."""
+    monkeypatch.setattr(rbc_config, "DEFAULT_WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(rbc_model, "DEFAULT_LOGS", tmp_path / "logs")
+    path = tmp_path / "weights" / "rbc" / "rbc.h5"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    return path
+
+
+def evaluate_options(*arguments):
+    return build_parser().parse_args(["evaluate", *map(str, arguments)])
+
+
+def test_without_a_training_the_project_s_own_model_is_used(shipped, tmp_path):
+    options = evaluate_options("--logs", tmp_path / "logs")
+    assert trained_weights(options) == shipped
+    run = tmp_path / "logs" / "rbc20260131T0930"
+    run.mkdir(parents=True)
+    checkpoint = run / "mask_rcnn_rbc_0003.h5"
+    checkpoint.touch()
+    assert trained_weights(options) == checkpoint
+    assert trained_weights(evaluate_options("--weights", "rbc")) == shipped
+    # Whoever names a folder of runs means a run.
+    with pytest.raises(WeightsError, match=r"No trained model in .*elsewhere"):
+        trained_weights(evaluate_options("--logs", tmp_path / "elsewhere"))
+
+
+def test_the_project_s_own_model_was_taken_away(shipped):
+    shipped.unlink()
+    with pytest.raises(WeightsError, match=r"are not there\. Restore the folder"):
+        resolve_weights("rbc", shipped.parent)
+
+
+def test_a_packed_model_is_named_by_its_folder(shipped):
+    assert resolve_weights(str(shipped.parent), shipped.parent) == shipped
