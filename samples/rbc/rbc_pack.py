@@ -1,19 +1,36 @@
 """`rbc.py pack`: a trained model in a folder of its own, to hand on or to ship."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.files import atomic_path, atomic_write
+from mrcnn.files import atomic_write
 from mrcnn.weights import save_weights
-from rbc_config import CONFIG_FILE, PACKED_FILE
+from rbc_config import (
+    CONFIG_FILE,
+    PACKED_FILE,
+    config_text,
+    make_config,
+    read_settings,
+    settings_from_options,
+)
 from rbc_model import load_trained_model, trained_weights
 from rbc_record import RECORD_FILE
 from rbc_threshold import THRESHOLD_FILE, threshold_entry
 
 MEGABYTE = 1e6
+
+
+def without_folders(value: Any) -> Any:
+    """The same with the last part of each absolute path: others have other folders."""
+    if isinstance(value, dict):
+        return {key: without_folders(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_folders(item) for item in value]
+    if isinstance(value, str) and Path(value).is_absolute():
+        return Path(value).name
+    return value
 
 
 def run(options: Any) -> int:
@@ -32,19 +49,22 @@ def run(options: Any) -> int:
         raise DataError(f"{target}: is there already. Give another folder, or --replace.")
     model = load_trained_model(options, weights, 0.05)
     save_weights(model.keras_model, target, dtype="float16")
+    settings = {**(read_settings(weights) or {}), **settings_from_options(options)}
+    atomic_write(folder / CONFIG_FILE, config_text(make_config(settings)))
     names = [CONFIG_FILE]
-    for name in (CONFIG_FILE, RECORD_FILE):
-        if (weights.parent / name).is_file():
-            with atomic_path(folder / name) as temporary:
-                shutil.copyfile(weights.parent / name, temporary)
-            names.append(name)
+    record = weights.parent / RECORD_FILE
+    if record.is_file():
+        stored = without_folders(json.loads(record.read_text(encoding="utf-8")))
+        atomic_write(folder / RECORD_FILE, json.dumps(stored, indent=2) + "\n")
+        names.append(RECORD_FILE)
     entry = threshold_entry(weights)
     if entry is not None:
-        text = json.dumps({PACKED_FILE: entry}, indent=2, sort_keys=True) + "\n"
+        stored = without_folders({PACKED_FILE: entry})
+        text = json.dumps(stored, indent=2, sort_keys=True) + "\n"
         atomic_write(folder / THRESHOLD_FILE, text)
         names.append(THRESHOLD_FILE)
     print(f"{weights} packed: {target}, {target.stat().st_size / MEGABYTE:.1f} MB")
-    print(f"Beside it: {', '.join(sorted(set(names)))}")
+    print(f"Beside it: {', '.join(sorted(names))}")
     if entry is None:
         print("No confidence was chosen for it: run `rbc.py evaluate --sweep` with these weights.")
     return 0

@@ -346,6 +346,8 @@ def test_a_packed_model_detects_nearly_the_same(work, data, logs, capsys):
         "config.json", "min_confidence.json", "rbc.h5", "run.json",
     ]  # fmt: skip
     assert "MB" in capsys.readouterr().out
+    for name in ("run.json", "min_confidence.json"):
+        assert str(work) not in (packed / name).read_text()
     checkpoint = last_checkpoint(only_run(logs))
     size = (packed / "rbc.h5").stat().st_size
     assert size < 0.51 * checkpoint.stat().st_size
