@@ -122,9 +122,9 @@ class MaskRCNN:
         self.set_log_dir(str(filepath))
         return report
 
-    def save_weights(self, filepath: str | os.PathLike) -> None:
-        """Write the weights in Matterport's layout, in one step."""
-        save_weights(self._network(), filepath)
+    def save_weights(self, filepath: str | os.PathLike, *, dtype: str = "float32") -> None:
+        """Write the weights in Matterport's layout, in one step; `mrcnn.weights` has the dtypes."""
+        save_weights(self._network(), filepath, dtype=dtype)
 
     def get_imagenet_weights(self) -> str:
         """Download the ImageNet weights of ResNet-50 if need be; the path of the file."""

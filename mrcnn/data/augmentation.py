@@ -29,6 +29,9 @@ class Augmentation:
         blur_probability: share of images that are blurred.
         noise: largest standard deviation in grey levels of 255.
         noise_probability: share of images with noise.
+        overlay: share of images that objects of another image are laid over, beside and partly
+            over those that are there; see `mrcnn.data.overlay`. For images in transmitted light.
+        overlay_most: objects that are laid over one image at most.
     """
 
     flip_horizontal: float = 0.5
@@ -43,12 +46,16 @@ class Augmentation:
     blur_probability: float = 0.2
     noise: float = 6.0
     noise_probability: float = 0.2
+    overlay: float = 0.0
+    overlay_most: int = 6
 
     def __post_init__(self) -> None:
-        for name in ("flip_horizontal", "flip_vertical", "blur_probability", "noise_probability"):
+        probabilities = "flip_horizontal flip_vertical blur_probability noise_probability overlay"
+        for name in probabilities.split():
             self._require(name, 0 <= getattr(self, name) <= 1, "a probability from 0 to 1")
         for name in ("brightness", "contrast", "colour"):
             self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
+        self._require("overlay_most", self.overlay_most >= 1, "at least 1")
         for name in ("gamma", "blur", "noise"):
             self._require(name, getattr(self, name) >= 0, "at least 0")
         self._require(

@@ -12,6 +12,7 @@ from mrcnn.data.frames import Frame
 from mrcnn.data.imgaug_augmentation import apply_imgaug, is_imgaug
 from mrcnn.data.instances import InstanceMasks
 from mrcnn.data.moulding import compose_image_meta
+from mrcnn.data.overlay import lay_over
 from mrcnn.data.resizing import ResizePlan, nearest_indices, plan_resize, scale_image
 from mrcnn.errors import ConfigError, DataError
 
@@ -193,18 +194,16 @@ def load_training_item(
     cache = cache or ImageCache(0)
     prepared = cache.get(dataset, config, image_id)
     picture, plan = prepared.picture, prepared.plan
-    if plan.is_crop:
-        frame = random_place(plan.frame_shape, plan.resized_shape, rng)
-    else:
-        frame = Frame.at(plan.frame_shape, (plan.top, plan.left))
-    if flip and rng.random() < 0.5:
-        frame = frame.flipped(1)
+    frame = _draw_frame(plan, rng, augmentation, flip)
+    image, instances, window = _shown(prepared, frame)
     if isinstance(augmentation, Augmentation):
-        frame = augmentation.draw_frame(frame, plan.resized_shape, rng)
-    image = frame.map_image(picture)
-    instances = prepared.instances_in(frame)
-    window = frame.window(picture.shape)
-    if isinstance(augmentation, Augmentation):
+        if augmentation.overlay and rng.random() < augmentation.overlay:
+            other = cache.get(dataset, config, int(rng.integers(len(dataset.image_ids))))
+            donor = _shown(other, _draw_frame(other.plan, rng, augmentation))
+            if donor[0].shape == image.shape:
+                image, instances = lay_over(
+                    image, instances, window, donor, augmentation.overlay_most, rng
+                )
         y1, x1, y2, x2 = window
         image[y1:y2, x1:x2] = augmentation.vary_pixels(image[y1:y2, x1:x2], rng)
     elif augmentation is not None:
@@ -218,6 +217,27 @@ def load_training_item(
         dataset.active_class_ids(image_id),
     )
     return TrainingItem(image, meta, instances)
+
+
+def _draw_frame(plan: ResizePlan, rng: np.random.Generator, augmentation: Any, flip=False) -> Frame:
+    """Where the picture lies in the input."""
+    if plan.is_crop:
+        frame = random_place(plan.frame_shape, plan.resized_shape, rng)
+    else:
+        frame = Frame.at(plan.frame_shape, (plan.top, plan.left))
+    if flip and rng.random() < 0.5:
+        frame = frame.flipped(1)
+    if isinstance(augmentation, Augmentation):
+        frame = augmentation.draw_frame(frame, plan.resized_shape, rng)
+    return frame
+
+
+def _shown(
+    prepared: PreparedImage, frame: Frame
+) -> tuple[np.ndarray, InstanceMasks, tuple[int, int, int, int]]:
+    """What a frame shows of an image: input, its instances, and the pixel box of the picture."""
+    picture = prepared.picture
+    return frame.map_image(picture), prepared.instances_in(frame), frame.window(picture.shape)
 
 
 def check_augmentation(augmentation: Any) -> None:

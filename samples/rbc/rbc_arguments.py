@@ -222,6 +222,14 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--no-augmentation", action="store_true", help="train on the images as they are"
     )
+    parser.add_argument(
+        "--overlay",
+        type=fraction,
+        default=0.0,
+        metavar="SHARE",
+        help="share of training images that cells of other fields are laid over, so that new pairs "
+        "touch and overlap (default %(default)s)",
+    )
     _add_model_options(parser)
     parser.set_defaults(module="rbc_train")
 

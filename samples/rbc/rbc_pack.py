@@ -6,7 +6,6 @@ from typing import Any
 
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import atomic_write
-from mrcnn.weights import save_weights
 from rbc_config import (
     CONFIG_FILE,
     PACKED_FILE,
@@ -48,7 +47,7 @@ def run(options: Any) -> int:
     if target.exists() and not options.replace:
         raise DataError(f"{target}: is there already. Give another folder, or --replace.")
     model = load_trained_model(options, weights, 0.05)
-    save_weights(model.keras_model, target, dtype="float16")
+    model.save_weights(target, dtype="float16")
     settings = {**(read_settings(weights) or {}), **settings_from_options(options)}
     atomic_write(folder / CONFIG_FILE, config_text(make_config(settings)))
     names = [CONFIG_FILE]

@@ -223,7 +223,7 @@ def run(options: Any) -> int:
     if not options.no_augmentation:
         from mrcnn.data.augmentation import Augmentation
 
-        augmentation = Augmentation()
+        augmentation = Augmentation(overlay=options.overlay)
     model.train(
         training,
         validation,

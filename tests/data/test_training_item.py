@@ -83,6 +83,7 @@ def test_masks_are_resized_as_whole_masks_are(shape, dims, seed):
     class Sizes:
         IMAGE_MIN_DIM, IMAGE_MAX_DIM = dims
         IMAGE_MIN_SCALE = 0
+        IMAGE_FIT = False
         IMAGE_RESIZE_MODE = "square"
         IMAGE_CHANNEL_COUNT = 3
 
