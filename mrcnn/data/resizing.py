@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.ndimage
@@ -52,6 +53,17 @@ class ResizePlan:
         return [(self.top, bottom), (self.left, right), (0, 0)]
 
 
+def resize_settings(config: Any) -> dict[str, Any]:
+    """What a configuration says of sizes, as arguments of `plan_resize` and `resize_image`."""
+    return {
+        "min_dim": config.IMAGE_MIN_DIM,
+        "max_dim": config.IMAGE_MAX_DIM,
+        "min_scale": config.IMAGE_MIN_SCALE,
+        "mode": config.IMAGE_RESIZE_MODE,
+        "fit": config.IMAGE_FIT,
+    }
+
+
 def plan_resize(
     shape: Sequence[int],
     min_dim: int | None = None,
@@ -84,10 +96,11 @@ def plan_resize(
         if not max_dim:
             raise ConfigError("IMAGE_FIT needs IMAGE_MAX_DIM, the longer side in pixels.")
         scale = max_dim / max(height, width)
-    elif min_dim:
-        scale = max(scale, min_dim / min(height, width))
-    if min_scale and scale < min_scale and not fit:
-        scale = min_scale
+    else:
+        if min_dim:
+            scale = max(scale, min_dim / min(height, width))
+        if min_scale:
+            scale = max(scale, min_scale)
     if mode == "square":
         if not max_dim:
             raise ConfigError("IMAGE_RESIZE_MODE 'square' needs IMAGE_MAX_DIM, the side in pixels.")

@@ -13,7 +13,13 @@ from mrcnn.data.imgaug_augmentation import apply_imgaug, is_imgaug
 from mrcnn.data.instances import InstanceMasks
 from mrcnn.data.moulding import compose_image_meta
 from mrcnn.data.overlay import lay_over
-from mrcnn.data.resizing import ResizePlan, nearest_indices, plan_resize, scale_image
+from mrcnn.data.resizing import (
+    ResizePlan,
+    nearest_indices,
+    plan_resize,
+    resize_settings,
+    scale_image,
+)
 from mrcnn.errors import ConfigError, DataError
 
 
@@ -124,14 +130,7 @@ def prepare_image(dataset: Dataset, config: Any, image_id: int) -> PreparedImage
             f"{name}: shape {image.shape}; an image [H, W, {channels}] is expected "
             f"(IMAGE_CHANNEL_COUNT is {channels})."
         )
-    plan = plan_resize(
-        image.shape,
-        min_dim=config.IMAGE_MIN_DIM,
-        max_dim=config.IMAGE_MAX_DIM,
-        min_scale=config.IMAGE_MIN_SCALE,
-        mode=config.IMAGE_RESIZE_MODE,
-        fit=config.IMAGE_FIT,
-    )
+    plan = plan_resize(image.shape, **resize_settings(config))
     picture = np.ascontiguousarray(scale_image(image, plan))
 
     annotation = dataset.load_polygons(image_id)

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from mrcnn.data.moulding import compose_image_meta, mold_image
-from mrcnn.data.resizing import resize_image
+from mrcnn.data.resizing import resize_image, resize_settings
 from mrcnn.errors import DataError
 from mrcnn.inference.results import Detections, unmold
 from mrcnn.inference.subpixel import place_masks
@@ -48,15 +48,11 @@ def mould(image: np.ndarray, config) -> MouldedImage:
             f"An image of shape {image.shape} was given: expected (height, width, {channels}), "
             "values from 0 to 255. mrcnn.data.images.read_image reads any file as such."
         )
-    resized, window, scale, _, _ = resize_image(
-        image,
-        min_dim=config.IMAGE_MIN_DIM,
-        max_dim=config.IMAGE_MAX_DIM,
-        min_scale=config.IMAGE_MIN_SCALE,
+    settings = resize_settings(config)
+    if settings["mode"] == "crop":
         # Parts of images are for training; cells are detected in all of an image.
-        mode="pad64" if config.IMAGE_RESIZE_MODE == "crop" else config.IMAGE_RESIZE_MODE,
-        fit=config.IMAGE_FIT,
-    )
+        settings["mode"] = "pad64"
+    resized, window, scale, _, _ = resize_image(image, **settings)
     if resized.shape[0] % 64 or resized.shape[1] % 64:
         raise DataError(
             f"An image of {image.shape[0]} x {image.shape[1]} pixels is moulded to "

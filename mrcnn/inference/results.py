@@ -71,6 +71,12 @@ def check_mask_form(masks: str) -> None:
         raise ConfigError(f"masks is {masks!r}: must be one of {', '.join(map(repr, MASK_FORMS))}.")
 
 
+def count_filled(detections: np.ndarray) -> int:
+    """Rows of detections [D, 6] before the padding, whose class is 0."""
+    padding = np.flatnonzero(detections[:, 4] == 0)
+    return int(padding[0]) if len(padding) else len(detections)
+
+
 def unmold(
     detections: np.ndarray,
     masks: np.ndarray,
@@ -90,8 +96,7 @@ def unmold(
         image_shape: (H, W, ...) of the moulded image.
         window: (y1, x1, y2, x2) of the picture in the moulded image, in pixels.
     """
-    padding = np.flatnonzero(detections[:, 4] == 0)
-    count = padding[0] if len(padding) else len(detections)
+    count = count_filled(detections)
     rows = np.flatnonzero(
         (detections[:count, 2] > detections[:count, 0])
         & (detections[:count, 3] > detections[:count, 1])

@@ -8,7 +8,7 @@ each pixel of the image reads the mask at the place where its centre lies.
 import numpy as np
 
 from mrcnn.geometry import norm_boxes
-from mrcnn.inference.results import Detections
+from mrcnn.inference.results import Detections, count_filled
 
 
 def widen_boxes(boxes: np.ndarray, margin: float, window: np.ndarray) -> np.ndarray:
@@ -49,8 +49,7 @@ def place_masks(
         window: (y1, x1, y2, x2) of the picture in the moulded image, in pixels.
         margin: see `widen_boxes`.
     """
-    padding = np.flatnonzero(detections[:, 4] == 0)
-    count = padding[0] if len(padding) else len(detections)
+    count = count_filled(detections)
     class_ids = detections[:count, 4].astype(np.int32)
     window = np.asarray(window, np.float64)
     normalised_window = norm_boxes(window, image_shape[:2]).astype(np.float64)

@@ -96,7 +96,8 @@ class Convolution(keras.layers.Conv2D):
             kernel, bias = norm.fold_into(kernel, bias)
             _running.passive.add(norm)
         inputs, kernel = (ops.cast(value, self.compute_dtype) for value in (inputs, kernel))
-        if self.padding == "valid" and inputs.shape[1:3] == self.kernel_size:
+        covers = self.padding == "valid" and inputs.shape[1:3] == self.kernel_size
+        if covers and self.groups == 1:
             outputs = _multiply(inputs, kernel)
         elif self._takes_fewer_products(inputs):
             outputs = convolve_3x3(inputs, kernel)

@@ -35,7 +35,8 @@ def without_folders(value: Any) -> Any:
 def run(options: Any) -> int:
     """Pack; returns the exit status."""
     weights = trained_weights(options)
-    if not (weights.parent / CONFIG_FILE).is_file():
+    settings = read_settings(weights)
+    if settings is None:
         raise ConfigError(
             f"No {CONFIG_FILE} beside {weights}: without its settings a packed model cannot be "
             "used. Take a checkpoint from its run's folder."
@@ -48,8 +49,8 @@ def run(options: Any) -> int:
         raise DataError(f"{target}: is there already. Give another folder, or --replace.")
     model = load_trained_model(options, weights, 0.05)
     model.save_weights(target, dtype="float16")
-    settings = {**(read_settings(weights) or {}), **settings_from_options(options)}
-    atomic_write(folder / CONFIG_FILE, config_text(make_config(settings)))
+    config = make_config({**settings, **settings_from_options(options)})
+    atomic_write(folder / CONFIG_FILE, config_text(config))
     names = [CONFIG_FILE]
     record = weights.parent / RECORD_FILE
     if record.is_file():

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.data.resizing import plan_resize
+from mrcnn.data.resizing import plan_resize, resize_settings
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write
 from rbc_argument_types import AUTO
@@ -101,14 +101,7 @@ def anchors_for_cells(dataset: RBCDataset, config: RBCConfig) -> tuple[int, ...]
     """
     sides = []
     for info in dataset.image_info:
-        plan = plan_resize(
-            (info["height"], info["width"]),
-            min_dim=config.IMAGE_MIN_DIM,
-            max_dim=config.IMAGE_MAX_DIM,
-            min_scale=config.IMAGE_MIN_SCALE,
-            mode=config.IMAGE_RESIZE_MODE,
-            fit=config.IMAGE_FIT,
-        )
+        plan = plan_resize((info["height"], info["width"]), **resize_settings(config))
         for polygon in info["polygons"]:
             height, width = np.ptp(polygon, axis=0)
             sides.append(math.sqrt(height * width) * plan.scale)
