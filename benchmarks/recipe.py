@@ -40,7 +40,7 @@ class Variant:
     Attributes:
         title: its line in the table.
         options: of `rbc.py train`, after those of the recipe, which they overrule.
-        without: options of the recipe that are left out; each takes one value.
+        without: words of the recipe's command line that are left out.
         settings: attributes of the configuration.
         augmentation: arguments of `Augmentation`, or None for none at all.
         averaged: share of the moving average of the weights that a step keeps.
@@ -59,7 +59,10 @@ VARIANTS = {
     "recipe": Variant("the recipe"),
     "seed": Variant("another seed", options=("--seed", "2")),
     "overlay": Variant("+ cells laid over (`--overlay 0.5`)", augmentation={"overlay": 0.5}),
-    "mask56": Variant("masks of 56 x 56 (`MASK_SHAPE`)", settings={"MASK_SHAPE": [56, 56]}),
+    "mask56": Variant(
+        "masks of 56 x 56 (`MASK_SHAPE`)",
+        settings={"MASK_SHAPE": [56, 56], "MASK_POOL_SIZE": 28, "MINI_MASK_SHAPE": (112, 112)},
+    ),
     "average": Variant("+ moving average of the weights (0.98 a step)", averaged=0.98),
     "plain": Variant("- all augmentation", augmentation=None),
     "turns": Variant(
@@ -77,12 +80,25 @@ VARIANTS = {
     "anchors": Variant("the paper's anchors", options=("--anchors", "paper")),
     "whole": Variant(
         "whole fields of 768 x 576, one a step, for four parts",
-        without=("--crop",),
+        without=("--crop", "320"),
         options=("--batch-size", "1"),
         settings={"IMAGE_RESIZE_MODE": "pad64", "IMAGE_FIT": True},
     ),
     "constant": Variant("a constant learning rate", options=("--schedule", "constant")),
     "slow": Variant("learning rate 0.005 for 0.02", options=("--learning-rate", "0.005")),
+    "resnet50": Variant(
+        "ResNet-50 with Matterport's heads",
+        without=("--light",),
+        options=("--backbone", "resnet50"),
+    ),
+    "paper": Variant(
+        "the paper's configuration: that, whole fields in 512 x 512, its anchors and learning rate",
+        without=("--light", "--crop", "320"),
+        options=tuple(
+            "--backbone resnet50 --image-size 512 --batch-size 2 --anchors paper "
+            "--learning-rate 0.001 --schedule constant".split()
+        ),
+    ),
     "float32": Variant("float32 for bfloat16", options=("--precision", "float32")),
 }
 
@@ -90,9 +106,8 @@ VARIANTS = {
 def recipe_arguments(variant: Variant, dataset: Path, subsets: Sequence[str], steps: int) -> list:
     """The command line of `rbc.py train`."""
     recipe = list(RECIPE)
-    for option in variant.without:
-        place = recipe.index(option)
-        del recipe[place : place + 2]
+    for word in variant.without:
+        recipe.remove(word)
     return [
         *("train", "--dataset", str(dataset), "--subset", *subsets, *recipe),
         *("--anchors", "auto", "--steps", str(steps // 4), "--seed", "1", *variant.options),

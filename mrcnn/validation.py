@@ -93,8 +93,9 @@ class EvaluateDetections(RunCallback):
     TensorBoard and the history take them:
 
     - `val_mask_AP50`: COCO's average precision of masks at IoU 0.5, mean over the classes that
-      have an object. It takes all detections from confidence 0.05 on, so it does not depend on a
-      threshold and says something from the first epochs on.
+      have an object; with DETECTION_SCORE "object", whose scores tell nothing about the class,
+      that of all objects as one class. It takes all detections from confidence 0.05 on, so it
+      does not depend on a threshold and says something from the first epochs on.
     - `val_F1`: 2 TP / (2 TP + FP + FN) over all images, classes aside, of the detections that are
       at least `min_confidence`. It stays at 0 until the network is that sure.
 
@@ -247,8 +248,9 @@ class EvaluateDetections(RunCallback):
             images = [self.dataset.load_image(image_id) for image_id in chosen]
             for image_id, found in zip(chosen, self.detector.detect(images), strict=True):
                 evaluator.process(self._names[image_id], self._predictions(image_id, found))
+        classes = "any_class" if self.config.DETECTION_SCORE == "object" else "by_class"
         return {
-            MASK_AP50: float(evaluator.average_precision()["mask"]["by_class"]["AP50"]),
+            MASK_AP50: float(evaluator.average_precision()["mask"][classes]["AP50"]),
             F1: float(evaluator.quality(self.min_confidence, F1_IOU).f1),
         }
 

@@ -289,6 +289,10 @@ def test_what_is_counted(tiny_config, disks, network, monkeypatch):
         "val_F1": 1.0,
     }
 
+    # Where scores say nothing about classes, neither does their average precision.
+    answers[:] = [perfect(first, [0.9, 0.8], [2, 2]), perfect(second, [0.7]), perfect(empty, [])]
+    assert figures(config=tiny_config(DETECTION_SCORE="object"))["val_mask_AP50"] == 1.0
+
     # Each cell found twice, under both classes; scores that are no numbers are not counted.
     twice = first.select([0, 1, 0, 1, 0])
     scores = [0.9, 0.8, 0.75, 0.72, np.nan]

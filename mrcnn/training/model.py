@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from mrcnn.config import LOSS_NAMES
+from mrcnn.errors import ConfigError
 from mrcnn.nets.anchors import AnchorLayer, normalized_anchors
 from mrcnn.nets.detector import class_and_box_outputs, mask_outputs, region_network
 from mrcnn.nets.layers import TakeRegions, register
@@ -129,7 +130,16 @@ def build_training_model(
         shuffle_targets: False takes the first candidates instead of a random draw, for tests.
         stop_gradients: False lets the box loss reach the RPN through its targets, as it does in
             the original by mistake; to compare gradients with it.
+
+    Raises:
+        ConfigError: MASK_SHAPE is not what the mask head makes of MASK_POOL_SIZE.
     """
+    made = (2 * config.MASK_POOL_SIZE,) * 2
+    if tuple(config.MASK_SHAPE) != made:
+        raise ConfigError(
+            f"MASK_SHAPE is {tuple(config.MASK_SHAPE)}, but of regions of MASK_POOL_SIZE "
+            f"{config.MASK_POOL_SIZE} the mask head makes masks of {made}: let one fit the other."
+        )
     with compute_precision(config.MIXED_PRECISION):
         return _training_graph(config, shuffle_targets, stop_gradients)
 

@@ -22,7 +22,7 @@ def test_every_variant_is_a_training_that_can_be_configured(name, tmp_path):
     assert config.STEPS_PER_EPOCH * config.EPOCHS == 400
     assert options.subset == ["train", "extra"]
     # A whole field has about as many pixels as four parts.
-    pixels = (1, "pad64") if name == "whole" else (4, "crop")
+    pixels = {"whole": (1, "pad64"), "paper": (2, "square")}.get(name, (4, "crop"))
     assert pixels == (config.BATCH_SIZE, config.IMAGE_RESIZE_MODE)
     Augmentation(**(variant.augmentation or {}))
 

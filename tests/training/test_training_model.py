@@ -9,6 +9,7 @@ from keras import ops
 
 from mrcnn.config import LOSS_NAMES, Config
 from mrcnn.data.loader import BatchLoader
+from mrcnn.errors import ConfigError
 from mrcnn.training.layers import LAYER_CHOICES, set_trainable
 from mrcnn.training.model import build_training_model
 from mrcnn.training.schedules import WarmupSchedule, learning_rate_for
@@ -38,6 +39,11 @@ def test_losses_and_targets_are_the_original_s(golden, give_golden_weights):
     np.testing.assert_allclose(
         float(ops.convert_to_numpy(model.regularization_loss())), float(data["reg_loss"]), rtol=1e-5
     )
+
+
+def test_masks_of_a_size_that_the_head_does_not_make(tiny_config):
+    with pytest.raises(ConfigError, match=r"MASK_SHAPE is \(56, 56\), but .* MASK_POOL_SIZE 14 "):
+        build_training_model(tiny_config(MASK_SHAPE=[56, 56]))
 
 
 @pytest.fixture
