@@ -11,6 +11,9 @@ that the better one covers; for each class by itself or across classes; and Soft
 """
 
 import argparse
+import importlib.util
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -178,7 +181,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--subset", default="val")
     parser.add_argument("--weights", default="rbc", help="as of `rbc.py evaluate`")
     options = parser.parse_args(arguments)
-    sys.path.insert(0, str(SAMPLE))
+    if importlib.util.find_spec("rbc_config") is None:
+        # The sample is no package: once more where Python finds it.
+        command = [sys.executable, "-m", "benchmarks.suppression", *(arguments or sys.argv[1:])]
+        environment = {**os.environ, "PYTHONPATH": str(SAMPLE)}
+        return subprocess.run(command, env=environment, check=False).returncode
     from rbc_arguments import DEFAULT_LOGS
     from rbc_config import make_config, read_settings, resolve_weights
     from rbc_evaluate import load_fields

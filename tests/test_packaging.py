@@ -186,6 +186,19 @@ def test_commands_of_the_readme_are_understood():
     assert not parses(["evaluate", "--min-conf", "1.5"])
 
 
+DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "weights" / "rbc" / "README.md"]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=[path.stem for path in DOCUMENTS])
+def test_commands_of_the_documents_are_understood(path):
+    commands = commands_in(path.read_text(encoding="utf-8"))
+    assert [command for command in commands if not parses(command)] == []
+
+
+def test_the_documents_have_commands():
+    assert sum(len(commands_in(path.read_text(encoding="utf-8"))) for path in DOCUMENTS) > 5
+
+
 @needs_make
 @pytest.mark.parametrize(
     "target, steps",

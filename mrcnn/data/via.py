@@ -8,7 +8,7 @@ Format: https://www.robots.ox.ac.uk/~vgg/software/via/
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 
 from mrcnn.data.via_classes import ClassReader
 from mrcnn.data.via_coco import is_coco, iterate_coco
-from mrcnn.data.via_shapes import shape_to_polygon
+from mrcnn.data.via_shapes import RawImages, RawRegion, shape_to_polygon
 from mrcnn.errors import DataError
 
 
@@ -28,6 +28,7 @@ class ViaImage:
     Attributes:
         filename: as it stands in the annotation file; `locate_image` finds the file.
         size: of the image file in bytes, as VIA noted it; None if it did not.
+        image_shape: (height, width) in pixels, as VIA's export in COCO format has it; else None.
         polygons: one float64 [K, 2] of (y, x) in pixels for each region.
         class_names: the class of each region.
         region_numbers: the place of each region in the annotation file, counted from 0.
@@ -42,16 +43,7 @@ class ViaImage:
     region_numbers: list[int] = field(default_factory=list)
     point_regions: int = 0
     degenerate_regions: list[int] = field(default_factory=list)
-
-
-@dataclass
-class RawRegion:
-    """One region as the file has it: where it is, for messages; outline or None; attributes."""
-
-    where: str
-    number: int
-    polygon: np.ndarray | None
-    attributes: Mapping
+    image_shape: tuple[int, int] | None = None
 
 
 def read_via(
@@ -59,6 +51,8 @@ def read_via(
     class_names: Sequence[str] | None = None,
     attribute: str | None = None,
     class_aliases: Mapping[str, str] | None = None,
+    *,
+    problems: list[str] | None = None,
 ) -> list[ViaImage]:
     """Read a VIA annotation file.
 
@@ -73,35 +67,42 @@ def read_via(
             group with one option checked. None: the one whose values are known classes is found.
         class_aliases: other names -> class names, e.g. {"besar": "large"}. Case and surrounding
             blanks do not count, neither here nor in class names.
+        problems: takes the message of each image and region that cannot be used, which is then
+            left out; None raises the first one.
 
     Returns:
         one `ViaImage` for each image, in the order of the file.
 
     Raises:
         DataError: file missing or not VIA, a region of unknown shape or class, a bad number; the
-            message names file, image, region and key.
+            message names file, image, region and key. With `problems`, only what makes the whole
+            file useless.
     """
     path = Path(path)
     content = _read_json(path)
     reader = ClassReader(class_names, attribute, class_aliases)
+    note = _raise if problems is None else lambda error: problems.append(str(error))
     if is_coco(content):
-        entries = iterate_coco(content, path, reader.attribute or "class")
+        entries = iterate_coco(content, path, reader.attribute or "class", note)
         if reader.attribute is None and reader.single_class is None:
             # This format keeps one attribute alone, as its categories.
             reader.attribute = "class"
     else:
-        entries = _iterate_via(content, path)
+        entries = _iterate_via(content, path, note)
     images: list[ViaImage] = []
     regions: list[list[RawRegion]] = []
-    for filename, size, raw_regions in entries:
-        images.append(ViaImage(filename, size))
-        regions.append([RawRegion(*raw) for raw in raw_regions])
+    for filename, size, image_shape, raw_regions in entries:
+        images.append(ViaImage(filename, size, image_shape=image_shape))
+        regions.append(raw_regions)
 
     shaped = [r for image_regions in regions for r in image_regions if r.polygon is not None]
     reader.find_attribute([(region.where, region.attributes) for region in shaped], path)
     for image, image_regions in zip(images, regions, strict=True):
         for region in image_regions:
-            _add_region(image, region, reader)
+            try:
+                _add_region(image, region, reader)
+            except DataError as error:
+                note(error)
     _warn_of_left_out(images, path)
     return images
 
@@ -128,6 +129,10 @@ def locate_image(folder: str | os.PathLike, filename: str) -> Path:
             "there, or remove it from the annotations."
         )
     return path
+
+
+def _raise(error: DataError) -> None:
+    raise error
 
 
 def _add_region(image: ViaImage, region: RawRegion, reader: ClassReader) -> None:
@@ -204,10 +209,8 @@ def _read_json(path: Path) -> Any:
         raise DataError(f"{path} is not valid JSON: {error}.") from None
 
 
-def _iterate_via(
-    content: Any, path: Path
-) -> Iterator[tuple[str, int | None, list[tuple[str, int, np.ndarray | None, Mapping]]]]:
-    """(file name, size in bytes, regions) of each image of a VIA export or project."""
+def _iterate_via(content: Any, path: Path, note: Callable[[DataError], None]) -> RawImages:
+    """(file name, size in bytes, None, regions) of each image of a VIA export or project."""
     entries = content
     if isinstance(content, Mapping) and "_via_img_metadata" in content:
         entries = content["_via_img_metadata"]
@@ -221,35 +224,43 @@ def _iterate_via(
             "annotations from VIA 2 as JSON."
         )
     for key, entry in entries.items():
-        if not isinstance(entry, Mapping) or "regions" not in entry or "filename" not in entry:
-            raise DataError(
-                f"{path}, entry {key!r}: 'filename' and 'regions' are expected in each entry of a "
-                "VIA annotation file."
-            )
-        filename, regions = entry["filename"], entry["regions"]
-        if not isinstance(filename, str) or not filename:
-            raise DataError(f"{path}, entry {key!r}: 'filename' must be text.")
-        if isinstance(regions, Mapping):
-            regions = list(regions.values())
-        if not isinstance(regions, list):
-            raise DataError(f"{path}, image {filename!r}: 'regions' must be an object or a list.")
-        size = entry.get("size")
-        yield (
-            filename,
-            size if isinstance(size, int) and size >= 0 else None,
-            [
-                _read_region(region, number, f"{path}, image {filename!r}, region {number}")
-                for number, region in enumerate(regions)
-            ],
+        try:
+            filename, size, regions = _read_entry(entry, key, path)
+        except DataError as error:
+            note(error)
+            continue
+        found = []
+        for number, region in enumerate(regions):
+            where = f"{path}, image {filename!r}, region {number}"
+            try:
+                found.append(_read_region(region, number, where))
+            except DataError as error:
+                note(error)
+        yield filename, size, None, found
+
+
+def _read_entry(entry: Any, key: str, path: Path) -> tuple[str, int | None, list]:
+    """File name, size in bytes, and the regions as they stand in the file."""
+    if not isinstance(entry, Mapping) or "regions" not in entry or "filename" not in entry:
+        raise DataError(
+            f"{path}, entry {key!r}: 'filename' and 'regions' are expected in each entry of a "
+            "VIA annotation file."
         )
+    filename, regions = entry["filename"], entry["regions"]
+    if not isinstance(filename, str) or not filename:
+        raise DataError(f"{path}, entry {key!r}: 'filename' must be text.")
+    if isinstance(regions, Mapping):
+        regions = list(regions.values())
+    if not isinstance(regions, list):
+        raise DataError(f"{path}, image {filename!r}: 'regions' must be an object or a list.")
+    size = entry.get("size")
+    return filename, size if isinstance(size, int) and size >= 0 else None, regions
 
 
-def _read_region(
-    region: Any, number: int, where: str
-) -> tuple[str, int, np.ndarray | None, Mapping]:
+def _read_region(region: Any, number: int, where: str) -> RawRegion:
     if not isinstance(region, Mapping) or "shape_attributes" not in region:
         raise DataError(f"{where}: 'shape_attributes' is missing.")
     attributes = region.get("region_attributes") or {}
     if not isinstance(attributes, Mapping):
         raise DataError(f"{where}: 'region_attributes' must be an object.")
-    return where, number, shape_to_polygon(region["shape_attributes"], where), attributes
+    return RawRegion(where, number, shape_to_polygon(region["shape_attributes"], where), attributes)

@@ -1,12 +1,12 @@
 """VIA's export in COCO format: images, annotations and categories in three lists."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mrcnn.data.via_shapes import points_to_polygon, rectangle
+from mrcnn.data.via_shapes import RawImages, RawRegion, points_to_polygon, rectangle
 from mrcnn.errors import DataError
 
 
@@ -18,45 +18,63 @@ def is_coco(content: Any) -> bool:
 
 
 def iterate_coco(
-    content: Mapping, path: Path, attribute: str
-) -> Iterator[tuple[str, None, list[tuple[str, int, np.ndarray | None, Mapping]]]]:
-    """(file name, None, regions) of each image; the category becomes the given attribute.
+    content: Mapping, path: Path, attribute: str, note: Callable[[DataError], None]
+) -> RawImages:
+    """The images with their regions; the category becomes the given attribute.
 
     Regions are numbered by their place in the list of annotations.
 
-    Raises:
-        DataError: an entry is missing or of another form.
+    Args:
+        content: what the file holds.
+        path: the file, for messages.
+        attribute: the name that the category gets among a region's attributes.
+        note: takes what is wrong with an entry, which is then left out; it may raise it.
     """
     categories = {}
     for number, category in enumerate(content["categories"]):
         where = f"{path}, category {number}"
-        categories[_identity(category, "id", where)] = _text(category, "name", where)
+        try:
+            categories[_identity(category, "id", where)] = _text(category, "name", where)
+        except DataError as error:
+            note(error)
 
-    images: dict[str, tuple[str, list]] = {}
+    images: dict[str, tuple[str, tuple[int, int] | None, list[RawRegion]]] = {}
     for number, image in enumerate(content["images"]):
         where = f"{path}, image {number}"
-        identity = _identity(image, "id", where)
-        if identity in images:
-            raise DataError(f"{where}: its 'id' {identity} is that of an earlier image.")
-        images[identity] = (_text(image, "file_name", where), [])
+        try:
+            identity = _identity(image, "id", where)
+            if identity in images:
+                raise DataError(f"{where}: its 'id' {identity} is that of an earlier image.")
+            images[identity] = (_text(image, "file_name", where), _image_shape(image), [])
+        except DataError as error:
+            note(error)
 
     for number, annotation in enumerate(content["annotations"]):
         where = f"{path}, annotation {number}"
-        owner = _identity(annotation, "image_id", where)
-        if owner not in images:
-            raise DataError(f"{where}: there is no image with the 'id' {owner}.")
-        filename, regions = images[owner]
-        where = f"{path}, image {filename!r}, annotation {number}"
-        category = _identity(annotation, "category_id", where)
-        if category not in categories:
-            known = ", ".join(categories) or "none"
-            raise DataError(
-                f"{where}: there is no category with the 'id' {category} (known: {known})."
-            )
-        polygon = _outline(annotation, where)
-        regions.append((where, number, polygon, {attribute: categories[category]}))
-    for filename, regions in images.values():
-        yield filename, None, regions
+        try:
+            owner = _identity(annotation, "image_id", where)
+            if owner not in images:
+                raise DataError(f"{where}: there is no image with the 'id' {owner}.")
+            filename, _, regions = images[owner]
+            where = f"{path}, image {filename!r}, annotation {number}"
+            category = _identity(annotation, "category_id", where)
+            if category not in categories:
+                known = ", ".join(categories) or "none"
+                raise DataError(
+                    f"{where}: there is no category with the 'id' {category} (known: {known})."
+                )
+            polygon = _outline(annotation, where)
+        except DataError as error:
+            note(error)
+            continue
+        regions.append(RawRegion(where, number, polygon, {attribute: categories[category]}))
+    for filename, image_shape, regions in images.values():
+        yield filename, None, image_shape, regions
+
+
+def _image_shape(image: Mapping) -> tuple[int, int] | None:
+    shape = image.get("height"), image.get("width")
+    return shape if all(isinstance(side, int) and side > 0 for side in shape) else None
 
 
 def _outline(annotation: Mapping, where: str) -> np.ndarray:

@@ -1,7 +1,8 @@
 """The shapes of VIA regions as polygons."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,21 @@ SHAPES = ("polygon", "polyline", "rect", "circle", "ellipse", "point")
 _ROUNDNESS = 0.05
 # No image is larger; beyond it a number is a mistake, not a place.
 _LARGEST = 1e6
+
+
+@dataclass
+class RawRegion:
+    """One region as the file has it: where it is, for messages; outline or None; attributes."""
+
+    where: str
+    number: int
+    polygon: np.ndarray | None
+    attributes: Mapping
+
+
+# For each image its file name, the file's size in bytes and (height, width) in pixels where the
+# annotations tell them, and its regions.
+RawImages = Iterator[tuple[str, int | None, tuple[int, int] | None, list[RawRegion]]]
 
 
 def shape_to_polygon(shape: Any, where: str) -> np.ndarray | None:
