@@ -181,7 +181,8 @@ def parses(arguments: list[str]) -> bool:
 
 def test_commands_of_the_readme_are_understood():
     commands = commands_in((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert {command[0] for command in commands} == {"smears", "train", "evaluate", "detect", "pack"}
+    named = {command[0] for command in commands}
+    assert named == {"smears", "train", "evaluate", "detect", "pack", "check"}
     assert [command for command in commands if not parses(command)] == []
     assert not parses(["evaluate", "--min-conf", "1.5"])
 

@@ -4,6 +4,7 @@
     python samples/rbc/rbc.py evaluate [--dataset DIR] [--subset val] [--min-conf 0.7 0.8 0.9]
     python samples/rbc/rbc.py detect   IMAGE_OR_FOLDER ... [--min-conf 0.7] [--out DIR]
     python samples/rbc/rbc.py smears   DIR [--fields N] [--seed S]
+    python samples/rbc/rbc.py check    DIR
     python samples/rbc/rbc.py pack     DIR [--weights best]
 
 `COMMAND --help` lists the options of each.

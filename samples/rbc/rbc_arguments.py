@@ -20,6 +20,8 @@ DEFAULT_WEIGHTS = ROOT / "weights"
 DEFAULT_RESULTS = ROOT / "results"
 DEFAULT_MAX_OVERLAP = 0.5
 MEASURED, LEARNED = "measured", "learned"
+# What training does with an image or a region that cannot be used.
+STOP, SKIP = "stop", "skip"
 
 EXIT_STATUS = "Exit status: 0 on success, 2 on bad input (with the reason on stderr)."
 
@@ -223,6 +225,13 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         "--no-augmentation", action="store_true", help="train on the images as they are"
     )
     parser.add_argument(
+        "--on-error",
+        choices=(STOP, SKIP),
+        default=STOP,
+        help="what to do with images and regions that cannot be used: stop, or skip them with a "
+        "warning (default %(default)s); `rbc.py check` lists them all",
+    )
+    parser.add_argument(
         "--overlay",
         type=fraction,
         default=0.0,
@@ -361,11 +370,35 @@ def _add_pack(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(module="rbc_pack")
 
 
+def _add_check(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "check",
+        help="read a whole data set and tell everything that is wrong with it",
+        description="Read all annotations and images of DIR and list, by file and region, what "
+        "training would stop at (errors) and what may be a mistake (look).",
+        epilog="Exit status: 0 without errors, 2 with some.",
+    )
+    parser.add_argument("directory", type=Path, metavar="DIR")
+    parser.add_argument(
+        "--subset",
+        nargs="+",
+        metavar="NAME",
+        help="folders in DIR (default: all that hold a JSON file)",
+    )
+    parser.add_argument(
+        "--attribute", metavar="NAME", help="region attribute that holds the class (default: found)"
+    )
+    parser.add_argument(
+        "--classes", nargs="+", metavar="NAME", help="names of the classes (default: sizes)"
+    )
+    parser.set_defaults(module="rbc_check")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser; the parsed options name the module that runs the command in `module`."""
     parser = argparse.ArgumentParser(
         prog="rbc.py",
-        description="Red blood cells in stained smears: train, evaluate, detect, render.",
+        description="Red blood cells in stained smears: train, evaluate, detect, check, render.",
         epilog=EXIT_STATUS,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -374,4 +407,5 @@ def build_parser() -> argparse.ArgumentParser:
     _add_detect(commands)
     _add_smears(commands)
     _add_pack(commands)
+    _add_check(commands)
     return parser

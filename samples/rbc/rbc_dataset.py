@@ -1,5 +1,6 @@
 """Annotated fields of red blood cells: a folder of images with a VIA file for each subset."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import numpy as np
 
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.images import read_image
-from mrcnn.data.via import locate_image, read_via
+from mrcnn.data.via import ViaImage, locate_image, read_via
 from mrcnn.errors import DataError
+from rbc_arguments import SKIP, STOP
 from rbc_config import RBCConfig
 
 ANNOTATION_FILE = "via_region_data.json"
@@ -50,6 +52,41 @@ def find_annotations(folder: Path) -> Path:
     )
 
 
+def read_fields(
+    annotations: Path,
+    class_names: Sequence[str],
+    attribute: str | None = None,
+    problems: list[str] | None = None,
+) -> list[ViaImage]:
+    """The outlines of a subset, with the Indonesian names of the classes understood.
+
+    Args:
+        annotations: the VIA file.
+        class_names: the known classes.
+        attribute: region attribute that holds the class; None finds it.
+        problems: see `mrcnn.data.via.read_via`.
+
+    Raises:
+        DataError: see `mrcnn.data.via.read_via`.
+    """
+    aliases = {alias: name for alias, name in CLASS_ALIASES.items() if name in class_names}
+    return read_via(
+        annotations,
+        class_names=list(class_names),
+        attribute=attribute,
+        class_aliases=aliases,
+        problems=problems,
+    )
+
+
+def listing(problems: Sequence[str]) -> str:
+    """The first problems, a line each, and how many more there are."""
+    shown = list(problems[:_SHOWN_PROBLEMS])
+    if len(problems) > len(shown):
+        shown.append(f"... and {len(problems) - len(shown)} more; `rbc.py check` lists all")
+    return "\n".join(f"  {problem}" for problem in shown)
+
+
 class RBCDataset(Dataset):
     """Fields of red blood cells with polygons, one class for each cell."""
 
@@ -59,6 +96,7 @@ class RBCDataset(Dataset):
         subset: str,
         class_names: Sequence[str] = RBCConfig.CLASS_NAMES,
         attribute: str | None = None,
+        on_error: str = STOP,
     ) -> None:
         """Add the images of `dataset_dir/subset`; call `prepare()` afterwards.
 
@@ -69,31 +107,31 @@ class RBCDataset(Dataset):
             subset: folder in it, such as "train" or "val".
             class_names: classes 1, 2, ...; the Indonesian names are understood as well.
             attribute: VIA region attribute that holds the class; None finds it.
+            on_error: "stop" raises when an image or a region cannot be used; "skip" leaves it out,
+                with a warning.
 
         Raises:
-            DataError: the folder, the annotations or an image cannot be used.
+            DataError: the folder, the annotations or an image cannot be used; with "skip", nothing
+                is left.
         """
         folder = Path(dataset_dir) / subset
         annotations = find_annotations(folder)
         for class_id, name in enumerate(class_names, start=1):
             self.add_class(SOURCE, class_id, name)
         ids = {name: class_id for class_id, name in enumerate(class_names, start=1)}
-        aliases = {alias: name for alias, name in CLASS_ALIASES.items() if name in ids}
-        fields = read_via(
-            annotations,
-            class_names=list(class_names),
-            attribute=attribute,
-            class_aliases=aliases,
+        problems: list[str] = []
+        fields = read_fields(
+            annotations, class_names, attribute, problems if on_error == SKIP else None
         )
         if not fields:
             raise DataError(f"{annotations}: no image is listed.")
-        problems = []
+        unusable = []
         for field in fields:
             try:
                 path = locate_image(folder, field.filename)
                 height, width = read_image(path).shape[:2]
             except DataError as error:
-                problems.append(str(error))
+                unusable.append(str(error))
                 continue
             self.add_image(
                 SOURCE,
@@ -104,13 +142,17 @@ class RBCDataset(Dataset):
                 polygons=field.polygons,
                 polygon_class_ids=[ids[name] for name in field.class_names],
             )
-        if problems:
-            shown = problems[:_SHOWN_PROBLEMS]
-            if len(problems) > len(shown):
-                shown.append(f"... and {len(problems) - len(shown)} more")
+        if unusable and (on_error == STOP or len(unusable) == len(fields)):
             raise DataError(
-                f"{annotations}: {len(problems)} of {len(fields)} listed images cannot be used:\n"
-                + "\n".join(f"  {problem}" for problem in shown)
+                f"{annotations}: {len(unusable)} of {len(fields)} listed images cannot be used:\n"
+                + listing(unusable)
+            )
+        problems += unusable
+        if problems:
+            warnings.warn(
+                f"{annotations}: {len(problems)} images and regions cannot be used and are left "
+                f"out:\n{listing(problems)}",
+                stacklevel=2,
             )
 
     def load_polygons(self, image_id: int) -> tuple[list[np.ndarray], np.ndarray]:

@@ -85,7 +85,9 @@ def load_subsets(
     dataset = RBCDataset()
     for subset in subsets:
         before = len(dataset.image_info)
-        dataset.load_rbc(dataset_dir, subset, config.CLASS_NAMES, attribute=options.attribute)
+        dataset.load_rbc(
+            dataset_dir, subset, config.CLASS_NAMES, options.attribute, options.on_error
+        )
         fields = dataset.image_info[before:]
         cells = sum(len(info["polygons"]) for info in fields)
         print(f"{Path(dataset_dir) / subset}: {len(fields)} fields, {cells} cells")
