@@ -19,3 +19,7 @@ class DataError(MrcnnError):
 
 class WeightsError(MrcnnError):
     """A weights file that is missing, unreadable or made for another model."""
+
+
+class TrainingError(MrcnnError):
+    """A training that cannot go on, such as one whose loss is not finite any more."""

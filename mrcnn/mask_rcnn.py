@@ -234,6 +234,7 @@ class MaskRCNN:
         Raises:
             ConfigError: the model was built for inference, or no layer matches `layers`.
             DataError: an image or annotation cannot be used.
+            TrainingError: the loss is not finite any more; checkpoints stay as they are.
         """
         if self.mode != "training":
             raise ConfigError("This model was built for inference: build it with mode='training'.")

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from mrcnn.config import LOSS_NAMES
-from mrcnn.errors import ConfigError
+from mrcnn.errors import ConfigError, TrainingError
 from mrcnn.model import MaskRCNN
 
 iaa = pytest.importorskip("imgaug.augmenters")
@@ -91,6 +91,44 @@ def test_heads_then_all_in_one_process(tiny_config, fields, tmp_path):
     assert {
         f"rpn_model/{weight.name}" for weight in network.get_layer("rpn_model").weights
     } & after_heads
+
+
+class Poison(keras.callbacks.Callback):
+    """Makes a weight infinite before the second step of the second epoch."""
+
+    epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if (self.epoch, batch) == (1, 1):
+            (bias,) = (
+                weight
+                for weight in self.model.trainable_weights
+                if weight.path.endswith("mrcnn_class_logits/bias")
+            )
+            bias.assign(ops.full(bias.shape, np.inf))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_images(tiny_config, fields, tmp_path):
+    config = tiny_config(STEPS_PER_EPOCH=3)
+    model = MaskRCNN("training", config, tmp_path)
+    with pytest.raises(TrainingError) as told:
+        model.train(fields, None, 1e-5, 2, layers="all", custom_callbacks=[Poison()])
+    message = str(told.value)
+    assert "in step 2 of epoch 2" in message and "mrcnn_class_loss nan" in message
+    # Three steps of an image each are a pass through the three images.
+    names = [str(info["id"]) for info in fields.image_info]
+    this, before = (
+        message.split("Images of this step: ")[1].split(". Nothing")[0].split("; of the ")
+    )
+    assert this in names and before.removeprefix("step before: ") in names
+    assert this != before.removeprefix("step before: ")
+    assert "lower learning rate than 1e-05" in message
+    (run,) = tmp_path.iterdir()
+    assert [path.name for path in run.glob("*.h5")] == ["mask_rcnn_tiny_0001.h5"]
+    assert len((run / "losses.csv").read_text().splitlines()) == 2
 
 
 def test_a_regular_expression_reaches_inside_the_rpn(tiny_config, capsys, tmp_path):

@@ -240,11 +240,15 @@ class BatchLoader(keras.utils.PyDataset):
             for key in [key for key in self._ahead if key not in keep]:
                 self._ahead.pop(key).cancel()
 
-    def _make_batch(self, epoch: int, index: int) -> tuple[tuple[np.ndarray, ...]]:
+    def image_ids_of(self, index: int, epoch: int | None = None) -> list[int]:
+        """The images that batch `index` is made of, in the current epoch or in another."""
+        epoch = self.epoch if epoch is None else epoch
         first = (epoch * self.steps + index) * self.batch_size
-        slots = range(self.batch_size)
-        image_ids = [self._image_at(first + slot) for slot in slots]
-        return (self._maker.make(image_ids, [self._generator(epoch, index, s) for s in slots]),)
+        return [self._image_at(number) for number in range(first, first + self.batch_size)]
+
+    def _make_batch(self, epoch: int, index: int) -> tuple[tuple[np.ndarray, ...]]:
+        generators = [self._generator(epoch, index, slot) for slot in range(self.batch_size)]
+        return (self._maker.make(self.image_ids_of(index, epoch), generators),)
 
     def _generator(self, *key: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))

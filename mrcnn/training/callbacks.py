@@ -2,12 +2,15 @@
 
 import csv
 import io
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
+from keras import ops
 
+from mrcnn.errors import TrainingError
 from mrcnn.files import atomic_write
 
 
@@ -26,6 +29,41 @@ class SaveCheckpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.save(self.model, self.path_of(epoch + 1))
+
+
+class StopWhenNotFinite(keras.callbacks.Callback):
+    """Ends a training whose loss is NaN or infinite, before anything of it is saved.
+
+    Args:
+        images_of: the names of the images of a step of the current epoch.
+    """
+
+    def __init__(self, images_of: Callable[[int], Sequence[str]]) -> None:
+        super().__init__()
+        self.images_of = images_of
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Raise TrainingError if a loss of this step is not finite."""
+        wrong = {name: float(value) for name, value in (logs or {}).items()}
+        wrong = [f"{name} {value}" for name, value in wrong.items() if not math.isfinite(value)]
+        if not wrong:
+            return
+        rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        before = ""
+        if batch > 0:
+            # Its gradient may have been what broke the weights.
+            before = f"; of the step before: {', '.join(self.images_of(batch - 1))}"
+        raise TrainingError(
+            f"The training cannot go on: in step {batch + 1} of epoch {self._epoch + 1} the loss "
+            f"is not finite ({', '.join(wrong)}). Images of this step: "
+            f"{', '.join(self.images_of(batch))}{before}. Nothing of this epoch is saved; the "
+            "checkpoints of the epochs before are as they were. Look at these images and their "
+            f"annotations, and try a lower learning rate than {rate:g} or a longer warm-up."
+        )
 
 
 class RunCallback(keras.callbacks.Callback):

@@ -8,7 +8,12 @@ import keras
 
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.loader import BatchLoader, FollowEpochs
-from mrcnn.training.callbacks import LogToTable, RunCallback, SaveCheckpoint
+from mrcnn.training.callbacks import (
+    LogToTable,
+    RunCallback,
+    SaveCheckpoint,
+    StopWhenNotFinite,
+)
 
 
 def fit(
@@ -46,6 +51,7 @@ def fit(
     Raises:
         DataError: an image or annotation cannot be used.
         ConfigError: the data do not go with the configuration.
+        TrainingError: a loss is not finite.
     """
     train_loader = BatchLoader(
         train_dataset, config, augmentation, no_augmentation_sources=no_augmentation_sources
@@ -65,6 +71,12 @@ def fit(
             last.append(callback)
     callbacks = [
         FollowEpochs(train_loader),
+        StopWhenNotFinite(
+            lambda step: [
+                str(train_dataset.image_info[image_id]["id"])
+                for image_id in train_loader.image_ids_of(step)
+            ]
+        ),
         SaveCheckpoint(lambda epoch: checkpoint_path.format(epoch=epoch), save_weights),
         # What these add to the logs of an epoch is to be logged.
         *first,
