@@ -130,6 +130,10 @@ def _add_dataset_option(parser: argparse.ArgumentParser, note: str) -> None:
         metavar="DIR",
         help=f"folder with train/ and val/, each of images and a VIA JSON file ({note})",
     )
+    _add_attribute_option(parser)
+
+
+def _add_attribute_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--attribute",
         metavar="NAME",
@@ -385,9 +389,7 @@ def _add_check(commands: argparse._SubParsersAction) -> None:
         metavar="NAME",
         help="folders in DIR (default: all that hold a JSON file)",
     )
-    parser.add_argument(
-        "--attribute", metavar="NAME", help="region attribute that holds the class (default: found)"
-    )
+    _add_attribute_option(parser)
     parser.add_argument(
         "--classes", nargs="+", metavar="NAME", help="names of the classes (default: sizes)"
     )

@@ -1,10 +1,10 @@
 """`rbc.py check`: everything that is wrong with a data set, at once."""
 
+import dataclasses
 import hashlib
 import warnings
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from rbc_dataset import find_annotations, read_fields
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"}
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Finding:
     """One thing that is wrong.
 
@@ -35,7 +35,7 @@ class Finding:
     is_error: bool = True
 
 
-@dataclass
+@dataclasses.dataclass
 class Census:
     """What was read, to tell images that come twice, in one subset or in two.
 
@@ -46,7 +46,7 @@ class Census:
 
     fields: int = 0
     cells: int = 0
-    pictures: dict[str, str] | None = None
+    pictures: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def find_subsets(folder: Path) -> list[str]:
@@ -172,8 +172,6 @@ def _check_picture(
             "the outlines fit"
         )
         yield Finding(where, text, is_error=False)
-    if census.pictures is None:
-        census.pictures = {}
     digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
     first = census.pictures.setdefault(digest, where)
     if first != where:
