@@ -10,27 +10,33 @@ Subclass `Config`, override what differs, and build an instance::
     config = CellsConfig()
 """
 
-import math
-import numbers
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 
-from mrcnn.errors import ConfigError
-
-BACKBONES = ("resnet18", "resnet34", "resnet50", "resnet101")
-NORMALIZATIONS = ("batch", "group")
-RESIZE_MODES = ("none", "square", "pad64", "crop")
-DETECTION_SCORES = ("class", "object")
-SCHEDULES = ("constant", "cosine")
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-LOSS_NAMES = (
-    "rpn_class_loss",
-    "rpn_bbox_loss",
-    "mrcnn_class_loss",
-    "mrcnn_bbox_loss",
-    "mrcnn_mask_loss",
+from mrcnn.config_checks import (
+    BACKBONES,
+    DETECTION_SCORES,
+    LOSS_NAMES,
+    NORMALIZATIONS,
+    PRECISIONS,
+    RESIZE_MODES,
+    SCHEDULES,
+    find_problems,
 )
+from mrcnn.errors import ConfigError, shown
+
+__all__ = [
+    "BACKBONES",
+    "DETECTION_SCORES",
+    "LOSS_NAMES",
+    "NORMALIZATIONS",
+    "PRECISIONS",
+    "RESIZE_MODES",
+    "SCHEDULES",
+    "Config",
+]
 
 
 class Config:
@@ -40,87 +46,86 @@ class Config:
     also derives `BATCH_SIZE`, `IMAGE_SHAPE` and `IMAGE_META_SIZE`.
     """
 
+    # --- The run and its batches -------------------------------------------------------------
     # Name of the experiment; part of the log folder and of the checkpoint file names.
     NAME: str | None = None
-
-    # The batch is GPU_COUNT * IMAGES_PER_GPU images; on a CPU leave GPU_COUNT at 1.
+    # GPUs that share a batch; on a CPU leave it at 1.
     GPU_COUNT = 1
+    # Images on each GPU. The batch is GPU_COUNT * IMAGES_PER_GPU images.
     IMAGES_PER_GPU = 2
-
     # Training steps (batches) an epoch; an epoch ends with a checkpoint.
     STEPS_PER_EPOCH = 1000
-    # Validation batches at the end of each epoch.
-    VALIDATION_STEPS = 50
+    VALIDATION_STEPS = 50  # Validation batches at the end of each epoch.
 
-    # One of BACKBONES, or a function (input_image, stage5, train_bn) -> C1, C2, C3, C4, C5, which
-    # goes with COMPUTE_BACKBONE_SHAPE, a function of the image shape. In a class body wrap both in
-    # `staticmethod`.
+    # --- Network -----------------------------------------------------------------------------
+    NUM_CLASSES = 1  # Classes with the background, which is number 0.
+    # A name, or a function (input_image, stage5, train_bn) -> C1, C2, C3, C4, C5, which goes with
+    # COMPUTE_BACKBONE_SHAPE. In a class body wrap both functions in `staticmethod`.
     BACKBONE: Any = "resnet101"
+    # Function of the image shape, where BACKBONE is a function: [[height, width], ...] of C2 to P6.
     COMPUTE_BACKBONE_SHAPE: Any = None
-    # Pixels per feature cell on P2 to P6.
-    BACKBONE_STRIDES = [4, 8, 16, 32, 64]
+    BACKBONE_STRIDES = [4, 8, 16, 32, 64]  # Pixels per feature cell on P2 to P6.
     # "batch": batch normalisation, as in published weights; TRAIN_BN says whether it trains.
     # "group": group normalisation (Wu & He 2018), for training from random weights.
     NORMALIZATION = "batch"
     # False: batch norm uses stored statistics. True or None: it learns from the batches.
     TRAIN_BN: bool | None = False
-
-    # Channels of the feature pyramid, of the RPN's shared convolution and of the mask head, and
-    # width of the two hidden layers of the class and box head.
-    TOP_DOWN_PYRAMID_SIZE = 256
-    RPN_CONV_CHANNELS = 512
-    MASK_HEAD_CHANNELS = 256
+    TOP_DOWN_PYRAMID_SIZE = 256  # Channels of the feature pyramid.
+    RPN_CONV_CHANNELS = 512  # Channels of the RPN's shared convolution.
+    MASK_HEAD_CHANNELS = 256  # Channels of the mask head.
+    # Width of the two hidden layers of the class and box head.
     FPN_CLASSIF_FC_LAYERS_SIZE = 1024
+    POOL_SIZE = 7  # Side of the ROIAlign grids of the class and box head.
+    MASK_POOL_SIZE = 14  # Side of the ROIAlign grids of the mask head.
+    MASK_SHAPE = [28, 28]  # Height and width of a mask output: twice MASK_POOL_SIZE.
+    # What the network computes in. Weights, boxes, suppression and losses are float32 always.
+    # "mixed_bfloat16" suits processors and GPUs that have bfloat16; "mixed_float16" is for older
+    # GPUs, and scales the loss.
+    MIXED_PRECISION = "float32"
 
-    # Classes with the background as number 0.
-    NUM_CLASSES = 1
-
-    # One anchor side in pixels for each level P2 to P6.
-    RPN_ANCHOR_SCALES = (32, 64, 128, 256, 512)
-    # Width / height of the anchors.
-    RPN_ANCHOR_RATIOS = [0.5, 1, 2]
-    # Anchors stand on every n-th feature cell.
-    RPN_ANCHOR_STRIDE = 1
-    # Proposals that overlap a better one by more than this IoU are dropped.
-    RPN_NMS_THRESHOLD = 0.7
-    RPN_TRAIN_ANCHORS_PER_IMAGE = 256
-    # Anchors kept by score before, and proposals kept after non-maximum suppression.
-    PRE_NMS_LIMIT = 6000
-    POST_NMS_ROIS_TRAINING = 2000
-    POST_NMS_ROIS_INFERENCE = 1000
-
-    # Ground-truth masks as crops of their boxes, resized to MINI_MASK_SHAPE (height, width).
-    USE_MINI_MASK = True
-    MINI_MASK_SHAPE = (56, 56)
-
-    # How images are brought to size; see `mrcnn.utils.resize_image`.
+    # --- Images ------------------------------------------------------------------------------
+    # How images are brought to size, their aspect ratio kept. "square": padded to a square.
+    # "pad64": padded to sides divisible by 64. "crop": a random square part in training. "none":
+    # not at all. See `mrcnn.utils.resize_image`.
     IMAGE_RESIZE_MODE = "square"
+    # A shorter side below this is enlarged to it, in pixels. With mode "crop" the side of the part.
     IMAGE_MIN_DIM = 800
-    IMAGE_MAX_DIM = 1024
-    IMAGE_MIN_SCALE = 0
+    IMAGE_MAX_DIM = 1024  # With mode "square" the side of the square, in pixels.
+    IMAGE_MIN_SCALE = 0  # Images are enlarged at least this many times; 0 asks for nothing.
     # True: whatever their size, images are first scaled so that the longer side is IMAGE_MAX_DIM.
     # With mode "pad64" whole images without a square's padding, with "crop" parts of them.
     IMAGE_FIT = False
-    IMAGE_CHANNEL_COUNT = 3
-    # Subtracted from the RGB pixels (0 to 255).
-    MEAN_PIXEL = np.array([123.7, 116.8, 103.9])
+    IMAGE_CHANNEL_COUNT = 3  # Channels of the images, 3 for RGB.
+    MEAN_PIXEL = np.array([123.7, 116.8, 103.9])  # Subtracted from the RGB pixels (0 to 255).
 
-    # Regions of interest an image that train the heads, and the share of them that holds objects.
-    TRAIN_ROIS_PER_IMAGE = 200
-    ROI_POSITIVE_RATIO = 0.33
-    # Side of the ROIAlign grids of the class head and of the mask head; side of a mask output.
-    POOL_SIZE = 7
-    MASK_POOL_SIZE = 14
-    MASK_SHAPE = [28, 28]
-    # Instances of one image that training uses at most.
-    MAX_GT_INSTANCES = 100
-    # Standard deviations by which box deltas (dy, dx, log dh, log dw) are divided.
+    # --- Anchors and proposals ---------------------------------------------------------------
+    RPN_ANCHOR_SCALES = (32, 64, 128, 256, 512)  # Anchor side in pixels for each level P2 to P6.
+    RPN_ANCHOR_RATIOS = [0.5, 1, 2]  # Width / height of the anchors.
+    RPN_ANCHOR_STRIDE = 1  # Anchors stand on every n-th feature cell.
+    PRE_NMS_LIMIT = 6000  # Anchors kept by score before non-maximum suppression.
+    # Proposals that overlap a better one by more than this IoU are dropped.
+    RPN_NMS_THRESHOLD = 0.7
+    POST_NMS_ROIS_TRAINING = 2000  # Proposals kept after suppression, in training.
+    POST_NMS_ROIS_INFERENCE = 1000  # Proposals kept after suppression, in detection.
+    # Standard deviations by which the RPN's box deltas (dy, dx, log dh, log dw) are divided.
     RPN_BBOX_STD_DEV = np.array([0.1, 0.1, 0.2, 0.2])
-    BBOX_STD_DEV = np.array([0.1, 0.1, 0.2, 0.2])
+    BBOX_STD_DEV = np.array([0.1, 0.1, 0.2, 0.2])  # The same for the deltas of the box head.
 
-    DETECTION_MAX_INSTANCES = 100
-    # Detections below this score are dropped; 0 keeps all.
-    DETECTION_MIN_CONFIDENCE = 0.7
+    # --- What training learns from -----------------------------------------------------------
+    MAX_GT_INSTANCES = 100  # Instances of one image that training uses at most.
+    # Ground-truth masks as crops of their boxes, resized to MINI_MASK_SHAPE.
+    USE_MINI_MASK = True
+    MINI_MASK_SHAPE = (56, 56)  # Height and width.
+    RPN_TRAIN_ANCHORS_PER_IMAGE = 256  # Anchors an image that train the RPN.
+    TRAIN_ROIS_PER_IMAGE = 200  # Regions of interest an image that train the heads.
+    ROI_POSITIVE_RATIO = 0.33  # Share of these regions that holds objects.
+    # False: the regions that train the heads come from the data instead of the RPN.
+    USE_RPN_ROIS = True
+
+    # --- Detection ---------------------------------------------------------------------------
+    DETECTION_MAX_INSTANCES = 100  # Detections of one image at most, the best ones.
+    DETECTION_MIN_CONFIDENCE = 0.7  # Detections below this score are dropped; 0 keeps all.
+    # Detections that overlap a better one by more than this IoU are dropped.
     DETECTION_NMS_THRESHOLD = 0.3
     # "class": the probability of the detection's class. "object": of all classes together, that
     # is, of not being background; for classes that are hard to tell from one another.
@@ -134,34 +139,31 @@ class Config:
     # a box that is too small does not cut the mask. More than 0 goes with SUBPIXEL_MASKS.
     MASK_MARGIN = 0.0
 
-    LEARNING_RATE = 0.001
-    LEARNING_MOMENTUM = 0.9
+    # --- Optimisation ------------------------------------------------------------------------
+    LEARNING_RATE = 0.001  # For programs to give to `train`, which has no default of its own.
+    LEARNING_MOMENTUM = 0.9  # Momentum of stochastic gradient descent.
     # "constant", or "cosine": falling to zero over all epochs of one call of `train`.
     LEARNING_RATE_SCHEDULE = "constant"
     # Steps over which the learning rate rises from zero at the start of `train`.
     WARMUP_STEPS = 0
-    # L2 regularisation: WEIGHT_DECAY * sum(w ** 2) / size(w) for each weight but norm scales.
+    # L2 regularisation: WEIGHT_DECAY * sum(w ** 2) / size(w) is added to the loss for each weight
+    # but the scales and offsets of normalisation.
     WEIGHT_DECAY = 0.0001
-    LOSS_WEIGHTS = {name: 1.0 for name in LOSS_NAMES}
-    # False: the regions that train the heads come from the data instead of the RPN.
-    USE_RPN_ROIS = True
-    # Global norm to which the gradient is clipped.
-    GRADIENT_CLIP_NORM = 5.0
+    LOSS_WEIGHTS = {name: 1.0 for name in LOSS_NAMES}  # Factor of each loss in the sum.
+    GRADIENT_CLIP_NORM = 5.0  # Global norm to which the gradient is clipped.
 
-    # One of PRECISIONS: what the network computes in. Weights, boxes, suppression and losses are
-    # float32 always. "mixed_bfloat16" suits processors and GPUs that have bfloat16; "mixed_float16"
-    # is for older GPUs, and scales the loss.
-    MIXED_PRECISION = "float32"
-
+    # --- Chance, checkpoints, memory ---------------------------------------------------------
     # Seed of initial weights, sampling and augmentation; None draws a new one for each run.
     SEED: int | None = None
-    # Threads that prepare training images while the step computes.
-    LOADER_WORKERS = 2
+    # Number of the newest checkpoints of a run that are kept; None keeps all. That of the best
+    # epoch, where epochs are compared, is never removed.
+    KEEP_CHECKPOINTS: int | None = None
+    LOADER_WORKERS = 2  # Threads that prepare training images while the step computes.
     # Megabytes of decoded and resized training images that are kept in memory.
     LOADER_CACHE_MB = 1024
 
     def __init__(self) -> None:
-        problems = _find_problems(self)
+        problems = find_problems(self)
         if problems:
             raise ConfigError(
                 f"{type(self).__name__} cannot be used:\n"
@@ -189,6 +191,21 @@ class Config:
         """All settings as plain values that JSON can hold; functions as their names."""
         return {name: _plain(getattr(self, name)) for name in _setting_names(self)}
 
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> Self:
+        """The configuration that `to_dict` told, such as one from a `config.json`.
+
+        Args:
+            settings: names and values; what is not among them is as in this class.
+
+        Raises:
+            ConfigError: a name is none of a setting, or the values cannot work.
+        """
+        for name in settings:
+            if not isinstance(name, str) or not name.isidentifier() or not name.isupper():
+                raise ConfigError(f"{shown(name)} is not the name of a setting.")
+        return type(cls.__name__, (cls,), dict(settings))()
+
     def display(self) -> None:
         """Print all settings, sorted by name."""
         print(f"\n{type(self).__name__}:")
@@ -215,162 +232,3 @@ def _plain(value: Any) -> Any:
     if callable(value):
         return getattr(value, "__qualname__", repr(value))
     return value
-
-
-def _is_number(value: Any) -> bool:
-    return (
-        isinstance(value, numbers.Real)
-        and not isinstance(value, bool | np.bool_)
-        and math.isfinite(value)
-    )
-
-
-def _is_integer(value: Any) -> bool:
-    return _is_number(value) and float(value).is_integer()
-
-
-_POSITIVE_INTEGERS = (
-    "GPU_COUNT IMAGES_PER_GPU STEPS_PER_EPOCH NUM_CLASSES TOP_DOWN_PYRAMID_SIZE RPN_CONV_CHANNELS "
-    "MASK_HEAD_CHANNELS FPN_CLASSIF_FC_LAYERS_SIZE RPN_ANCHOR_STRIDE RPN_TRAIN_ANCHORS_PER_IMAGE "
-    "PRE_NMS_LIMIT POST_NMS_ROIS_TRAINING POST_NMS_ROIS_INFERENCE IMAGE_CHANNEL_COUNT "
-    "TRAIN_ROIS_PER_IMAGE POOL_SIZE MASK_POOL_SIZE MAX_GT_INSTANCES DETECTION_MAX_INSTANCES "
-    "IMAGE_MAX_DIM"
-).split()
-_COUNTS_FROM_ZERO = "VALIDATION_STEPS LOADER_WORKERS LOADER_CACHE_MB WARMUP_STEPS".split()
-_FRACTIONS = (
-    "RPN_NMS_THRESHOLD ROI_POSITIVE_RATIO DETECTION_NMS_THRESHOLD DETECTION_MIN_CONFIDENCE"
-).split()
-_NOT_NEGATIVE = "LEARNING_MOMENTUM WEIGHT_DECAY IMAGE_MIN_SCALE MASK_MARGIN".split()
-_POSITIVE = "LEARNING_RATE GRADIENT_CLIP_NORM".split()
-_CHOICES = {
-    "NORMALIZATION": NORMALIZATIONS,
-    "IMAGE_RESIZE_MODE": RESIZE_MODES,
-    "LEARNING_RATE_SCHEDULE": SCHEDULES,
-    "MIXED_PRECISION": PRECISIONS,
-    "TRAIN_BN": (False, True, None),
-    "DETECTION_SCORE": DETECTION_SCORES,
-    "DETECTION_NMS_ACROSS_CLASSES": (False, True),
-    "IMAGE_FIT": (False, True),
-    "SUBPIXEL_MASKS": (False, True),
-    "USE_MINI_MASK": (False, True),
-    "USE_RPN_ROIS": (False, True),
-}
-
-
-def _find_problems(config: Config) -> list[str]:
-    """One line for each value that cannot work: attribute, value, what is allowed."""
-    problems: list[str] = []
-
-    def require(condition: bool, name: str, allowed: str) -> None:
-        if not condition:
-            problems.append(f"{name} is {getattr(config, name)!r}: must be {allowed}.")
-
-    for name in _POSITIVE_INTEGERS:
-        value = getattr(config, name)
-        require(_is_integer(value) and value >= 1, name, "a whole number of at least 1")
-    for name in _COUNTS_FROM_ZERO:
-        value = getattr(config, name)
-        require(_is_integer(value) and value >= 0, name, "a whole number of at least 0")
-    for name in _FRACTIONS:
-        value = getattr(config, name)
-        require(_is_number(value) and 0 <= value <= 1, name, "a number from 0 to 1")
-    for name in _NOT_NEGATIVE:
-        value = getattr(config, name) or 0
-        require(_is_number(value) and value >= 0, name, "a number of at least 0")
-    for name in _POSITIVE:
-        value = getattr(config, name)
-        require(_is_number(value) and value > 0, name, "a number above 0")
-    for name, choices in _CHOICES.items():
-        require(getattr(config, name) in choices, name, f"one of {', '.join(map(repr, choices))}")
-    require(
-        config.SEED is None or (_is_integer(config.SEED) and 0 <= config.SEED < 2**31),
-        "SEED",
-        "None or a whole number from 0 to 2147483647",
-    )
-    require(
-        not config.MASK_MARGIN or config.SUBPIXEL_MASKS,
-        "MASK_MARGIN",
-        "0 unless SUBPIXEL_MASKS is True, since masks then reach beyond the boxes",
-    )
-    _check_backbone(config, require)
-    _check_image_size(config, require)
-    _check_sequences(config, require)
-    return problems
-
-
-def _check_backbone(config: Config, require) -> None:
-    if callable(config.BACKBONE):
-        require(
-            callable(config.COMPUTE_BACKBONE_SHAPE),
-            "COMPUTE_BACKBONE_SHAPE",
-            "a function of the image shape when BACKBONE is a function",
-        )
-    else:
-        require(
-            config.BACKBONE in BACKBONES,
-            "BACKBONE",
-            f"one of {', '.join(map(repr, BACKBONES))}, or a function that builds the network",
-        )
-
-
-def _check_image_size(config: Config, require) -> None:
-    mode = config.IMAGE_RESIZE_MODE
-    if mode in ("square", "crop"):
-        name = "IMAGE_MIN_DIM" if mode == "crop" else "IMAGE_MAX_DIM"
-        side = getattr(config, name)
-        require(
-            _is_integer(side) and side > 0 and side % 64 == 0,
-            name,
-            "divisible by 64, because the image is halved six times "
-            f"(IMAGE_RESIZE_MODE {mode!r}); for example 256, 320, 384, 448, 512, 640, 1024",
-        )
-    minimum = config.IMAGE_MIN_DIM
-    require(
-        minimum is None or (_is_integer(minimum) and minimum >= 0),
-        "IMAGE_MIN_DIM",
-        "None or a whole number of at least 0",
-    )
-
-
-def _check_sequences(config: Config, require) -> None:
-    def is_sequence(value: Any, length: int | None = None) -> bool:
-        array = np.atleast_1d(np.asarray(value, dtype=object))
-        return (
-            array.ndim == 1
-            and array.size > 0
-            and (length is None or array.size == length)
-            and all(_is_number(item) and item > 0 for item in array)
-        )
-
-    require(is_sequence(config.BACKBONE_STRIDES), "BACKBONE_STRIDES", "numbers above 0")
-    levels = np.size(config.BACKBONE_STRIDES)
-    require(
-        is_sequence(config.RPN_ANCHOR_SCALES, levels),
-        "RPN_ANCHOR_SCALES",
-        f"{levels} numbers above 0, one for each of BACKBONE_STRIDES",
-    )
-    require(is_sequence(config.RPN_ANCHOR_RATIOS), "RPN_ANCHOR_RATIOS", "numbers above 0")
-    for name in ("RPN_BBOX_STD_DEV", "BBOX_STD_DEV"):
-        require(is_sequence(getattr(config, name), 4), name, "4 numbers above 0")
-    for name in ("MASK_SHAPE", "MINI_MASK_SHAPE"):
-        if name == "MASK_SHAPE" or config.USE_MINI_MASK:
-            value = getattr(config, name)
-            require(
-                is_sequence(value, 2) and all(_is_integer(side) for side in value),
-                name,
-                "two whole numbers above 0, height and width",
-            )
-    mean = np.atleast_1d(np.asarray(config.MEAN_PIXEL, dtype=object))
-    require(
-        mean.size in (1, config.IMAGE_CHANNEL_COUNT) and all(_is_number(item) for item in mean),
-        "MEAN_PIXEL",
-        f"one number, or one for each of the {config.IMAGE_CHANNEL_COUNT} channels",
-    )
-    weights = config.LOSS_WEIGHTS
-    require(
-        isinstance(weights, dict)
-        and set(weights) <= set(LOSS_NAMES)
-        and all(_is_number(value) and value >= 0 for value in weights.values()),
-        "LOSS_WEIGHTS",
-        f"a dictionary of numbers of at least 0 with keys among {', '.join(LOSS_NAMES)}",
-    )

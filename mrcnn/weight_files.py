@@ -5,23 +5,23 @@ the root or in the group `model_weights`, whose attribute `weight_names` lists i
 model is one group with the weights of all its layers. Keras 3 writes `.weights.h5`, also inside of
 `.keras`: groups named after classes, with the layer's name as an attribute and numbered weights.
 
-Files come from anywhere. Links and storage that lead out of the file are not followed, and what a
-file declares is compared with what the model needs before memory is taken for it.
+Files come from anywhere. They are read by `mrcnn.hdf5`, not by the HDF5 library, which a damaged
+file can make hang or crash. Links and storage that lead out of the file are not followed, and what
+a file declares is compared with what the model needs before memory is taken for it.
 """
 
 import contextlib
 import os
 import re
-import tempfile
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from mrcnn.errors import WeightsError
+from mrcnn.hdf5 import Dataset, Group, UnreadableError
+from mrcnn.weight_sources import REPAIR, open_root, shortened, telling
 
 # Keras 1 wrote `conv1_W_1:0` for what later versions call `conv1/kernel:0`. Its running_std is a
 # variance, whatever the name says.
@@ -41,19 +41,12 @@ _NUMBERED_PATTERN = re.compile(r"(?P<name>.*[a-z])_\d+")
 # Names that say nothing but the order: `param_0`, `variable_3`, `2`.
 _NAMELESS_PATTERN = re.compile(r"(param|variable|var|weight)?_?\d*", re.IGNORECASE)
 
-# No layer of any network comes near these; a file that was made to do harm may.
-_MAX_OBJECTS = 100_000
-_MAX_NAMES_BYTES = 16 << 20
-_MAX_CHUNK_BYTES = 64 << 20
-_MAX_INFLATION = 20
+# No network comes near these; a file that was made to do harm may.
+_MAX_OBJECTS = 50_000
+_MAX_DEPTH = 60
+_WORK_PER_NAME = 32
 
 _KERAS3_GROUPS = ("layers", "_layer_checkpoint_dependencies")
-_WEIGHTS_IN_KERAS_ARCHIVE = "model.weights.h5"
-_REPAIR = "It may be truncated or damaged: fetch or copy it again."
-
-
-class _UnreadableError(Exception):
-    """Something in the file that is not read, and why."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +65,7 @@ class StoredWeight:
     scopes: tuple[str, ...]
     name: str | None
     path: str
-    dataset: h5py.Dataset | None = None
+    dataset: Dataset | None = None
     problem: str = ""
 
     @property
@@ -84,17 +77,18 @@ class StoredWeight:
         """The values, float32.
 
         Raises:
-            _UnreadableError: they cannot be read, or some are not finite.
+            UnreadableError: they cannot be read, or some are not finite.
         """
         if self.dataset is None:
-            raise _UnreadableError(f"{self.path} {self.problem}")
+            raise UnreadableError(f"{self.path} {self.problem}")
         try:
             with np.errstate(over="ignore"):
-                array = self.dataset[()].astype(np.float32)
-        except Exception as error:  # h5py raises whatever its library runs into
-            raise _UnreadableError(f"{self.path} cannot be read ({error}). {_REPAIR}") from error
+                array = self.dataset.read().astype(np.float32, copy=False)
+        except (UnreadableError, OSError) as error:
+            reason = str(error).rstrip(".")
+            raise UnreadableError(f"{self.path} cannot be read ({reason}). {REPAIR}") from error
         if not np.isfinite(array).all():
-            raise _UnreadableError(
+            raise UnreadableError(
                 f"{self.path} holds values that are not numbers or infinite: its training went "
                 "astray. Take an earlier checkpoint, or exclude the layer."
             )
@@ -119,107 +113,37 @@ def open_weights(path: str | os.PathLike) -> Iterator[StoredGroups]:
     """
     path = Path(path)
     with contextlib.ExitStack() as opened:
-        try:
-            groups = _scan(_open(path, opened))
-        except WeightsError:
-            raise
-        except _UnreadableError as error:
-            raise WeightsError(f"{path}: cannot be read as a weights file: {error}") from error
-        except Exception as error:  # h5py raises whatever its library runs into
-            raise WeightsError(
-                f"{path}: cannot be read as an HDF5 weights file ({error}). {_REPAIR}"
-            ) from error
+        with telling(path):
+            groups = _scan(open_root(path, opened))
         try:
             yield groups
-        except _UnreadableError as error:
-            raise WeightsError(f"{path}: {error}") from error
+        except UnreadableError as error:
+            raise WeightsError(f"{path}: {shortened(error)}") from error
 
 
-# --- Opening -----------------------------------------------------------------------------------
+# --- Looking around ------------------------------------------------------------------------------
 
 
-def _open(path: Path, opened: contextlib.ExitStack) -> h5py.File:
-    if path.is_dir():
-        raise WeightsError(f"{path}: is a folder, not a weights file. Give the file in it.")
-    if not path.is_file():
-        raise WeightsError(f"{path}: there is no such weights file.")
-    if h5py.is_hdf5(path):
-        return opened.enter_context(h5py.File(path, "r"))
-    if zipfile.is_zipfile(path):
-        archive = opened.enter_context(zipfile.ZipFile(path))
-        if _WEIGHTS_IN_KERAS_ARCHIVE not in archive.namelist():
-            raise WeightsError(
-                f"{path}: cannot be read as a weights file: it is a ZIP archive but no Keras "
-                "model. Unpack it and give the .h5 file in it."
-            )
-        if (
-            archive.getinfo(_WEIGHTS_IN_KERAS_ARCHIVE).file_size
-            > _MAX_INFLATION * path.stat().st_size
-        ):
-            raise WeightsError(f"{path}: holds an absurdly compressed file, which is not unpacked.")
-        # In an archive, moving about is slow.
-        folder = opened.enter_context(tempfile.TemporaryDirectory())
-        member = archive.extract(_WEIGHTS_IN_KERAS_ARCHIVE, folder)
-        return opened.enter_context(h5py.File(member, "r"))
-    raise WeightsError(f"{path}: cannot be read as a weights file: {_kind_of(path)}")
+def _subgroup(group: Group, name: str) -> Group | None:
+    found = group.child(name)
+    return found if isinstance(found, Group) else None
 
 
-def _kind_of(path: Path) -> str:
-    """What a file that is not HDF5 seems to be, and what to do."""
-    with open(path, "rb") as file:
-        start = file.read(64)
-    if not start:
-        return "it is empty. Fetch or copy it again."
-    if start.startswith(b"version https://git-lfs"):
-        return "it is a pointer of Git LFS, not the file itself. Run `git lfs pull`."
-    if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
-        return "it is a web page, perhaps of a failed download. Fetch it again."
-    return f"it is not HDF5, and begins with {start[:16]!r}. {_REPAIR}"
-
-
-# --- Looking around, without leaving the file ----------------------------------------------------
-
-
-def _child(group: h5py.Group, name: str):
-    """The object of that name in a group, or None. Only what is stored right there counts."""
-    link = group.get(name, getlink=True)
-    if link is None:
-        return None
-    if not isinstance(link, h5py.HardLink):
-        raise _UnreadableError(f"{group.name}/{name} is a link to elsewhere, not followed.")
-    return group[name]
-
-
-def _subgroup(group: h5py.Group, name: str) -> h5py.Group | None:
-    found = _child(group, name)
-    return found if isinstance(found, h5py.Group) else None
-
-
-def _names(group: h5py.Group, attribute: str) -> list[str] | None:
+def _names(group: Group, attribute: str) -> list[str] | None:
     """Text items of an attribute that Keras may have cut in pieces, or None if there is none."""
-    pieces = [attribute]
-    if attribute not in group.attrs:
-        pieces = []
-        while f"{attribute}{len(pieces)}" in group.attrs:
-            pieces.append(f"{attribute}{len(pieces)}")
-        if not pieces:
-            return None
-    names = []
-    for piece in pieces:
-        stored = group.attrs.get_id(piece)
-        if np.prod(stored.shape, dtype=float) * stored.dtype.itemsize > _MAX_NAMES_BYTES:
-            raise _UnreadableError(f"the attribute {piece} of {group.name} is absurdly large.")
-        value = group.attrs[piece]
-        if isinstance(value, h5py.Empty):
-            continue
-        for item in np.ravel(np.asarray(value, dtype=object)):
-            if not isinstance(item, str | bytes):
-                raise _UnreadableError(f"the attribute {piece} of {group.name} holds no names.")
-            names.append(item.decode(errors="replace") if isinstance(item, bytes) else str(item))
-    return names
+    names = group.texts(attribute)
+    if names is not None:
+        return names
+    pieces: list[str] = []
+    for number in range(_MAX_OBJECTS):
+        piece = group.texts(f"{attribute}{number}")
+        if piece is None:
+            return pieces if number else None
+        pieces += piece
+    return pieces
 
 
-def _in_order(names) -> list[str]:
+def _in_order(names: Iterable[str]) -> list[str]:
     """Names as a person orders them: param_2 before param_10."""
 
     def key(name: str) -> list[str | int]:
@@ -230,81 +154,88 @@ def _in_order(names) -> list[str]:
     return sorted(names, key=key)
 
 
-def _problem_of(found) -> str:
-    """Why an object of a file is not an array of weights to be read; empty if it is."""
-    if found is None:
-        return "is listed but not in the file. " + _REPAIR
-    if not isinstance(found, h5py.Dataset) or found.shape is None:
-        return "is not an array of numbers."
-    if found.dtype.kind != "f":
-        return f"is of type {found.dtype}; floating-point numbers were expected."
-    if found.is_virtual or found.external:
-        return "is stored in another file, which is not followed."
-    if found.chunks and np.prod(found.chunks, dtype=float) * found.dtype.itemsize > max(
-        _MAX_CHUNK_BYTES, found.nbytes
-    ):
-        return "is stored in absurdly large chunks."
-    return ""
-
-
 def _stored(scopes: tuple[str, ...], name: str | None, path: str, found) -> StoredWeight:
-    problem = _problem_of(found)
+    """What is where an array of weights is expected."""
+    if found is None:
+        problem = "is listed but not in the file. " + REPAIR
+    elif isinstance(found, Dataset):
+        problem = found.problem
+    else:
+        problem = "is not an array of numbers."
     return StoredWeight(scopes, name, path, None if problem else found, problem)
 
 
 # --- The two layouts -----------------------------------------------------------------------------
 
 
-def _scan(file: h5py.File) -> StoredGroups:
+def _scan(file: Group) -> StoredGroups:
     root = _subgroup(file, "model_weights") or file
     if _names(root, "layer_names") is None:
         for name in _KERAS3_GROUPS:
-            if name in root and _subgroup(root, name) is not None:
-                return _keras3_groups(root[name])
+            group = _subgroup(root, name) if name in root else None
+            if group is not None:
+                return _keras3_groups(group)
     groups: StoredGroups = {}
+    # Each object is taken once, whatever names lead to it.
+    seen = {root.address}
+    layers = {}
     for name in root:
         try:
             group = _subgroup(root, name)
-            if group is not None:
-                groups[name] = _listed_weights(group)
-        except _UnreadableError as error:
+            if group is not None and group.address not in seen:
+                seen.add(group.address)
+                layers[name] = group
+        except UnreadableError as error:
             # Only a model that needs this layer has to mind.
             groups[name] = [StoredWeight((), None, name, problem=f"cannot be read: {error}")]
-    return {name: weights for name, weights in groups.items() if weights}
+    for name, group in layers.items():
+        try:
+            groups[name] = _listed_weights(group, seen)
+        except UnreadableError as error:
+            groups[name] = [StoredWeight((), None, name, problem=f"cannot be read: {error}")]
+    return {name: weights for name, weights in sorted(groups.items()) if weights}
 
 
-def _listed_weights(group: h5py.Group) -> list[StoredWeight]:
+def _listed_weights(group: Group, seen: set[int]) -> list[StoredWeight]:
     """Weights of a layer's group of Keras 1 or 2."""
     paths = _names(group, "weight_names")
     if paths is None:
         return [
             _stored(*_scopes_and_name(path), dataset.name, dataset)
-            for path, dataset in _datasets(group, (), set())
+            for path, dataset in _datasets(group, (), seen)
         ]
+    if len(paths) > _MAX_OBJECTS:
+        raise UnreadableError(f"{group.name} lists absurdly many weights.")
     weights = []
     for path in paths:
         parts = [part for part in path.split("/") if part]
+        group.source.charge(_WORK_PER_NAME * len(parts))
         found = group
         for part in parts:
-            found = _child(found, part) if isinstance(found, h5py.Group) else None
+            found = found.child(part) if isinstance(found, Group) else None
         weights.append(_stored(*_scopes_and_name(parts), f"{group.name}/{path}", found))
     return weights
 
 
-def _datasets(group: h5py.Group, scopes: tuple[str, ...], seen: set[int]):
-    """All arrays below a group, each object once, with the names that lead to them."""
+def _datasets(group: Group, scopes: tuple[str, ...], seen: set[int]):
+    """All arrays below a group that were not seen yet, with the names that lead to them."""
+    _check_walk(group, seen, len(scopes))
     for name in _in_order(group):
-        found = _child(group, name)
-        address = h5py.h5o.get_info(found.id).addr
+        found, address = group.child(name), group.address_of(name)
         if address in seen:
             continue
         seen.add(address)
-        if len(seen) > _MAX_OBJECTS:
-            raise _UnreadableError(f"{group.name} holds absurdly many objects.")
-        if isinstance(found, h5py.Group):
+        if isinstance(found, Group):
             yield from _datasets(found, (*scopes, name), seen)
-        else:
+        elif found is not None:
             yield (*scopes, name), found
+
+
+def _check_walk(group: Group, seen: set[int], depth: int) -> None:
+    if len(seen) > _MAX_OBJECTS:
+        raise UnreadableError(f"{group.name} holds absurdly many objects.")
+    if depth > _MAX_DEPTH:
+        raise UnreadableError(f"{group.name} is nested too deeply.")
 
 
 def _scopes_and_name(parts) -> tuple[tuple[str, ...], str | None]:
@@ -327,26 +258,25 @@ def plain_name(name: str) -> str | None:
     return numbered["name"] if numbered else name
 
 
-def _keras3_groups(root: h5py.Group) -> StoredGroups:
+def _keras3_groups(root: Group) -> StoredGroups:
     """Weights of a file of Keras 3, by the names of their layers."""
     groups: StoredGroups = {}
     nameless = 0
     seen: set[int] = set()
 
-    def walk(group: h5py.Group, wrapper: str | None) -> None:
+    def walk(group: Group, wrapper: str | None, depth: int) -> None:
         nonlocal nameless
-        address = h5py.h5o.get_info(group.id).addr
-        if address in seen:
+        if group.address in seen:
             return
-        seen.add(address)
-        if len(seen) > _MAX_OBJECTS:
-            raise _UnreadableError(f"{root.name} holds absurdly many objects.")
+        seen.add(group.address)
+        _check_walk(group, seen, depth)
         name, numbered = wrapper, _subgroup(group, "vars") if "vars" in group else None
-        if numbered is not None:
+        if numbered is not None and numbered.address not in seen:
+            seen.add(numbered.address)
             # The layer in a wrapper may have any name; weights go by that of the wrapper.
             name = wrapper or next(iter(_names(numbered, "name") or ()), None)
             found = [
-                _stored((name or "",), None, f"{numbered.name}/{key}", _child(numbered, key))
+                _stored((name or "",), None, f"{numbered.name}/{key}", numbered.child(key))
                 for key in _in_order(numbered)
             ]
             if found and name is None:
@@ -356,11 +286,11 @@ def _keras3_groups(root: h5py.Group) -> StoredGroups:
         for key in group:
             below = _subgroup(group, key) if key != "vars" else None
             if below is not None:
-                walk(below, name if key == "layer" else None)
+                walk(below, name if key == "layer" else None, depth + 1)
 
-    walk(root, None)
+    walk(root, None, 0)
     if nameless and not groups:
-        raise _UnreadableError(
+        raise UnreadableError(
             "Keras 2.12 to 2.15 wrote it, in the layout of names that end in .weights.h5, without "
             "names of layers. Load it there and save it under a name such as mask_rcnn.h5."
         )

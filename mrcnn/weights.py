@@ -5,6 +5,8 @@ wrote for Matterport's program, which every version of it reads: a group a layer
 RPN is one group `rpn_model` with the weights of its three layers.
 """
 
+import contextlib
+import io
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -16,7 +18,7 @@ import keras
 import numpy as np
 
 from mrcnn.errors import WeightsError
-from mrcnn.files import atomic_path
+from mrcnn.files import atomic_write
 from mrcnn.weight_files import StoredGroups, StoredWeight, open_weights, plain_name
 
 # The version whose layout is written; readers convert the weights of versions before 2.
@@ -24,6 +26,9 @@ _KERAS_VERSION = b"2.15.0"
 _BACKEND = b"tensorflow"
 # HDF5 keeps an attribute beside the object, where there is no room for more than 64 KiB.
 _MAX_ATTRIBUTE_BYTES = 64512
+# How many names a message lists.
+_SHOWN = 8
+_NUMBERED_SCOPE = re.compile(r"(.+)_\d+")
 
 
 @dataclass
@@ -59,7 +64,7 @@ class LoadReport:
         return "\n".join(lines)
 
 
-def _shortened(names: list[str], limit: int = 8) -> str:
+def _shortened(names: list[str], limit: int = _SHOWN) -> str:
     shown = ", ".join(names[:limit])
     return f"{shown}, and {len(names) - limit} more" if len(names) > limit else shown
 
@@ -111,9 +116,10 @@ def load_weights(
     report = LoadReport(Path(path))
     with open_weights(path) as groups:
         pairs = []
+        index = _Index(groups)
         used: set[int] = set()
         for models, layer in _layers_and_models(model):
-            stored = _find(groups, layer.name, models)
+            stored = index.find(layer.name, models)
             used.update(map(id, stored))
             if excluded.intersection((layer.name, *models)):
                 report.excluded.append(layer.name)
@@ -146,31 +152,44 @@ def _require(report: LoadReport, strict: bool) -> None:
         )
 
 
-def _find(groups: StoredGroups, layer: str, models: tuple[str, ...]) -> list[StoredWeight]:
-    """The weights of a layer, which is inside of nested models of these names."""
-    for model in reversed(models):
-        if found := _of_scope(groups.get(model, ()), layer):
-            return found
-    if layer in groups:
-        return groups[layer]
-    # The file may be of a model that had this whole model inside, as for several GPUs.
-    for weights in groups.values():
-        if _of_several_layers(weights) and (found := _of_scope(weights, layer)):
-            return found
-    return []
+class _Index:
+    """The weights of a file by group and by the layers in it, so that each is looked up once."""
+
+    def __init__(self, groups: StoredGroups) -> None:
+        self._groups = groups
+        self._scopes = {group: _by_scope(weights) for group, weights in groups.items()}
+        self._nested: dict[str, list[StoredWeight]] = {}
+        for group, weights in groups.items():
+            if _of_several_layers(weights):
+                for scope, found in self._scopes[group].items():
+                    self._nested.setdefault(scope, found)
+
+    def find(self, layer: str, models: tuple[str, ...]) -> list[StoredWeight]:
+        """The weights of a layer, which is inside of nested models of these names."""
+        for model in reversed(models):
+            if found := self._scopes.get(model, {}).get(layer):
+                return found
+        if layer in self._groups:
+            return self._groups[layer]
+        # The file may be of a model that had this whole model inside, as for several GPUs.
+        return self._nested.get(layer, [])
 
 
 def _of_several_layers(weights: list[StoredWeight]) -> bool:
     return len({weight.scopes[-1:] for weight in weights}) > 1
 
 
-def _of_scope(weights: Iterable[StoredWeight], layer: str) -> list[StoredWeight]:
-    found = [weight for weight in weights if layer in weight.scopes]
-    if found:
-        return found
-    # TensorFlow 1 numbered the scopes of a second model in the process: `rpn_class_raw_1`.
-    pattern = re.compile(rf"{re.escape(layer)}_\d+")
-    return [weight for weight in weights if any(map(pattern.fullmatch, weight.scopes))]
+def _by_scope(weights: Iterable[StoredWeight]) -> dict[str, list[StoredWeight]]:
+    exact: dict[str, list[StoredWeight]] = {}
+    numbered: dict[str, list[StoredWeight]] = {}
+    for weight in weights:
+        for scope in dict.fromkeys(weight.scopes):
+            exact.setdefault(scope, []).append(weight)
+        # TensorFlow 1 numbered the scopes of a second model in the process: `rpn_class_raw_1`.
+        names = (_NUMBERED_SCOPE.fullmatch(scope) for scope in weight.scopes)
+        for name in dict.fromkeys(found[1] for found in names if found):
+            numbered.setdefault(name, []).append(weight)
+    return numbered | exact
 
 
 def _paired(variables, stored: list[StoredWeight]):
@@ -200,7 +219,11 @@ def _same_role(name: str | None, stored: str | None) -> bool:
 
 
 def _misfit(layer, stored: list[StoredWeight]) -> str:
-    in_file = _shapes((weight.name or str(n), weight.shape) for n, weight in enumerate(stored))
+    in_file = _shapes(
+        (weight.name or str(n), weight.shape) for n, weight in enumerate(stored[:_SHOWN])
+    )
+    if len(stored) > _SHOWN:
+        in_file += f" and {len(stored) - _SHOWN} more"
     in_model = _shapes((variable.name, tuple(variable.shape)) for variable in layer.weights)
     return f"{layer.name} (file {in_file}, model {in_model})"
 
@@ -239,7 +262,7 @@ def save_weights(model: keras.Model, path: str | os.PathLike, *, dtype: str = "f
     """
     if dtype not in ("float32", "float16"):
         raise WeightsError(f"dtype is {dtype!r}: weights are written as 'float32' or 'float16'.")
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with _new_file(path) as file:
         _write_layers(file, model, dtype)
 
 
@@ -250,11 +273,24 @@ def save_model(model: keras.Model, path: str | os.PathLike) -> None:
         model: the model.
         path: the file to make or replace.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with _new_file(path) as file:
         file.attrs["backend"] = _BACKEND
         file.attrs["keras_version"] = _KERAS_VERSION
         file.attrs["model_config"] = model.to_json().encode()
         _write_layers(file.create_group("model_weights"), model)
+
+
+@contextlib.contextmanager
+def _new_file(path: str | os.PathLike) -> Iterator[h5py.File]:
+    """An HDF5 file to be filled, written in one step when the block ends well.
+
+    It is made in memory: on a full disk HDF5 can neither finish nor close a file, and says so in
+    words of its own.
+    """
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        yield file
+    atomic_write(path, content.getbuffer())
 
 
 def _write_layers(root: h5py.Group, model: keras.Model, dtype: str = "float32") -> None:

@@ -137,6 +137,25 @@ def test_as_plain_values(make_config):
     assert "display" not in plain and "to_dict" not in plain
 
 
+def test_a_configuration_comes_back_from_its_plain_values(make_config):
+    settings = make_config(NAME="cells", NUM_CLASSES=3, IMAGES_PER_GPU=4).to_dict()
+    again = Config.from_dict(json.loads(json.dumps(settings)))
+    assert again.to_dict() == settings
+    assert isinstance(again, Config) and again.BATCH_SIZE == 4
+    assert Config.from_dict({"NAME": "a"}).IMAGE_MAX_DIM == Config.IMAGE_MAX_DIM
+
+
+@pytest.mark.parametrize("name", ["display", "__init__", "a b", "", 7])
+def test_what_is_no_setting_is_refused(name):
+    with pytest.raises(ConfigError, match="is not the name of a setting"):
+        Config.from_dict({name: 1})
+
+
+def test_values_from_outside_are_checked():
+    with pytest.raises(ConfigError, match=r"(?s)^Config cannot be used.*IMAGE_MAX_DIM is 300"):
+        Config.from_dict({"IMAGE_MAX_DIM": 300})
+
+
 def test_display_shows_all_values(make_config, capsys):
     make_config(NAME="cells").display()
     shown = capsys.readouterr().out

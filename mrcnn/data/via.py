@@ -7,43 +7,29 @@ Format: https://www.robots.ox.ac.uk/~vgg/software/via/
 
 import json
 import os
+import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mrcnn.data.annotations import AnnotatedImage, locate_image
 from mrcnn.data.via_classes import ClassReader
 from mrcnn.data.via_coco import is_coco, iterate_coco
-from mrcnn.data.via_shapes import RawImages, RawRegion, shape_to_polygon
-from mrcnn.errors import DataError
+from mrcnn.data.via_shapes import RawImage, RawRegion, shape_to_polygon
+from mrcnn.errors import DataError, shown
 
+# Programs find both in one place.
+__all__ = ["locate_image", "read_via"]
 
-@dataclass
-class ViaImage:
-    """The annotations of one image.
-
-    Attributes:
-        filename: as it stands in the annotation file; `locate_image` finds the file.
-        size: of the image file in bytes, as VIA noted it; None if it did not.
-        image_shape: (height, width) in pixels, as VIA's export in COCO format has it; else None.
-        polygons: one float64 [K, 2] of (y, x) in pixels for each region.
-        class_names: the class of each region.
-        region_numbers: the place of each region in the annotation file, counted from 0.
-        point_regions: number of `point` regions, which have no area and are left out.
-        degenerate_regions: numbers of regions without area, which are left out.
-    """
-
-    filename: str
-    size: int | None = None
-    polygons: list[np.ndarray] = field(default_factory=list)
-    class_names: list[str] = field(default_factory=list)
-    region_numbers: list[int] = field(default_factory=list)
-    point_regions: int = 0
-    degenerate_regions: list[int] = field(default_factory=list)
-    image_shape: tuple[int, int] | None = None
+# COCO's largest file has 450 MB, and takes some gigabytes of memory. Nothing larger is meant.
+_MAX_BYTES = 1 << 29
+# A file with more mistakes is not read to its end: each is a line, and a file may hold millions.
+_MOST_PROBLEMS = 10_000
+# Where text has one half of a pair that stands for one character, no file or screen takes it.
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read_via(
@@ -53,11 +39,12 @@ def read_via(
     class_aliases: Mapping[str, str] | None = None,
     *,
     problems: list[str] | None = None,
-) -> list[ViaImage]:
+) -> list[AnnotatedImage]:
     """Read a VIA annotation file.
 
-    Polygons, polylines (closed), rectangles, circles and ellipses become polygons. Points and
-    regions without area are left out; one warning says how many. Images without regions stay.
+    Polygons, polylines (closed), rectangles, circles and ellipses become polygons, as do masks that
+    COCO's format has as run lengths. Points, regions without area and crowds are left out; one
+    warning says how many. Images without regions stay.
 
     Args:
         path: the JSON file.
@@ -68,10 +55,10 @@ def read_via(
         class_aliases: other names -> class names, e.g. {"besar": "large"}. Case and surrounding
             blanks do not count, neither here nor in class names.
         problems: takes the message of each image and region that cannot be used, which is then
-            left out; None raises the first one.
+            left out, up to 10,000 of them; None raises the first one.
 
     Returns:
-        one `ViaImage` for each image, in the order of the file.
+        one `AnnotatedImage` for each image, in the order of the file.
 
     Raises:
         DataError: file missing or not VIA, a region of unknown shape or class, a bad number; the
@@ -81,7 +68,7 @@ def read_via(
     path = Path(path)
     content = _read_json(path)
     reader = ClassReader(class_names, attribute, class_aliases)
-    note = _raise if problems is None else lambda error: problems.append(str(error))
+    note = _raise if problems is None else _collecting(problems, path)
     if is_coco(content):
         entries = iterate_coco(content, path, reader.attribute or "class", note)
         if reader.attribute is None and reader.single_class is None:
@@ -89,11 +76,15 @@ def read_via(
             reader.attribute = "class"
     else:
         entries = _iterate_via(content, path, note)
-    images: list[ViaImage] = []
+    images: list[AnnotatedImage] = []
     regions: list[list[RawRegion]] = []
-    for filename, size, image_shape, raw_regions in entries:
-        images.append(ViaImage(filename, size, image_shape=image_shape))
-        regions.append(raw_regions)
+    for raw in entries:
+        images.append(
+            AnnotatedImage(
+                raw.filename, raw.size, image_shape=raw.image_shape, crowd_regions=raw.crowds
+            )
+        )
+        regions.append(raw.regions)
 
     shaped = [r for image_regions in regions for r in image_regions if r.polygon is not None]
     reader.find_attribute([(region.where, region.attributes) for region in shaped], path)
@@ -107,35 +98,25 @@ def read_via(
     return images
 
 
-def locate_image(folder: str | os.PathLike, filename: str) -> Path:
-    """The image file that an annotation names, which must lie in the dataset's folder.
-
-    Raises:
-        DataError: the name leads out of the folder, or there is no such file.
-    """
-    folder = Path(folder)
-    path = folder / filename
-    try:
-        inside = path.resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError, RuntimeError):
-        inside = False
-    if not inside or "\0" in filename:
-        raise DataError(
-            f"The annotations name the image {filename!r}, which is not inside the folder {folder}."
-        )
-    if not path.is_file():
-        raise DataError(
-            f"The annotations name the image {filename!r}, but {path} does not exist: put it "
-            "there, or remove it from the annotations."
-        )
-    return path
-
-
 def _raise(error: DataError) -> None:
     raise error
 
 
-def _add_region(image: ViaImage, region: RawRegion, reader: ClassReader) -> None:
+def _collecting(problems: list[str], path: Path) -> Callable[[DataError], None]:
+    most = len(problems) + _MOST_PROBLEMS
+
+    def note(error: DataError) -> None:
+        if len(problems) == most:
+            raise DataError(
+                f"{path}: more than {_MOST_PROBLEMS:,} images and regions cannot be used; the "
+                f"first: {problems[most - _MOST_PROBLEMS]}"
+            )
+        problems.append(str(error))
+
+    return note
+
+
+def _add_region(image: AnnotatedImage, region: RawRegion, reader: ClassReader) -> None:
     if region.polygon is None:
         image.point_regions += 1
         return
@@ -157,19 +138,26 @@ def _has_area(polygon: np.ndarray) -> bool:
     return bool(np.any(np.abs(edges[:, 0] * farthest[1] - edges[:, 1] * farthest[0]) > 1e-6))
 
 
-def _warn_of_left_out(images: list[ViaImage], path: Path) -> None:
+def _warn_of_left_out(images: list[AnnotatedImage], path: Path) -> None:
     points = sum(image.point_regions for image in images)
     if points:
         warnings.warn(
             f"{path}: {points} point regions have no area and are left out.", stacklevel=3
         )
+    crowds = sum(image.crowd_regions for image in images)
+    if crowds:
+        warnings.warn(
+            f"{path}: {crowds} annotations are crowds, outlines around many objects at once, and "
+            "are left out.",
+            stacklevel=3,
+        )
     degenerate = [(image.filename, n) for image in images for n in image.degenerate_regions]
     if degenerate:
-        shown = ", ".join(f"{name} region {number}" for name, number in degenerate[:5])
+        first = ", ".join(f"{shown(name)} region {n}" for name, n in degenerate[:5])
         more = ", ..." if len(degenerate) > 5 else ""
         warnings.warn(
             f"{path}: {len(degenerate)} regions have fewer than 3 distinct points or no area and "
-            f"are left out: {shown}{more}.",
+            f"are left out: {first}{more}.",
             stacklevel=3,
         )
 
@@ -178,6 +166,10 @@ def _read_json(path: Path) -> Any:
     if path.is_dir():
         raise DataError(f"{path} is a folder; expected is the VIA annotation file in it (JSON).")
     try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise DataError(
+                f"{path} has more than {_MAX_BYTES >> 20} MiB, which no annotation file has."
+            )
         content = path.read_bytes()
     except FileNotFoundError:
         if not path.parent.is_dir():
@@ -194,7 +186,20 @@ def _read_json(path: Path) -> Any:
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror}.") from None
     try:
-        return json.loads(content.decode("utf-8-sig"))
+        read = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_without_repetition)
+        if _HALF_CHARACTER.search(content):
+            json.dumps(read, ensure_ascii=False).encode()
+        return read
+    except _RepeatedKeyError as error:
+        raise DataError(
+            f"{path} has the key {shown(error.args[0])} twice in one object, so one of the two "
+            "would be lost: give each entry a key of its own, or remove one."
+        ) from None
+    except UnicodeEncodeError:
+        raise DataError(
+            f"{path} has half a character (an escape from \\ud800 to \\udfff without the other "
+            "half of its pair): export it again."
+        ) from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text (byte {error.start}).") from None
     except json.JSONDecodeError as error:
@@ -209,8 +214,23 @@ def _read_json(path: Path) -> Any:
         raise DataError(f"{path} is not valid JSON: {error}.") from None
 
 
-def _iterate_via(content: Any, path: Path, note: Callable[[DataError], None]) -> RawImages:
-    """(file name, size in bytes, None, regions) of each image of a VIA export or project."""
+class _RepeatedKeyError(Exception):
+    """A key stands twice in an object of a JSON file."""
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _RepeatedKeyError(key)
+            seen.add(key)
+    return found
+
+
+def _iterate_via(content: Any, path: Path, note: Callable[[DataError], None]) -> Iterator[RawImage]:
+    """Each image of a VIA export or project."""
     entries = content
     if isinstance(content, Mapping) and "_via_img_metadata" in content:
         entries = content["_via_img_metadata"]
@@ -230,29 +250,30 @@ def _iterate_via(content: Any, path: Path, note: Callable[[DataError], None]) ->
             note(error)
             continue
         found = []
+        prefix = f"{path}, image {shown(filename)}"
         for number, region in enumerate(regions):
-            where = f"{path}, image {filename!r}, region {number}"
+            where = f"{prefix}, region {number}"
             try:
                 found.append(_read_region(region, number, where))
             except DataError as error:
                 note(error)
-        yield filename, size, None, found
+        yield RawImage(filename, found, size=size)
 
 
 def _read_entry(entry: Any, key: str, path: Path) -> tuple[str, int | None, list]:
     """File name, size in bytes, and the regions as they stand in the file."""
     if not isinstance(entry, Mapping) or "regions" not in entry or "filename" not in entry:
         raise DataError(
-            f"{path}, entry {key!r}: 'filename' and 'regions' are expected in each entry of a "
+            f"{path}, entry {shown(key)}: 'filename' and 'regions' are expected in each entry of a "
             "VIA annotation file."
         )
     filename, regions = entry["filename"], entry["regions"]
     if not isinstance(filename, str) or not filename:
-        raise DataError(f"{path}, entry {key!r}: 'filename' must be text.")
+        raise DataError(f"{path}, entry {shown(key)}: 'filename' must be text.")
     if isinstance(regions, Mapping):
         regions = list(regions.values())
     if not isinstance(regions, list):
-        raise DataError(f"{path}, image {filename!r}: 'regions' must be an object or a list.")
+        raise DataError(f"{path}, image {shown(filename)}: 'regions' must be an object or a list.")
     size = entry.get("size")
     return filename, size if isinstance(size, int) and size >= 0 else None, regions
 

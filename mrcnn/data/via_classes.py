@@ -1,9 +1,10 @@
 """Which class a VIA region has: by a region attribute that is named, or found."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mrcnn.errors import DataError
+from mrcnn.errors import DataError, listed, shown
 
 
 class ClassReader:
@@ -66,23 +67,24 @@ class ClassReader:
                 "class attribute, or give a single class name."
             )
         if self.class_names is None:
-            candidates = [
-                name for name in names if all(name in attributes for _, attributes in regions)
-            ]
+            having = Counter(name for _, attributes in regions for name in attributes)
+            candidates = [name for name in names if having[name] == len(regions)]
         else:
             # An attribute with one misspelt value is still the class attribute: the reader names
             # that region then. Several qualify only by all of their values.
-            hits = {
-                name: sum(self._is_known(attributes.get(name)) for _, attributes in regions)
-                for name in names
-            }
+            hits = Counter(
+                name
+                for _, attributes in regions
+                for name, value in attributes.items()
+                if self._is_known(value)
+            )
             candidates = [name for name in names if hits[name]]
             if len(candidates) > 1:
                 candidates = [name for name in names if hits[name] == len(regions)] or candidates
             if not candidates and len(names) == 1:
                 candidates = names
         if len(candidates) != 1:
-            found = ", ".join(map(repr, candidates or names))
+            found = listed(candidates or names)
             expected = f" (classes: {self._known()})" if self.class_names else ""
             problem = (
                 f"several attributes could hold the class: {found}"
@@ -104,30 +106,28 @@ class ClassReader:
         """
         if self.single_class is not None:
             return self.single_class
+        attribute = f"the attribute {shown(self.attribute)}"
         if self.attribute not in attributes:
-            present = ", ".join(map(repr, attributes)) or "none"
+            present = listed(attributes) or "none"
             raise DataError(
-                f"{where}: the attribute {self.attribute!r}, which holds the class, is missing "
+                f"{where}: {attribute}, which holds the class, is missing "
                 f"(attributes of this region: {present})."
             )
         values = _values(attributes[self.attribute])
         if not values:
-            raise DataError(
-                f"{where}: the attribute {self.attribute!r} has no value; "
-                f"expected is {self._known()}."
-            )
+            raise DataError(f"{where}: {attribute} has no value; expected is {self._known()}.")
         names = list(dict.fromkeys(self._spelling.get(_key(value), value) for value in values))
         if self.class_names is not None:
             unknown = [name for name in names if name not in self.class_names]
             if unknown:
                 raise DataError(
-                    f"{where}: unknown class {unknown[0]!r} in the attribute {self.attribute!r}; "
+                    f"{where}: unknown class {shown(unknown[0])} in {attribute}; "
                     f"expected is {self._known()}."
                 )
         if len(names) > 1:
             raise DataError(
-                f"{where}: the attribute {self.attribute!r} holds several classes, "
-                f"{', '.join(map(repr, names))}; exactly one is expected."
+                f"{where}: {attribute} holds several classes, "
+                f"{listed(names)}; exactly one is expected."
             )
         return names[0]
 
@@ -150,9 +150,20 @@ def _key(name: str) -> str:
 
 
 def _values(value: Any) -> list[str]:
-    """Text and radio values as they are; of a checkbox group the options that are checked."""
+    """Text and radio values as they are; of a checkbox group the options that are checked.
+
+    What holds further values is no class: it is empty here.
+    """
     if isinstance(value, Mapping):
         value = [name for name, checked in value.items() if checked]
     elif not isinstance(value, list):
         value = [value]
-    return [str(item).strip() for item in value if item is not None and str(item).strip()]
+    texts = []
+    for item in value:
+        if isinstance(item, Mapping | list):
+            return []
+        # Text of more digits than Python writes is no class either.
+        text = shown(item) if isinstance(item, int) else str(item).strip()
+        if item is not None and text:
+            texts.append(text)
+    return texts

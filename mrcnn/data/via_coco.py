@@ -1,13 +1,14 @@
-"""VIA's export in COCO format: images, annotations and categories in three lists."""
+"""COCO's format, which VIA exports: images, annotations and categories in three lists."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mrcnn.data.via_shapes import RawImages, RawRegion, points_to_polygon, rectangle
-from mrcnn.errors import DataError
+from mrcnn.data.run_outlines import mask_outlines
+from mrcnn.data.via_shapes import RawImage, RawRegion, points_to_polygon, rectangle
+from mrcnn.errors import DataError, listed, shown
 
 
 def is_coco(content: Any) -> bool:
@@ -19,7 +20,7 @@ def is_coco(content: Any) -> bool:
 
 def iterate_coco(
     content: Mapping, path: Path, attribute: str, note: Callable[[DataError], None]
-) -> RawImages:
+) -> Iterator[RawImage]:
     """The images with their regions; the category becomes the given attribute.
 
     Regions are numbered by their place in the list of annotations.
@@ -38,52 +39,57 @@ def iterate_coco(
         except DataError as error:
             note(error)
 
-    images: dict[str, tuple[str, tuple[int, int] | None, list[RawRegion]]] = {}
+    images: dict[str, RawImage] = {}
     for number, image in enumerate(content["images"]):
         where = f"{path}, image {number}"
         try:
             identity = _identity(image, "id", where)
             if identity in images:
-                raise DataError(f"{where}: its 'id' {identity} is that of an earlier image.")
-            images[identity] = (_text(image, "file_name", where), _image_shape(image), [])
+                raise DataError(f"{where}: its 'id' {shown(identity)} is that of an earlier image.")
+            filename = _text(image, "file_name", where)
+            images[identity] = RawImage(filename, image_shape=_image_shape(image))
         except DataError as error:
             note(error)
 
     for number, annotation in enumerate(content["annotations"]):
         where = f"{path}, annotation {number}"
         try:
-            owner = _identity(annotation, "image_id", where)
-            if owner not in images:
-                raise DataError(f"{where}: there is no image with the 'id' {owner}.")
-            filename, _, regions = images[owner]
-            where = f"{path}, image {filename!r}, annotation {number}"
+            owner = images.get(_identity(annotation, "image_id", where))
+            if owner is None:
+                raise DataError(
+                    f"{where}: there is no image with the 'id' {shown(annotation['image_id'])}."
+                )
+            where = f"{path}, image {shown(owner.filename)}, annotation {number}"
             category = _identity(annotation, "category_id", where)
             if category not in categories:
-                known = ", ".join(categories) or "none"
+                known = listed(categories) or "none"
                 raise DataError(
-                    f"{where}: there is no category with the 'id' {category} (known: {known})."
+                    f"{where}: there is no category with the 'id' {shown(category)} (known: "
+                    f"{known})."
                 )
-            polygon = _outline(annotation, where)
+            if annotation.get("iscrowd"):
+                owner.crowds += 1
+                continue
+            polygon = _outline(annotation, owner, where)
         except DataError as error:
             note(error)
             continue
-        regions.append(RawRegion(where, number, polygon, {attribute: categories[category]}))
-    for filename, image_shape, regions in images.values():
-        yield filename, None, image_shape, regions
+        owner.regions.append(RawRegion(where, number, polygon, {attribute: categories[category]}))
+    yield from images.values()
 
 
 def _image_shape(image: Mapping) -> tuple[int, int] | None:
-    shape = image.get("height"), image.get("width")
+    shape: tuple[Any, Any] = image.get("height"), image.get("width")
     return shape if all(isinstance(side, int) and side > 0 for side in shape) else None
 
 
-def _outline(annotation: Mapping, where: str) -> np.ndarray:
+def _outline(annotation: Mapping, image: RawImage, where: str) -> np.ndarray:
     segmentation = annotation.get("segmentation")
     if isinstance(segmentation, Mapping):
-        raise DataError(
-            f"{where}: 'segmentation' is run-length encoded; VIA writes polygons, and only those "
-            "are read here."
-        )
+        try:
+            return join_outlines(mask_outlines(segmentation, image.image_shape))
+        except DataError as error:
+            raise DataError(f"{where}: {error}") from None
     if not segmentation:
         box = annotation.get("bbox")
         if not isinstance(box, list) or len(box) != 4:
@@ -106,19 +112,20 @@ def _outline(annotation: Mapping, where: str) -> np.ndarray:
             outlines.append(
                 points_to_polygon(part[::2], part[1::2], where, ("segmentation", "segmentation"))
             )
-    return _join(outlines)
+    return join_outlines(outlines)
 
 
-def _join(outlines: list[np.ndarray]) -> np.ndarray:
+def join_outlines(outlines: list[np.ndarray]) -> np.ndarray:
     """Several outlines as one polygon: walked one after the other from the first one's start.
 
     The way to each further outline is gone forth and back, so it encloses nothing.
     """
     if len(outlines) == 1:
         return outlines[0]
-    start = outlines[0][:1] if outlines else np.zeros((0, 2))
-    closed = [np.concatenate([outline, outline[:1], start]) for outline in outlines]
-    return np.concatenate(closed) if closed else start
+    if not outlines:
+        return np.zeros((0, 2))
+    start = outlines[0][:1]
+    return np.concatenate([part for outline in outlines for part in (outline, outline[:1], start)])
 
 
 def _identity(entry: Any, key: str, where: str) -> str:

@@ -1,18 +1,20 @@
 """The shapes of VIA regions as polygons."""
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from mrcnn.errors import DataError
+from mrcnn.errors import DataError, shown
 
 SHAPES = ("polygon", "polyline", "rect", "circle", "ellipse", "point")
 
 # Largest distance in pixels between a circle and the polygon that stands for it.
 _ROUNDNESS = 0.05
+# Enough for that up to a radius of 5,000 pixels; a file may hold a hundred thousand circles.
+_MOST_CORNERS = 720
 # No image is larger; beyond it a number is a mistake, not a place.
 _LARGEST = 1e6
 
@@ -27,9 +29,23 @@ class RawRegion:
     attributes: Mapping
 
 
-# For each image its file name, the file's size in bytes and (height, width) in pixels where the
-# annotations tell them, and its regions.
-RawImages = Iterator[tuple[str, int | None, tuple[int, int] | None, list[RawRegion]]]
+@dataclass
+class RawImage:
+    """The regions of an image, and what the annotations tell of it.
+
+    Attributes:
+        filename: as it stands there.
+        regions: that can be used.
+        size: of the image file in bytes, or None.
+        image_shape: (height, width) in pixels, or None.
+        crowds: number of regions around many objects at once, which are left out.
+    """
+
+    filename: str
+    regions: list[RawRegion] = field(default_factory=list)
+    size: int | None = None
+    image_shape: tuple[int, int] | None = None
+    crowds: int = 0
 
 
 def shape_to_polygon(shape: Any, where: str) -> np.ndarray | None:
@@ -49,7 +65,7 @@ def shape_to_polygon(shape: Any, where: str) -> np.ndarray | None:
         DataError: unknown shape, or a number that is missing or not usable.
     """
     if not isinstance(shape, Mapping):
-        raise DataError(f"{where}: 'shape_attributes' must be an object, not {_describe(shape)}.")
+        raise DataError(f"{where}: 'shape_attributes' must be an object, not {shown(shape)}.")
     name = shape.get("name")
     if name == "point":
         return None
@@ -72,9 +88,7 @@ def shape_to_polygon(shape: Any, where: str) -> np.ndarray | None:
             theta,
             where,
         )
-    raise DataError(
-        f"{where}: unknown shape {_describe(name)}. Known shapes are {', '.join(SHAPES)}."
-    )
+    raise DataError(f"{where}: unknown shape {shown(name)}. Known shapes are {', '.join(SHAPES)}.")
 
 
 def rectangle(x: float, y: float, width: float, height: float) -> np.ndarray:
@@ -88,19 +102,20 @@ def points_to_polygon(xs: Any, ys: Any, where: str, keys: tuple[str, str]) -> np
     """Lists of x and y as float64 [K, 2] of (y, x); DataError names the point that is wrong."""
     for key, values in zip(keys, (xs, ys), strict=True):
         if not isinstance(values, list):
-            raise DataError(f"{where}: {key!r} must be a list of numbers, not {_describe(values)}.")
+            raise DataError(f"{where}: {key!r} must be a list of numbers, not {shown(values)}.")
     if len(xs) != len(ys):
         raise DataError(
             f"{where}: {keys[0]!r} has {len(xs)} numbers and {keys[1]!r} has {len(ys)}; "
             "they must be as many."
         )
     for key, values in zip(keys, (xs, ys), strict=True):
-        for position, value in enumerate(values):
-            if not _is_coordinate(value):
-                raise DataError(
-                    f"{where}: {key!r}[{position}] is {_describe(value)}; a number between "
-                    f"{-_LARGEST:.0f} and {_LARGEST:.0f} is expected."
-                )
+        if all(map(_is_coordinate, values)):
+            continue
+        position, value = next((n, v) for n, v in enumerate(values) if not _is_coordinate(v))
+        raise DataError(
+            f"{where}: {key!r}[{position}] is {shown(value)}; a number between "
+            f"{-_LARGEST:.0f} and {_LARGEST:.0f} is expected."
+        )
     return np.stack([np.asarray(ys, np.float64), np.asarray(xs, np.float64)], axis=-1)
 
 
@@ -118,6 +133,7 @@ def _ellipse(shape: Mapping, rx: float, ry: float, theta: float, where: str) -> 
     corners = 32
     if radius > _ROUNDNESS:
         corners = max(corners, math.ceil(math.pi / math.acos(1 - _ROUNDNESS / radius)))
+        corners = min(corners, _MOST_CORNERS)
     angles = np.arange(corners) * (2 * math.pi / corners)
     along, across = rx * np.cos(angles), ry * np.sin(angles)
     cosine, sine = math.cos(theta), math.sin(theta)
@@ -132,7 +148,7 @@ def _number(shape: Mapping, key: str, where: str, smallest: float = -_LARGEST) -
     value = shape[key]
     if not _is_coordinate(value) or value < smallest:
         raise DataError(
-            f"{where}: {key!r} is {_describe(value)}; a number between {smallest:.0f} and "
+            f"{where}: {key!r} is {shown(value)}; a number between {smallest:.0f} and "
             f"{_LARGEST:.0f} is expected."
         )
     return float(value)
@@ -145,8 +161,3 @@ def _is_coordinate(value: Any) -> bool:
         and not isinstance(value, bool)
         and -_LARGEST <= value <= _LARGEST
     )
-
-
-def _describe(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

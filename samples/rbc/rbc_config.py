@@ -2,14 +2,17 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mrcnn.checkpoints import newest_of_run
 from mrcnn.config import Config
-from mrcnn.errors import ConfigError, WeightsError
+from mrcnn.errors import ConfigError, WeightsError, shown
+from rbc_argument_types import ALL
 from rbc_arguments import DEFAULT_WEIGHTS
 
 CONFIG_FILE = "config.json"
@@ -41,6 +44,15 @@ CROPPED = {
 SCRATCH_LEARNING_RATE = 0.01
 SCRATCH_WARMUP_STEPS = 200
 
+# Settings have names in capitals: nothing in a file takes the place of a method.
+_SETTING = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
+_MAX_BYTES = 1 << 20
+_MOST_LEVELS = 20
+_RESTORE = (
+    "It describes the model beside it; restore it, or move it away and describe the model with "
+    "--backbone, --image-size, --light, ..."
+)
+
 # Derived by Config when it is built; never taken from a file.
 _DERIVED = ("BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE")
 
@@ -54,18 +66,21 @@ class RBCConfig(Config):
     """
 
     NAME = "rbc"
+    # Values of the classes' attribute in the annotations, in the order of their numbers from 1.
     CLASS_NAMES = ("large", "normal", "small", "undefined")
     NUM_CLASSES = 1 + len(CLASS_NAMES)
 
     BACKBONE = "resnet50"
     RPN_ANCHOR_SCALES = (8, 16, 32, 64, 128)
     LEARNING_RATE = 0.001
-    EPOCHS = 100
+    EPOCHS = 100  # Epochs of a training at most.
     DETECTION_MIN_CONFIDENCE = 0.7
 
     GPU_COUNT = 1
     IMAGES_PER_GPU = 2
     STEPS_PER_EPOCH = 100
+    # A hundred checkpoints of ResNet-50 are 18 GB.
+    KEEP_CHECKPOINTS = 5
 
     # A cell of 105 pixels in a field of 1600 x 1200 is 34 pixels wide here.
     IMAGE_MIN_DIM = 512
@@ -99,10 +114,24 @@ def make_config(settings: Mapping[str, Any] | None = None) -> RBCConfig:
         ConfigError: a value, or a combination of values, cannot work.
     """
     attributes = dict(settings or {})
+    for name in attributes:
+        if not isinstance(name, str) or not _SETTING.fullmatch(name) or name in _DERIVED:
+            raise ConfigError(f"{shown(name)} is not the name of a setting.")
     if "CLASS_NAMES" in attributes:
-        attributes["CLASS_NAMES"] = tuple(attributes["CLASS_NAMES"])
+        attributes["CLASS_NAMES"] = _class_names(attributes["CLASS_NAMES"])
         attributes["NUM_CLASSES"] = 1 + len(attributes["CLASS_NAMES"])
-    return type("RBCConfig", (RBCConfig,), attributes)()
+    return RBCConfig.from_dict(attributes)
+
+
+def _class_names(value: Any) -> tuple[str, ...]:
+    named = isinstance(value, list | tuple) and all(
+        isinstance(name, str) and name.strip() for name in value
+    )
+    if not named or len(set(value)) < len(value):
+        raise ConfigError(
+            f"CLASS_NAMES is {shown(value)}: must be a list of names, each different."
+        )
+    return tuple(value)
 
 
 def settings_from_options(options: Any) -> dict[str, Any]:
@@ -130,6 +159,9 @@ def settings_from_options(options: Any) -> dict[str, Any]:
             settings.update(dict.fromkeys(attributes, value))
     if getattr(options, "crop", None) is not None:
         settings["IMAGE_MIN_DIM"] = options.crop
+    kept = getattr(options, "keep_checkpoints", None)
+    if kept is not None:
+        settings["KEEP_CHECKPOINTS"] = None if kept == ALL else kept
     if isinstance(getattr(options, "anchors", None), tuple):
         settings["RPN_ANCHOR_SCALES"] = options.anchors
     elif getattr(options, "anchors", None) == "paper":
@@ -162,20 +194,44 @@ def read_settings(weights: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path}: not valid JSON ({error}). It describes the model beside it; restore it, or "
-            "move it away and describe the model with --backbone, --image-size, --light, ..."
-        ) from None
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigError(f"{path}: is far larger than the settings of a model. {_RESTORE}")
+        settings = json.loads(path.read_bytes().decode("utf-8"))
+        if not _is_shallow(settings, _MOST_LEVELS):
+            raise RecursionError
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}.") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: is nested too deeply for settings. {_RESTORE}") from None
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"{path}: not valid JSON ({error}). {_RESTORE}") from None
     if not isinstance(settings, dict):
         raise ConfigError(f"{path}: expected a JSON object of settings.")
-    settings = {
-        name: np.array(value) if isinstance(getattr(Config, name, None), np.ndarray) else value
-        for name, value in settings.items()
-        if name not in _DERIVED
-    }
-    return settings
+    read = {}
+    for name, value in settings.items():
+        if not _SETTING.fullmatch(name):
+            raise ConfigError(f"{path}: {shown(name)} is not the name of a setting. {_RESTORE}")
+        if name in _DERIVED:
+            continue
+        try:
+            is_array = isinstance(getattr(Config, name, None), np.ndarray)
+            read[name] = np.array(value) if is_array else value
+        except (ValueError, OverflowError):
+            raise ConfigError(
+                f"{path}: {name} is {shown(value)}; a list of numbers is expected. {_RESTORE}"
+            ) from None
+    return read
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    """Whether lists and objects hold one another to no more than so many levels."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return True
+    return levels > 0 and all(_is_shallow(item, levels - 1) for item in value)
 
 
 def last_checkpoint(logs: Path, name: str = RBCConfig.NAME) -> Path:
@@ -187,15 +243,13 @@ def last_checkpoint(logs: Path, name: str = RBCConfig.NAME) -> Path:
     Raises:
         WeightsError: there is no checkpoint.
     """
-    pattern = f"mask_rcnn_{name.lower()}_*.h5"
     runs = [logs, *sorted(logs.glob(f"{name.lower()}2*"), reverse=True)]
     for run in runs:
-        checkpoints = sorted(run.glob(pattern))
-        if checkpoints:
-            return checkpoints[-1]
+        if newest := newest_of_run(run, f"_{name.lower()}_*"):
+            return newest
     raise WeightsError(
-        f"No trained model in {logs}: expected {name.lower()}*/{pattern}. Train one with "
-        "`rbc.py train`, point --logs at the folder of runs, or give --weights PATH."
+        f"No trained model in {logs}: expected {name.lower()}*/mask_rcnn_{name.lower()}_*.h5. "
+        "Train one with `rbc.py train`, point --logs at the folder of runs, or give --weights PATH."
     )
 
 

@@ -162,7 +162,7 @@ def test_points_are_left_out_and_counted(via):
 )
 def test_regions_without_area_are_left_out_and_named(via, shape):
     path = via.save(via.image(via.region(), via.region(shape=shape), via.region("large")))
-    with pytest.warns(UserWarning, match=r"via\.json: 1 regions .*: a\.jpg region 1\."):
+    with pytest.warns(UserWarning, match=r"via\.json: 1 regions .*: 'a\.jpg' region 1\."):
         (entry,) = read_via(path, NAMES)
     assert entry.degenerate_regions == [1]
     assert entry.class_names == ["normal", "large"]

@@ -88,7 +88,7 @@ def test_broken_shapes(via, shape, message):
     [
         ({"image_id": 9}, "annotation 0: there is no image with the 'id' 9"),
         ({"image_id": None}, "annotation 0: 'image_id'"),
-        ({"category_id": 1}, r"'a\.jpg', annotation 0: there is no category.*known: 7"),
+        ({"category_id": 1}, r"'a\.jpg', annotation 0: there is no category.*known: '7'"),
         ({"segmentation": [1, 2, 3]}, "even number"),
         ({"segmentation": [[1, 2, 3, "x", 5, 6]]}, r"'segmentation'\[1\] is 'x'"),
         ({"segmentation": {"counts": "abc", "size": [3, 3]}}, "run-length"),

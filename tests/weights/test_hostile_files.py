@@ -93,14 +93,14 @@ SHAPE = (3, 3, 3, 4)
         (lambda g, n: None, "is listed but not in the file"),
         (lambda g, n: g.create_group(n), "is not an array of numbers"),
         (lambda g, n: g.create_dataset(n, data=h5py.Empty("f4")), "is not an array of numbers"),
-        (lambda g, n: g.create_dataset(n, SHAPE, h5py.string_dtype()), "is of type object"),
-        (lambda g, n: g.create_dataset(n, SHAPE, "S8"), r"is of type \|S8"),
+        (lambda g, n: g.create_dataset(n, SHAPE, h5py.string_dtype()), "is of type text"),
+        (lambda g, n: g.create_dataset(n, SHAPE, "S8"), "is of type text"),
         (lambda g, n: g.create_dataset(n, SHAPE, "i4"), "is of type int32"),
-        (lambda g, n: g.create_dataset(n, SHAPE, "c8"), "is of type complex64"),
-        (lambda g, n: g.create_dataset(n, SHAPE, [("x", "f4")]), r"is of type \[\('x'"),
+        (lambda g, n: g.create_dataset(n, SHAPE, "c8"), "is of type records"),
+        (lambda g, n: g.create_dataset(n, SHAPE, [("x", "f4")]), "is of type records"),
         (
             lambda g, n: g.create_dataset(
-                n, SHAPE, "f4", maxshape=(None,) * 4, chunks=(1, 1, 1, 1 << 25)
+                n, SHAPE, "f4", maxshape=(None,) * 4, chunks=(1, 1, 1, 1 << 19)
             ),
             "absurdly large chunks",
         ),
@@ -181,16 +181,16 @@ def test_groups_that_hold_themselves(saved, model, twin, small):
         del file["conv1"].attrs["weight_names"]
         file["conv1/again"] = file["conv1"]
         file["conv1/conv1/root"] = file["/"]
-    report = load_weights(twin, saved)
-    assert "conv1" not in report.loaded
-    assert set(report.loaded) == set(small.layers) - {"conv1"}
+    report = load_weights(twin, saved, strict=True)
+    assert set(report.loaded) == set(small.layers)
+    small.assert_equal(small.arrays(twin), small.arrays(model))
 
 
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (np.arange(3), "holds no names"),
-        (np.float64(2.5), "holds no names"),
+        (np.arange(3), "of type .*, not text"),
+        (np.float64(2.5), "of type .*, not text"),
         (np.array([b"\xff\xfe"]), "is listed but not in the file"),
         (np.array([b"conv1/kernel:0/deeper"]), "is listed but not in the file"),
         (np.array([b"../bn_conv1/bn_conv1/gamma:0"]), "is listed but not in the file"),

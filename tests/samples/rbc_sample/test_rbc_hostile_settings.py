@@ -1,0 +1,116 @@
+"""Settings beside weights that are damaged or made to do harm are refused by name of the file."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mrcnn.config import Config
+from mrcnn.errors import ConfigError
+from rbc_config import CONFIG_FILE, config_text, make_config, read_settings
+
+
+def read(folder, content):
+    """The settings of a file, taken over by a configuration."""
+    data = content if isinstance(content, bytes) else content.encode()
+    (folder / CONFIG_FILE).write_bytes(data)
+    return make_config(read_settings(folder / "weights.h5"))
+
+
+def test_what_training_writes_comes_back(tmp_path):
+    config = make_config({"IMAGE_MAX_DIM": 256, "CLASS_NAMES": ["cell"], "SEED": 3})
+    again = read(tmp_path, config_text(config))
+    assert again.to_dict() == config.to_dict()
+    assert isinstance(again.MEAN_PIXEL, np.ndarray)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[1]",
+        b'{"SEED": ',
+        b"[" * 100_000,
+        b'{"SEED": ' * 100_000,
+        b'{"SEED": ' + b"9" * 5000 + b"}",
+        b'{"X": "' + b"y" * (1 << 20) + b'"}',
+        '{"__init__": 5}',
+        '{"__class__": 5}',
+        '{"__slots__": ["x"]}',
+        '{"to_dict": 5}',
+        '{"display": null}',
+        '{"check_for": 1}',
+        '{"": 1}',
+        '{"UNKNOWN": ' + "[" * 30 + "]" * 30 + "}",
+        '{"UNKNOWN": ' + '{"a":' * 900 + "1" + "}" * 901,
+    ],
+)
+def test_files_that_are_no_settings(tmp_path, content):
+    with pytest.raises(ConfigError, match=CONFIG_FILE) as caught:
+        read(tmp_path, content)
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("IMAGE_MAX_DIM", "1" + "0" * 400),
+        ("LEARNING_RATE", "NaN"),
+        ("LEARNING_RATE", "1e999"),
+        ("LEARNING_RATE", "-1"),
+        ("NUM_CLASSES", "4294967296"),
+        ("MEAN_PIXEL", "[[1], [2, 3]]"),
+        ("MEAN_PIXEL", "[" * 18 + "]" * 18),
+        ("MEAN_PIXEL", '{"a": 1}'),
+        ("BACKBONE_STRIDES", "[[1], [2, 3]]"),
+        ("BACKBONE_STRIDES", "null"),
+        ("RPN_ANCHOR_SCALES", "[" * 18 + "]" * 18),
+        ("IMAGE_MIN_SCALE", '""'),
+        ("MASK_MARGIN", "[]"),
+        ("TRAIN_BN", "[]"),
+        ("BACKBONE", "{}"),
+        ("BACKBONE", '"os.system"'),
+        ("LOSS_WEIGHTS", '{"x": 1}'),
+        ("LOSS_WEIGHTS", "[1]"),
+        ("CLASS_NAMES", "5"),
+        ("CLASS_NAMES", '"abc"'),
+        ("CLASS_NAMES", "[1, 2]"),
+        ("CLASS_NAMES", '["a", "a"]'),
+        ("CLASS_NAMES", '["a", ""]'),
+        ("NAME", '"../elsewhere"'),
+        ("NAME", '"/etc/rbc"'),
+        ("NAME", '"..\\\\elsewhere"'),
+        ("NAME", '"a\\u0000b"'),
+        ("NAME", "5"),
+        ("NAME", json.dumps("x" * 200)),
+    ],
+)
+def test_values_that_cannot_work(tmp_path, name, value):
+    with pytest.raises(ConfigError, match=name) as caught:
+        read(tmp_path, f'{{"{name}": {value}}}')
+    assert len(str(caught.value)) < 2000
+
+
+def test_a_folder_in_place_of_the_file_is_no_settings(tmp_path):
+    (tmp_path / CONFIG_FILE).mkdir()
+    assert read_settings(tmp_path / "weights.h5") is None
+
+
+@pytest.mark.parametrize("name", ["to_dict", "__init__", "BATCH_SIZE", "lower", 5])
+def test_only_settings_are_set(name):
+    with pytest.raises(ConfigError, match="not the name of a setting"):
+        make_config({name: 5})
+
+
+def test_a_configuration_of_numpy_values_is_judged_as_well():
+    """What a program sets by mistake is told, not a traceback."""
+    wrong = {
+        "TRAIN_BN": np.array([True, False]),
+        "SEED": 10**400,
+        "BACKBONE_STRIDES": [[1], [2, 3]],
+    }
+    with pytest.raises(ConfigError) as caught:
+        type("Wrong", (Config,), wrong)()
+    for name in wrong:
+        assert name in str(caught.value)
