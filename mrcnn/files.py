@@ -2,42 +2,122 @@
 
 import contextlib
 import os
+import re
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from mrcnn.errors import OutputError
+
+# `.cells.4711-0badcafe.csv` on its way to becoming `cells.csv`.
+_TEMPORARY_NAME = re.compile(r"\..+?\.\d+-[0-9a-f]{8}(\..*)?")
 
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Give a temporary path beside `path`; move it onto `path` when the block ends well.
 
-    The temporary name keeps the suffix, because image and HDF5 writers look at it. If the block
-    raises, the temporary file is removed and an earlier `path` stays as it was.
+    The temporary name keeps the suffixes, because writers look at them. If the block raises, the
+    temporary file is removed and an earlier `path` stays as it was.
+
+    Raises:
+        OutputError: the folder or the file cannot be made, or the disk is full; also where the
+            block raised an OSError.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    token = f"{os.getpid()}-{secrets.token_hex(4)}"
-    temporary = target.with_name(f".{target.stem}.{token}{target.suffix}")
+    suffixes = "".join(target.suffixes)
+    stem = target.name.removesuffix(suffixes)
+    temporary = target.with_name(f".{stem}.{os.getpid()}-{secrets.token_hex(4)}{suffixes}")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with open(temporary, "rb") as written:
+        with open(temporary, "rb+") as written:
             os.fsync(written.fileno())
         os.replace(temporary, target)
+        _flush_folder(target.parent)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise _output_error(target, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
-def atomic_write(path: str | os.PathLike, content: bytes | str | Callable[[Path], None]) -> None:
+def atomic_write(
+    path: str | os.PathLike, content: bytes | memoryview | str | Callable[[Path], None]
+) -> None:
     """Write `content` to `path` in one step.
 
     Args:
         path: the file to make or replace; its folder is made if missing.
         content: bytes, text (UTF-8), or a function that writes to the path it is given.
+
+    Raises:
+        OutputError: it cannot be written; an earlier file is as it was.
     """
     with atomic_path(path) as temporary:
         if callable(content):
             content(temporary)
-        elif isinstance(content, bytes):
-            temporary.write_bytes(content)
-        else:
+        elif isinstance(content, str):
             temporary.write_text(content, encoding="utf-8")
+        else:
+            temporary.write_bytes(content)
+
+
+def make_writable_folder(folder: str | os.PathLike) -> Path:
+    """Make a folder if it is missing, and try whether a file can be written there.
+
+    To be asked before hours of work, not after.
+
+    Raises:
+        OutputError: it cannot be made or written to.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as trial:
+            trial.write(b"-")
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot write there ({_reason(error)}). Give another folder, or make room "
+            "and the right to write in this one."
+        ) from error
+    return folder
+
+
+def remove_leftovers(folder: str | os.PathLike, prefix: str) -> None:
+    """Remove the temporary files that a killed process left of files named `prefix...`.
+
+    Args:
+        folder: where to look.
+        prefix: how the names of the files to be written begin. No other process may be writing
+            such files there.
+    """
+    with contextlib.suppress(OSError):
+        for path in Path(folder).iterdir():
+            if path.name.startswith(f".{prefix}") and _TEMPORARY_NAME.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a new name survive a loss of power, where the system can open a folder."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _output_error(target: Path, error: OSError) -> OutputError:
+    # lexists: a link that leads nowhere is there as well.
+    kept = " The file that was there is as it was." if os.path.lexists(target) else ""
+    raised = OutputError(f"{target}: cannot be written ({_reason(error)}).{kept}")
+    raised.errno = error.errno
+    return raised
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__

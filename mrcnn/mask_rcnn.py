@@ -2,31 +2,37 @@
 
 import datetime
 import os
-import warnings
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mrcnn.checkpoints import (
     checkpoint_template,
     newest_checkpoint,
     run_folder,
     run_of_checkpoint,
+    state_path,
 )
 from mrcnn.config import Config
+from mrcnn.data.dataset import Dataset
 from mrcnn.downloads import fetch_weights
 from mrcnn.errors import ConfigError
-from mrcnn.inference.detect import detect, mould_together
+from mrcnn.inference.detect import detect, detect_moulded, mould_together, network_inputs
 from mrcnn.inference.inspection import (
     evaluate_tensors,
     find_ancestor,
     layers_that_have_weights,
     trainable_layer_of,
 )
+from mrcnn.inference.limits import DetectionLimits
 from mrcnn.inference.results import check_mask_form, unmold
 from mrcnn.log import log
 from mrcnn.nets.anchors import normalized_anchors
@@ -35,8 +41,9 @@ from mrcnn.ops.anchors import pyramid_anchors
 from mrcnn.training.fitting import fit
 from mrcnn.training.layers import LAYER_CHOICES, set_trainable
 from mrcnn.training.model import build_training_model
-from mrcnn.training.optimizer import RegularizedSGD
+from mrcnn.training.optimizer import RegularizedSGD, ReportLeftOut
 from mrcnn.training.parallel import share_among_gpus
+from mrcnn.training.run_state import Stage, state_of
 from mrcnn.training.schedules import learning_rate_for
 from mrcnn.weights import LoadReport, load_weights, save_weights
 
@@ -57,21 +64,28 @@ class MaskRCNN:
         epoch: epochs trained so far.
         log_dir: folder of the present run, `NAMEyyyymmddThhmm` in `model_dir`.
         checkpoint_path: checkpoint file with `{epoch:04d}` for the number of the epoch.
+        limits: what detection needed more of than the configuration allows.
 
     Raises:
         ConfigError: an unknown mode, or settings that do not go with it.
     """
 
-    def __init__(self, mode: str, config: Config, model_dir: str | os.PathLike):
+    epoch: int
+    _state_file: Path | None
+
+    def __init__(self, mode: str, config: Config, model_dir: str | os.PathLike) -> None:
         if mode not in MODES:
             raise ConfigError(f"mode is {mode!r}: must be one of {', '.join(map(repr, MODES))}.")
         config.check_for(mode)
         self.mode = mode
         self.config = config
         self.model_dir = model_dir
-        self._anchor_cache: dict[tuple[int, ...], np.ndarray] = {}
+        # Of a few shapes: images that are padded to their own size have many, of megabytes each.
+        self._anchors_of = lru_cache(16)(lambda shape: normalized_anchors(self.config, shape))
         self._anchor_shape = tuple(int(side) for side in config.IMAGE_SHAPE[:2])
-        self._limit_said = False
+        self.limits = DetectionLimits(config)
+        # Not every backend can run a model in two threads at once.
+        self._running = threading.RLock()
         self.set_log_dir()
         self.keras_model = self.build(mode=mode, config=config)
 
@@ -120,6 +134,9 @@ class MaskRCNN:
         if report.misfits or report.missing or report.unused:
             print(report)
         self.set_log_dir(str(filepath))
+        is_whole = not (report.misfits or report.missing or report.unused or report.excluded)
+        if is_whole and self.epoch:
+            self._state_file = state_path(Path(filepath).parent, self.epoch)
         return report
 
     def save_weights(self, filepath: str | os.PathLike, *, dtype: str = "float32") -> None:
@@ -185,6 +202,7 @@ class MaskRCNN:
             model_path: a checkpoint in Matterport's naming, whose run goes on in its folder with
                 the next epoch. Anything else starts a new run.
         """
+        self._state_file = None
         run = run_of_checkpoint(model_path) if model_path else None
         began, self.epoch = run or (datetime.datetime.now(), 0)
         self._set_run(began)
@@ -206,12 +224,12 @@ class MaskRCNN:
 
     def train(
         self,
-        train_dataset,
-        val_dataset,
+        train_dataset: Dataset,
+        val_dataset: Dataset | None,
         learning_rate: float,
         epochs: int,
         layers: str,
-        augmentation=None,
+        augmentation: Any = None,
         custom_callbacks: Sequence[keras.callbacks.Callback] | None = None,
         no_augmentation_sources: Sequence[str] | None = None,
     ) -> keras.callbacks.History:
@@ -242,25 +260,38 @@ class MaskRCNN:
         self.set_trainable(layers, verbose=0)
         if not self.keras_model.trainable_weights:
             raise ConfigError(f"layers is {layers!r}: no layer of the model has such a name.")
-        steps = max(0, epochs - self.epoch) * int(config.STEPS_PER_EPOCH)
+        stage = Stage.called(self.epoch, epochs, learning_rate, layers)
+        state = None
+        if epochs >= self.epoch:
+            state = state_of(self._state_file, self._network(), self.epoch)
+        goes_on = state is not None and epochs > self.epoch and state.stage.goes_on_as(stage)
+        if state is not None and goes_on:
+            stage = replace(stage, first_epoch=state.stage.first_epoch)
+            print(f"Going on from epoch {self.epoch} of the training, as if it had not stopped.")
+        if epochs > self.epoch or (epochs == self.epoch and state is None):
+            self._state_file = None
+        steps = max(0, epochs - stage.first_epoch) * int(config.STEPS_PER_EPOCH)
         self.compile(learning_rate_for(config, learning_rate, steps), config.LEARNING_MOMENTUM)
 
-        print(
-            f"\nEpochs {self.epoch + 1} to {epochs}, learning rate {learning_rate}. "
-            f"Checkpoints: {self.checkpoint_path}\n"
-        )
+        if epochs > self.epoch:
+            print(
+                f"\nEpochs {self.epoch + 1} to {epochs}, learning rate {learning_rate}. "
+                f"Checkpoints: {self.checkpoint_path}\n"
+            )
         history = fit(
             self.keras_model,
             config,
             train_dataset,
             val_dataset,
+            stage=stage,
             first_epoch=self.epoch,
-            epochs=epochs,
             log_dir=self.log_dir,
             checkpoint_path=self.checkpoint_path,
             save_weights=lambda _, path: self.save_weights(path),
+            state=state,
+            goes_on=goes_on,
             augmentation=augmentation,
-            custom_callbacks=custom_callbacks,
+            custom_callbacks=[ReportLeftOut(), *(custom_callbacks or ())],
             no_augmentation_sources=no_augmentation_sources,
         )
         # A callback may have ended the training early.
@@ -272,7 +303,9 @@ class MaskRCNN:
     def detect(
         self, images: Sequence[np.ndarray], verbose: int = 0, *, masks: str = "full"
     ) -> list[dict[str, Any]]:
-        """Detect objects in images of any number and size.
+        """Detect objects in images of any number and size; several threads may at once.
+
+        A LimitWarning tells, once, of a limit that costs objects; see `limits`.
 
         Args:
             images: [H, W, C] RGB arrays of 0 to 255.
@@ -295,8 +328,8 @@ class MaskRCNN:
             log(f"{len(images)} images to detect in")
             for image in images:
                 log("image", np.asarray(image))
-        found = detect(images, self.config, self.get_anchors, self.keras_model.predict_on_batch)
-        self._report_limit(max((len(result.boxes) for result in found), default=0))
+        found = detect(images, self.config, self.get_anchors, self._predict, self.limits)
+        self.limits.say()
         return [result.as_dictionary(masks) for result in found]
 
     def detect_molded(
@@ -318,37 +351,30 @@ class MaskRCNN:
             log(f"{len(molded_images)} moulded images to detect in")
             for image in molded_images:
                 log("image", image)
-        outputs = self.keras_model.predict_on_batch(self._inputs(molded_images, image_metas))
-        results = []
-        for number, image in enumerate(molded_images):
-            window = [0, 0, image.shape[0], image.shape[1]]
-            boxes, class_ids, scores, masks = self.unmold_detections(
-                outputs[0][number], outputs[3][number], image.shape, image.shape, window
-            )
-            results.append(
-                {"rois": boxes, "class_ids": class_ids, "scores": scores, "masks": masks}
-            )
-        self._report_limit(max((len(result["rois"]) for result in results), default=0))
-        return results
+        inputs = network_inputs(molded_images, image_metas, self.get_anchors)
+        found = detect_moulded(inputs, self._predict, self.limits)
+        self.limits.say()
+        return [result.as_dictionary() for result in found]
 
     def mold_inputs(
         self, images: Sequence[np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Resize images and subtract the mean.
-
-        Args:
-            images: [H, W, C] arrays of 0 to 255 that mould to one shape.
+        """Resize images and subtract the mean; see `mrcnn.inference.detect.mould_together`.
 
         Returns:
             moulded images float64 [B, H, W, C], image meta float64 [B, M], windows int64 [B, 4]
             in pixels.
-
-        Raises:
-            DataError: the images mould to different shapes.
         """
         return mould_together(images, self.config)
 
-    def unmold_detections(self, detections, mrcnn_mask, original_image_shape, image_shape, window):
+    def unmold_detections(
+        self,
+        detections: np.ndarray,
+        mrcnn_mask: np.ndarray,
+        original_image_shape: Sequence[int],
+        image_shape: Sequence[int],
+        window: ArrayLike,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Detections of one image in its own pixels; see `mrcnn.inference.results.unmold`.
 
         Returns:
@@ -366,37 +392,16 @@ class MaskRCNN:
         """Normalised anchors float32 [A, 4] of a moulded image shape."""
         key = tuple(int(side) for side in image_shape[:2])
         self._anchor_shape = key
-        if key not in self._anchor_cache:
-            self._anchor_cache[key] = normalized_anchors(self.config, key)
-        return self._anchor_cache[key]
+        return self._anchors_of(key)
 
-    def _inputs(self, molded_images: np.ndarray, image_metas: np.ndarray) -> list[np.ndarray]:
-        """What the inference graph takes."""
-        anchors = self.get_anchors(molded_images.shape[1:])
-        return [
-            molded_images.astype(np.float32),
-            np.asarray(image_metas, np.float32),
-            np.broadcast_to(anchors, (len(molded_images), *anchors.shape)),
-        ]
-
-    def _report_limit(self, count: int) -> None:
-        """Warn once of detections that may have been cut off."""
-        limit = self.config.DETECTION_MAX_INSTANCES
-        if count >= limit and not self._limit_said:
-            self._limit_said = True
-            warnings.warn(
-                f"An image has {count} detections, and DETECTION_MAX_INSTANCES is {limit}: there "
-                "may be more objects than were returned. Set it above the number of objects.",
-                stacklevel=3,
-            )
+    def _predict(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        with self._running:
+            return self.keras_model.predict_on_batch(inputs)
 
     # --- Looking inside ----------------------------------------------------------------------
 
     def ancestor(self, tensor: Any, name: Any, checked: list | None = None) -> Any:
-        """A tensor from which another is computed, by name, or None.
-
-        See `mrcnn.inference.inspection.find_ancestor`.
-        """
+        """A tensor from which another is computed, by name, or None; see `find_ancestor`."""
         return find_ancestor(tensor, name, checked)
 
     def find_trainable_layer(self, layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -430,11 +435,12 @@ class MaskRCNN:
             molded_images, image_metas, _ = self.mold_inputs(images)
         else:
             molded_images = np.asarray(images)
-        inputs = self._inputs(molded_images, image_metas)
+        inputs = network_inputs(molded_images, image_metas, self.get_anchors)
         if self.mode == "training":
             # The training graph has its anchors inside.
             inputs = inputs[:2]
-        values = OrderedDict(evaluate_tensors(self.keras_model, outputs, inputs))
+        with self._running:
+            values = OrderedDict(evaluate_tensors(self.keras_model, outputs, inputs))
         for name, value in values.items():
             log(name, value)
         return values

@@ -12,17 +12,19 @@ import copy
 import json
 import math
 import warnings
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from mrcnn.checkpoints import BEST_RECORD, BEST_WEIGHTS
 from mrcnn.data.dataset import Dataset
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.evaluation import InstanceEvaluator, Instances, drop_duplicates
+from mrcnn.evaluation.quality import Border
 from mrcnn.files import atomic_write
 from mrcnn.inference.detect import detect
 from mrcnn.inference.results import Detections
@@ -32,9 +34,6 @@ from mrcnn.training.callbacks import RunCallback
 
 MASK_AP50 = "val_mask_AP50"
 F1 = "val_F1"
-# Neither name is one that is taken for the checkpoint of an epoch.
-BEST_WEIGHTS = "best.h5"
-BEST_RECORD = "best.json"
 # Average precision ranks detections by confidence, also those that nobody would be shown.
 SCORE_FLOOR = 0.05
 F1_IOU = 0.5
@@ -78,12 +77,16 @@ class BestEpoch:
         value: of the figure that is monitored.
         figures: all that were measured then; None where not defined.
         settings: what the figures depend on; only figures of equal settings are compared.
+        evaluated: the last epoch that was compared with it.
+        without_improvement: evaluations in a row since then that were not better.
     """
 
     epoch: int
     value: float
     figures: dict[str, float | None]
     settings: dict[str, Any]
+    evaluated: int = 0
+    without_improvement: int = 0
 
 
 class EvaluateDetections(RunCallback):
@@ -145,7 +148,7 @@ class EvaluateDetections(RunCallback):
         patience: int | None = None,
         max_images: int | None = None,
         max_overlap: float = 1.0,
-        border: str = "ignore",
+        border: Border = "ignore",
     ) -> None:
         super().__init__()
         confidence = config.DETECTION_MIN_CONFIDENCE if min_confidence is None else min_confidence
@@ -174,6 +177,7 @@ class EvaluateDetections(RunCallback):
         self.monitor = monitor
         self.patience = patience
         self.max_overlap = max_overlap
+        self.border = border
         self.best: BestEpoch | None = None
         ids = np.asarray(dataset.image_ids)
         if max_images is not None and max_images < len(ids):
@@ -190,14 +194,13 @@ class EvaluateDetections(RunCallback):
         self._objects = 0
         self.detector: LiveDetector | None = None
         self._network: keras.Model | None = None
-        self._without_improvement = 0
 
     @property
     def best_path(self) -> Path | None:
         """File of the best weights so far, or None."""
         return None if self.best is None or self.run_dir is None else self.run_dir / BEST_WEIGHTS
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         if self._evaluator is None:
             self._evaluator = self._with_truth()
         if self._network is not self.model:
@@ -205,10 +208,12 @@ class EvaluateDetections(RunCallback):
             self.detector = LiveDetector(self.model, self.config, floor)
             self._network = self.model
         if self.run_dir is not None:
-            self.best = self._stored_best()
-        self._without_improvement = 0
+            self.best = self._stored_best(self.run_dir)
+        if self.best is not None and self.best.without_improvement >= (self.patience or math.inf):
+            # It was ended for that, and somebody wants it to go on.
+            self.best = replace(self.best, without_improvement=0)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         epochs = (self.params or {}).get("epochs")
         is_last = self.model.stop_training or epoch + 1 == epochs
         if (epoch + 1) % self.every and not is_last:
@@ -219,12 +224,15 @@ class EvaluateDetections(RunCallback):
         value = figures[self.monitor]
         if math.isnan(value) or (value == 0 and self.best is None):
             return
+        done = epoch + 1
         if self.best is None or value > self.best.value:
-            self._without_improvement = 0
-            self._keep(BestEpoch(epoch + 1, value, _for_json(figures), self._settings))
+            self._keep(BestEpoch(done, value, _for_json(figures), self._settings, done))
             return
-        self._without_improvement += 1
-        if self.patience is not None and self._without_improvement >= self.patience:
+        # An epoch that was cut off after its evaluation is evaluated twice.
+        count = self.best.without_improvement + (done > self.best.evaluated)
+        self.best = replace(self.best, evaluated=done, without_improvement=count)
+        self._keep_record()
+        if self.patience is not None and count >= self.patience:
             self.model.stop_training = True
             print(
                 f"\nNo better {self.monitor} than {self.best.value:.4f}, of epoch "
@@ -238,7 +246,7 @@ class EvaluateDetections(RunCallback):
         Returns:
             `val_mask_AP50` and `val_F1`, in 0..1 or NaN where not defined.
         """
-        if not self._objects:
+        if self._evaluator is None or self.detector is None or not self._objects:
             return {MASK_AP50: math.nan, F1: math.nan}
         evaluator, image_ids = self._evaluator, list(self._names)
         evaluator.reset()
@@ -257,7 +265,7 @@ class EvaluateDetections(RunCallback):
     def _with_truth(self) -> InstanceEvaluator:
         """An evaluator that has the ground truth of all images."""
         evaluator = InstanceEvaluator(
-            _class_names(self.dataset), iou_thresholds=(F1_IOU,), border=self._settings["border"]
+            _class_names(self.dataset), iou_thresholds=(F1_IOU,), border=self.border
         )
         for image_id, name in self._names.items():
             truth = self.dataset.load_instances(image_id)
@@ -294,18 +302,22 @@ class EvaluateDetections(RunCallback):
         if self.run_dir is not None:
             # The weights first: a record must not speak of weights that are not there.
             self.save_weights(BEST_WEIGHTS)
-            text = json.dumps(asdict(best), indent=2, allow_nan=False)
+        self._keep_record()
+
+    def _keep_record(self) -> None:
+        if self.run_dir is not None and self.best is not None:
+            text = json.dumps(asdict(self.best), indent=2, allow_nan=False)
             atomic_write(self.run_dir / BEST_RECORD, text + "\n")
 
-    def _stored_best(self) -> BestEpoch | None:
+    def _stored_best(self, run_dir: Path) -> BestEpoch | None:
         """The best epoch that an earlier part of the run left, if it was measured alike."""
-        path = self.run_dir / BEST_RECORD
-        if not path.is_file() or not (self.run_dir / BEST_WEIGHTS).is_file():
+        path = run_dir / BEST_RECORD
+        if not path.is_file() or not (run_dir / BEST_WEIGHTS).is_file():
             return None
         try:
             best = BestEpoch(**json.loads(path.read_text(encoding="utf-8")))
             comparable = best.settings == self._settings and math.isfinite(best.value)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             comparable = False
         if comparable:
             return best

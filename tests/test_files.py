@@ -1,8 +1,11 @@
 """Atomic writing: all or nothing."""
 
+import errno
+
 import pytest
 
-from mrcnn.files import atomic_path, atomic_write
+from mrcnn.errors import OutputError
+from mrcnn.files import atomic_path, atomic_write, make_writable_folder, remove_leftovers
 
 
 @pytest.mark.parametrize(
@@ -31,3 +34,66 @@ def test_the_file_is_as_readable_as_any_other(tmp_path):
     plain.write_text("x")
     atomic_write(atomic, "x")
     assert atomic.stat().st_mode == plain.stat().st_mode
+
+
+def test_where_nothing_can_be_written_it_is_said_of_which_file(tmp_path):
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("not a folder")
+    with pytest.raises(OutputError, match=r"file/below/a\.csv: cannot be written \(") as caught:
+        atomic_write(in_the_way / "below" / "a.csv", "x")
+    assert "as it was" not in str(caught.value)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match=r"folder: cannot be written .* is as it was"):
+        atomic_write(tmp_path / "folder", "x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_folder_to_write_to(tmp_path):
+    assert make_writable_folder(tmp_path / "a" / "b").is_dir()
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+    (tmp_path / "file").write_text("not a folder")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(OutputError, match=r"file.*: cannot write there \(.*another folder"):
+            make_writable_folder(folder)
+
+
+def test_leftovers_of_a_killed_process_are_removed_and_nothing_else(tmp_path):
+    def leave(name):
+        with pytest.raises(ZeroDivisionError), atomic_path(tmp_path / name) as temporary:
+            left.append(temporary.name)
+            raise ZeroDivisionError
+
+    left = []
+    leave("mask_rcnn_x_0003.h5")
+    leave("mask_rcnn_v1.2_0003.h5")
+    leave("losses.csv")
+    others = [".mask_rcnn_notes", ".mask_rcnn_x.12-0123456.h5", "mask_rcnn_x_0002.h5"]
+    for name in [*left, *others]:
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path, "mask_rcnn")
+    assert {path.name for path in tmp_path.iterdir()} == {left[2], *others}
+    remove_leftovers(tmp_path / "missing", "mask_rcnn")
+
+
+@pytest.mark.parametrize(
+    "content", [b"x" * 50_000, "y" * 50_000, lambda path: path.write_bytes(b"z" * 50_000)]
+)
+def test_a_full_disk_keeps_the_earlier_file(small_disk, content):
+    disk = small_disk(kilobytes=32)
+    target = disk / "result.bin"
+    atomic_write(target, b"earlier")
+    with pytest.raises(
+        OutputError, match=r"result\.bin: cannot be written \(No space left"
+    ) as caught:
+        atomic_write(target, content)
+    assert caught.value.errno == errno.ENOSPC
+    assert target.read_bytes() == b"earlier"
+    assert list(disk.iterdir()) == [target]
+
+
+def test_a_disk_that_is_read_only(small_disk):
+    disk = small_disk(kilobytes=32, read_only=True)
+    with pytest.raises(OutputError, match=r"a\.csv: cannot be written \(Read-only file system"):
+        atomic_write(disk / "a.csv", "x")
+    with pytest.raises(OutputError, match="cannot write there"):
+        make_writable_folder(disk)

@@ -1,13 +1,18 @@
 """The Keras model of the detector, which keeps its weights in Matterport's files."""
 
+import io
 import os
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 
 from mrcnn.errors import WeightsError
+from mrcnn.files import atomic_path, atomic_write
 from mrcnn.nets.layers import register
 from mrcnn.nets.normalization import Foldable
+from mrcnn.weight_sources import check_for_keras
 from mrcnn.weights import LoadReport, load_weights, save_model, save_weights
 
 # What Keras 3 itself writes and reads. Any other name is an HDF5 file in Matterport's layout.
@@ -58,7 +63,12 @@ class DetectorModel(keras.Model):
             )
         _check_free(filepath, overwrite)
         if save_format is None and str(filepath).endswith(_KERAS3_ENDINGS):
-            super().save_weights(filepath, overwrite=True, **kwargs)
+            if _is_more_than_a_file(filepath, kwargs):
+                super().save_weights(filepath, overwrite=True, **kwargs)
+                return
+            content = _FileInMemory(filepath)
+            super().save_weights(content)
+            atomic_write(filepath, content.getbuffer())
         else:
             _refuse(kwargs, filepath)
             save_weights(self, filepath)
@@ -87,12 +97,28 @@ class DetectorModel(keras.Model):
             WeightsError: see `mrcnn.weights.load_weights`.
         """
         if str(filepath).endswith(_KERAS3_ENDINGS) and not by_name:
-            return super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+            check_for_keras(filepath)
+            return self._load_by_keras(filepath, skip_mismatch=skip_mismatch, **kwargs)
         _refuse(kwargs, filepath)
         report = load_weights(self, filepath, strict=not (by_name or skip_mismatch))
         if report.misfits or report.missing:
             print(report)
         return report
+
+    def _load_by_keras(self, filepath: str | os.PathLike, **kwargs) -> None:
+        optimizer = getattr(self, "optimizer", None)
+        variables = [*self.variables, *(optimizer.variables if optimizer else ())]
+        # Copies: with PyTorch the arrays are the variables' own memory.
+        before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+        try:
+            super().load_weights(filepath, **kwargs)
+        except Exception as error:  # whatever it or the HDF5 library runs into
+            for variable, value in zip(variables, before, strict=True):
+                variable.assign(value)
+            raise WeightsError(
+                f"{filepath}: Keras cannot load it into this model, which is as it was "
+                f"({type(error).__name__}: {error})."
+            ) from error
 
     def save(self, filepath: str | os.PathLike, overwrite: bool = True, **kwargs) -> None:
         """Write the whole model, in one step.
@@ -117,7 +143,27 @@ class DetectorModel(keras.Model):
             _refuse(kwargs, filepath)
             save_model(self, filepath)
         else:
-            super().save(filepath, overwrite=True, **kwargs)
+            if _is_more_than_a_file(filepath, kwargs):
+                super().save(filepath, overwrite=True, **kwargs)
+                return
+            with atomic_path(filepath) as temporary:
+                super().save(temporary, overwrite=True)
+
+
+class _FileInMemory(io.BytesIO):
+    """What Keras takes for the file of a name: on a full disk, HDF5 ends the whole program."""
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        super().__init__()
+        self._name = str(path)
+
+    def __str__(self) -> str:
+        return self._name
+
+
+def _is_more_than_a_file(path: str | os.PathLike, options: dict[str, Any]) -> bool:
+    """Whether Keras writes several files, or to another machine, and does that by itself."""
+    return bool(options) or "://" in str(path)
 
 
 def _check_free(path: str | os.PathLike, overwrite: bool) -> None:

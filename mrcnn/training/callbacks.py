@@ -10,25 +10,82 @@ from pathlib import Path
 import keras
 from keras import ops
 
+from mrcnn.checkpoints import prune_run, state_path
 from mrcnn.errors import TrainingError
 from mrcnn.files import atomic_write
+from mrcnn.training.run_state import RunState, write_state
 
 
 class SaveCheckpoint(keras.callbacks.Callback):
-    """Save the weights at the end of each epoch.
+    """Saves the weights at the end of each epoch, and all that the run needs to go on from them.
 
     Args:
-        path_of: file for an epoch, counted from 1.
+        template: path of the checkpoints, with `{epoch:04d}` for the number of epochs.
         save: writes a model's weights to a path, in one step.
+        capture: the state at the end of an epoch: (model, epochs, logs).
+        keep: number of the newest checkpoints that stay; None keeps all.
+
+    Attributes:
+        epoch: epochs of the newest checkpoint; None before the first.
     """
 
-    def __init__(self, path_of: Callable[[int], Path], save: Callable[[keras.Model, Path], None]):
+    def __init__(
+        self,
+        template: str,
+        save: Callable[[keras.Model, Path], None],
+        capture: Callable[[keras.Model, int, dict], RunState],
+        keep: int | None = None,
+    ) -> None:
         super().__init__()
-        self.path_of = path_of
+        self.template = template
         self.save = save
+        self.capture = capture
+        self.keep = keep
+        self.epoch: int | None = None
 
     def on_epoch_end(self, epoch, logs=None):
-        self.save(self.model, self.path_of(epoch + 1))
+        """Write state and checkpoint, in this order: a killed run is to find both, or the last."""
+        done = epoch + 1
+        path = Path(self.template.format(epoch=done))
+        state = self.capture(self.model, done, dict(logs or {}))
+        write_state(state_path(path.parent, done), state)
+        self.save(self.model, path)
+        self.epoch = done
+        prune_run(self.template, done, self.keep)
+
+
+class FinishEpoch(keras.callbacks.Callback):
+    """Does what was left to do when a run was killed between a checkpoint and the end of its epoch.
+
+    Args:
+        epoch: counted from 0.
+        logs: losses of that epoch.
+        log: the table of the run. Nothing is left to do for an epoch that has its line; an epoch
+            whose predecessor has none is of a run in another folder.
+        callbacks: that were to be called, in this order.
+    """
+
+    def __init__(
+        self,
+        epoch: int,
+        logs: dict[str, float],
+        log: "LogToTable",
+        callbacks: Sequence[keras.callbacks.Callback],
+    ) -> None:
+        super().__init__()
+        self.epoch = epoch
+        self.logs = logs
+        self.log = log
+        self.callbacks = callbacks
+
+    def on_train_begin(self, logs=None):
+        if self.log.has(self.epoch) or (self.epoch > 0 and not self.log.has(self.epoch - 1)):
+            return
+        values = dict(self.logs)
+        for callback in self.callbacks:
+            callback.on_epoch_end(self.epoch, values)
+        # Keras asks only after a step: whoever wants to stop says so again after the next epoch.
+        self.model.stop_training = False
 
 
 class StopWhenNotFinite(keras.callbacks.Callback):
@@ -117,9 +174,14 @@ class LogToTable(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self._columns, self._rows = ["epoch"], []
         if self.path.exists():
-            with open(self.path, newline="", encoding="utf-8") as file:
+            # Only figures are read; a damaged line is no reason to end a training.
+            with open(self.path, newline="", encoding="utf-8", errors="replace") as file:
                 lines = [line for line in csv.reader(file) if line]
             self._columns, self._rows = (lines[0], lines[1:]) if lines else (["epoch"], [])
+
+    def has(self, epoch: int) -> bool:
+        """Whether there is a line of an epoch, counted from 0."""
+        return any(row[:1] == [str(epoch)] for row in self._rows)
 
     def on_epoch_end(self, epoch, logs=None):
         values = {"epoch": epoch, **(logs or {})}

@@ -1,19 +1,32 @@
 """One call of training: loaders, checkpoints, logs, and errors that name the image."""
 
+import contextlib
 import os
-from collections.abc import Callable, Collection, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 
+from mrcnn.checkpoints import LOSSES, TRAINING_PREFIXES
 from mrcnn.data.dataset import Dataset
+from mrcnn.data.limits import LimitNotes
 from mrcnn.data.loader import BatchLoader, FollowEpochs
+from mrcnn.errors import TrainingError
+from mrcnn.files import make_writable_folder, remove_leftovers
+from mrcnn.locks import LockHeldError, exclusive
 from mrcnn.training.callbacks import (
+    FinishEpoch,
     LogToTable,
     RunCallback,
     SaveCheckpoint,
     StopWhenNotFinite,
 )
+from mrcnn.training.run_state import RunState, Stage, capture, restore
+
+# Held while a run is trained.
+_LOCK = "training.lock"
 
 
 def fit(
@@ -22,11 +35,13 @@ def fit(
     train_dataset: Dataset,
     val_dataset: Dataset | None,
     *,
+    stage: Stage,
     first_epoch: int,
-    epochs: int,
     log_dir: str,
     checkpoint_path: str,
     save_weights: Callable[[keras.Model, Any], None],
+    state: RunState | None = None,
+    goes_on: bool = False,
     augmentation: Any = None,
     custom_callbacks: Sequence[keras.callbacks.Callback] | None = None,
     no_augmentation_sources: Collection[str] | None = None,
@@ -35,13 +50,17 @@ def fit(
 
     Args:
         model: compiled training model.
-        config: STEPS_PER_EPOCH, VALIDATION_STEPS and the settings of the loaders are used.
+        config: STEPS_PER_EPOCH, VALIDATION_STEPS, KEEP_CHECKPOINTS and the settings of the loaders
+            are used.
         train_dataset, val_dataset: prepared; the latter may be None.
+        stage: the call of `train`, over all its interruptions.
         first_epoch: epochs trained before.
-        epochs: number of epochs after this call.
         log_dir: folder for TensorBoard logs and `losses.csv`; it is made if need be.
         checkpoint_path: with `{epoch:04d}` for the number of epochs.
         save_weights: writes a model's weights to a path, in one step.
+        state: that of the last of these epochs, if there is one. What the run was killed before is
+            done first.
+        goes_on: whether the stage goes on from there; else optimizer and random numbers begin anew.
         augmentation, no_augmentation_sources: see `BatchLoader`.
         custom_callbacks: more Keras callbacks. What a `RunCallback` adds to the logs is logged.
 
@@ -51,52 +70,145 @@ def fit(
     Raises:
         DataError: an image or annotation cannot be used.
         ConfigError: the data do not go with the configuration.
-        TrainingError: a loss is not finite.
+        TrainingError: a loss is not finite, or another process trains in the folder.
+        OutputError: the folder cannot be written to, or the disk is full.
+        KeyboardInterrupt: with a message that says what is saved.
     """
-    train_loader = BatchLoader(
-        train_dataset, config, augmentation, no_augmentation_sources=no_augmentation_sources
-    )
-    val_loader = None
-    if val_dataset is not None and config.VALIDATION_STEPS:
-        val_loader = BatchLoader(
-            val_dataset, config, steps=config.VALIDATION_STEPS, shuffle=False, repeat_epoch=True
+    with _alone_in(make_writable_folder(log_dir)):
+        for prefix in TRAINING_PREFIXES:
+            remove_leftovers(log_dir, prefix)
+        goes_on = goes_on and _restored(state, model)
+        limits = LimitNotes()
+        loader = BatchLoader(
+            train_dataset,
+            config,
+            augmentation,
+            seed=state.loader_seed if goes_on else None,
+            no_augmentation_sources=no_augmentation_sources,
+            limits=limits,
         )
-    os.makedirs(log_dir, exist_ok=True)
-    first, last = [], []
-    for callback in custom_callbacks or ():
-        if isinstance(callback, RunCallback):
-            callback.enter_run(log_dir, save_weights)
-            first.append(callback)
-        else:
-            last.append(callback)
-    callbacks = [
-        FollowEpochs(train_loader),
-        StopWhenNotFinite(
-            lambda step: [
-                str(train_dataset.image_info[image_id]["id"])
-                for image_id in train_loader.image_ids_of(step)
-            ]
-        ),
-        SaveCheckpoint(lambda epoch: checkpoint_path.format(epoch=epoch), save_weights),
-        # What these add to the logs of an epoch is to be logged.
-        *first,
-        keras.callbacks.TensorBoard(log_dir=log_dir, write_graph=False),
-        LogToTable(os.path.join(log_dir, "losses.csv")),
-        *last,
-    ]
+        val_loader = _validation_loader(val_dataset, config, loader.seed, limits)
+        checkpoints = SaveCheckpoint(
+            checkpoint_path,
+            save_weights,
+            lambda network, epoch, logs: capture(network, stage, epoch, loader.seed, logs),
+            config.KEEP_CHECKPOINTS,
+        )
+        own, others = _entered(custom_callbacks or (), log_dir, save_weights)
+        try:
+            return model.fit(
+                loader,
+                initial_epoch=first_epoch,
+                epochs=stage.epochs,
+                validation_data=val_loader,
+                callbacks=[
+                    FollowEpochs(loader),
+                    StopWhenNotFinite(lambda step: _names(train_dataset, loader, step)),
+                    checkpoints,
+                    *_at_the_end(own, log_dir, state),
+                    *others,
+                ],
+                verbose=1 if _can_rewrite_lines() else 2,
+                # The loader shuffles by its own seed; Keras would do it again without one.
+                shuffle=False,
+            )
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_what_is_saved(checkpoints, first_epoch)) from None
+        except Exception:
+            # Some backends wrap what a loader's thread raised in an error of their own.
+            for failed in (loader, val_loader):
+                if failed is not None and failed.error is not None:
+                    raise failed.error from None
+            raise
+        finally:
+            for used in (loader, val_loader):
+                if used is not None:
+                    used.close()
+            # The first image beyond a limit was told at once; now the one that needs most.
+            limits.say(least_rise=1.0, stacklevel=3)
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes out of the folder of a run, where two would replace each other's files.
+
+    Raises:
+        TrainingError: another process is training there.
+    """
     try:
-        return model.fit(
-            train_loader,
-            initial_epoch=first_epoch,
-            epochs=epochs,
-            validation_data=val_loader,
-            callbacks=callbacks,
-            # The loader shuffles by its own seed; Keras would do it again without one.
-            shuffle=False,
-        )
-    except Exception:
-        # Some backends wrap what a loader's thread raised in an error of their own.
-        for loader in (train_loader, val_loader):
-            if loader is not None and loader.error is not None:
-                raise loader.error from None
-        raise
+        with exclusive(folder / _LOCK, lambda holder: None, lambda: None, patience_seconds=0):
+            yield
+    except LockHeldError as error:
+        raise TrainingError(
+            f"{folder}: {error} is training in this folder. Wait until it has ended, or begin a "
+            "run of its own."
+        ) from None
+
+
+def _validation_loader(
+    dataset: Dataset | None, config: Any, seed: int, limits: LimitNotes
+) -> BatchLoader | None:
+    if dataset is None or not config.VALIDATION_STEPS:
+        return None
+    return BatchLoader(
+        dataset,
+        config,
+        steps=config.VALIDATION_STEPS,
+        shuffle=False,
+        seed=seed,
+        repeat_epoch=True,
+        limits=limits,
+    )
+
+
+def _entered(
+    callbacks: Sequence[keras.callbacks.Callback], log_dir: str, save_weights: Callable
+) -> tuple[list[RunCallback], list[keras.callbacks.Callback]]:
+    """The callbacks that know the run, told of it, and the others."""
+    own = [callback for callback in callbacks if isinstance(callback, RunCallback)]
+    for callback in own:
+        callback.enter_run(log_dir, save_weights)
+    return own, [callback for callback in callbacks if not isinstance(callback, RunCallback)]
+
+
+def _at_the_end(
+    own: list[RunCallback], log_dir: str, state: RunState | None
+) -> list[keras.callbacks.Callback]:
+    """What happens after the checkpoint of an epoch: the run's own callbacks, then the loggers."""
+    board = keras.callbacks.TensorBoard(log_dir=log_dir, write_graph=False)
+    table = LogToTable(os.path.join(log_dir, LOSSES))
+    callbacks = [*own, board, table]
+    if state is None:
+        return callbacks
+    return [*callbacks, FinishEpoch(state.epoch - 1, state.logs, table, callbacks)]
+
+
+def _names(dataset: Dataset, loader: BatchLoader, step: int) -> list[str]:
+    """The images of a step of the present epoch."""
+    return [str(dataset.image_info[image_id]["id"]) for image_id in loader.image_ids_of(step)]
+
+
+def _can_rewrite_lines() -> bool:
+    """Whether a bar of progress can be drawn; a log file would get a line for each step."""
+    return "ipykernel" in sys.modules or bool(getattr(sys.stdout, "isatty", lambda: False)())
+
+
+def _restored(state: RunState, model: keras.Model) -> bool:
+    """Give the state to the model; False, and it is said why, if that cannot be done."""
+    try:
+        restore(state, model)
+    except TrainingError as error:
+        print(f"The training state of epoch {state.epoch}: {error}; momentum begins anew.")
+        return False
+    return True
+
+
+def _what_is_saved(checkpoints: SaveCheckpoint, first_epoch: int) -> str:
+    epoch = checkpoints.epoch or first_epoch
+    # It may have come right after the next one got its name.
+    epoch += os.path.exists(checkpoints.template.format(epoch=epoch + 1))
+    path = checkpoints.template.format(epoch=epoch)
+    if not os.path.exists(path):
+        return "Training interrupted in its first epoch: nothing is saved yet."
+    epochs = "1 epoch is" if epoch == 1 else f"{epoch} epochs are"
+    return f"Training interrupted: {epochs} saved in {path}; a training that loads it goes on."

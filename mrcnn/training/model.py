@@ -96,14 +96,28 @@ class TrainingModel(DetectorModel):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         total = self.regularization_loss()
-        optimizer = getattr(self, "optimizer", None)
-        if isinstance(getattr(optimizer, "inner_optimizer", optimizer), RegularizedSGD):
-            # It adds the gradient of this term itself.
+        if self._l2_of_optimizer():
             total = ops.stop_gradient(total)
         for name, value in zip(LOSS_NAMES, y_pred[-len(LOSS_NAMES) :], strict=True):
             self.loss_trackers[name].update_state(value)
             total = total + self.loss_weights[name] * value
         return total
+
+    def _l2_of_optimizer(self) -> bool:
+        """Whether the optimizer adds the gradient of the L2 term itself.
+
+        Raises:
+            ConfigError: it adds that of another term.
+        """
+        optimizer = getattr(self, "optimizer", None)
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        l2 = optimizer.l2 if isinstance(optimizer, RegularizedSGD) else 0.0
+        if l2 and l2 != self.weight_decay:
+            raise ConfigError(
+                f"The optimizer's l2 is {l2}, the model's weight_decay {self.weight_decay}: give "
+                "both the same value, or the optimizer 0, and the loss brings the gradient."
+            )
+        return bool(l2)
 
     def get_config(self):
         return {

@@ -1,19 +1,24 @@
-"""SGD that takes on the L2 term and the clipping of the gradient.
+"""SGD that takes on the L2 term and the clipping of the gradient, and keeps broken ones away.
 
 Both are what Keras would do with the loss and the gradients, in another order: the gradient of the
 L2 term is added where a weight is updated, instead of being computed before everything else and
 kept for the whole step, and the clipping factor goes into the learning rate instead of into a copy
 of all gradients.
+
+Unlike what Keras would do, an update is left out where the norm of its gradient is infinite or not
+a number: clipping by such a norm makes every weight NaN, also where the loss of that step was fine.
 """
 
 import contextlib
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
+from mrcnn.errors import TrainingError
 from mrcnn.nets.layers import register
 
 
@@ -54,21 +59,40 @@ def _computed_after(tensor: Any) -> contextlib.AbstractContextManager:
 class RegularizedSGD(keras.optimizers.SGD):
     """SGD with momentum on a loss and its L2 term, of which the loss brings no gradient.
 
+    An update whose gradient has no finite norm is left out: weights and velocities stay as they
+    are, the step counts in `iterations` and in `left_out`. `ReportLeftOut` tells of such steps.
+    (Under a strategy of `tf.distribute` they are counted, but their weights become NaN.)
+
     Args:
         learning_rate: a number or a Keras schedule.
         momentum: 0 to 1.
         clip_norm: global norm to which the whole gradient is clipped.
-        l2: weight decay, see `l2_factor`.
+        l2: weight decay, see `l2_factor`; 0 leaves the term's gradient to the loss.
+
+    Attributes:
+        left_out: int32 scalar variable, the updates that were left out.
     """
 
     def __init__(self, learning_rate=0.001, momentum=0.9, clip_norm=5.0, l2=0.0, **kwargs):
         super().__init__(learning_rate=learning_rate, momentum=float(momentum), **kwargs)
         self.clip_norm = clip_norm
         self.l2 = l2
+        self.left_out = None
         # Tensors of the update that is under way, the same for all weights.
-        self._rate = self._decay = None
+        self._rate = self._decay = self._usable = None
+
+    def build(self, variables):
+        """Make the variables, if they are not made yet."""
+        if self.built:
+            return
+        super().build(variables)
+        self.left_out = self.add_variable(
+            shape=(), dtype="int32", aggregation="only_first_replica", name="left_out"
+        )
 
     def apply(self, grads, trainable_variables=None):
+        if not self.built:
+            self.build(list(trainable_variables))
         grads = [
             gradient if gradient is None else self._with_l2(gradient, variable)
             for gradient, variable in zip(
@@ -76,13 +100,15 @@ class RegularizedSGD(keras.optimizers.SGD):
             )
         ]
         norm = ops.sqrt(weighted_squares([(value, 1.0) for value in grads if value is not None]))
+        self._usable = ops.isfinite(norm)
         scale = self.clip_norm / ops.maximum(norm, self.clip_norm)
         self._rate = ops.cast(self.learning_rate, "float32") * scale
         self._decay = ops.convert_to_tensor(self.momentum, dtype="float32")
+        self.left_out.assign_add(1 - ops.cast(self._usable, "int32"))
         try:
             super().apply(grads, trainable_variables)
         finally:
-            self._rate = self._decay = None
+            self._rate = self._decay = self._usable = None
 
     def _with_l2(self, gradient, variable):
         gradient = ops.convert_to_tensor(gradient, dtype="float32")
@@ -93,7 +119,37 @@ class RegularizedSGD(keras.optimizers.SGD):
         with _computed_after(gradient):
             return gradient + factor * ops.convert_to_tensor(variable)
 
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        def update():
+            super(RegularizedSGD, self)._backend_update_step(
+                grads, trainable_variables, learning_rate
+            )
+
+        if keras.backend.backend() == "jax":
+            # All of a step is one program there, in which `update_step` chooses.
+            update()
+        elif keras.backend.backend() == "torch":
+            if bool(self._usable):
+                update()
+        else:
+            import tensorflow as tf
+
+            if tf.distribute.has_strategy():
+                # Replicas meet in the update, which no branch may hold.
+                update()
+            else:
+                tf.cond(self._usable, lambda: (update(), tf.constant(0))[1], lambda: tf.constant(0))
+
     def update_step(self, gradient, variable, learning_rate):
+        if keras.backend.backend() == "jax":
+            step, weight = -self._rate * gradient, ops.convert_to_tensor(variable)
+            if self.momentum:
+                velocity = self.momentums[self._get_variable_index(variable)]
+                before = ops.convert_to_tensor(velocity)
+                step = self._decay * before + step
+                velocity.assign(ops.where(self._usable, step, before))
+            variable.assign(ops.where(self._usable, weight + step, weight))
+            return
         if keras.backend.backend() != "tensorflow" or not self.momentum:
             super().update_step(gradient, variable, self._rate)
             return
@@ -112,3 +168,41 @@ class RegularizedSGD(keras.optimizers.SGD):
 
     def get_config(self):
         return {**super().get_config(), "clip_norm": self.clip_norm, "l2": self.l2}
+
+
+class ReportLeftOut(keras.callbacks.Callback):
+    """Warns at the end of an epoch in which updates of a `RegularizedSGD` were left out.
+
+    Where none of an epoch was made it raises TrainingError: that training learns nothing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._before = (0, 0)
+
+    def _counts(self) -> tuple[int, int]:
+        """Updates left out, and steps, so far."""
+        optimizer = self.model.optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        left_out = getattr(optimizer, "left_out", None)
+        if left_out is None:
+            return 0, 0
+        return tuple(int(ops.convert_to_numpy(n)) for n in (left_out, optimizer.iterations))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._before = self._counts()
+
+    def on_epoch_end(self, epoch, logs=None):
+        left_out, steps = (
+            now - then for now, then in zip(self._counts(), self._before, strict=True)
+        )
+        if not left_out:
+            return
+        message = (
+            f"In {left_out} of the {steps} steps of epoch {epoch + 1} the gradient was not finite, "
+            "and the weights were left as they were"
+        )
+        remedy = "a lower learning rate or a longer warm-up, and look at the images and their masks"
+        if left_out == steps:
+            raise TrainingError(f"{message}: the training cannot go on. Try {remedy}.")
+        warnings.warn(f"{message}. If it goes on, try {remedy}.", stacklevel=2)

@@ -64,8 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         print(f"rbc.py: error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("rbc.py: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        sys.stdout.flush()
+        print(f"rbc.py: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return 130
 
 

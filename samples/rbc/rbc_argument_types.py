@@ -24,6 +24,7 @@ def _number(
 
 confidence = _number(float, "a confidence from 0 to 1", lambda value: 0 <= value <= 1)
 AUTO = "auto"
+ALL = "all"
 fraction = _number(float, "a number from 0 to 1", lambda value: 0 <= value <= 1)
 positive_integer = _number(int, "a whole number of at least 1", lambda value: value >= 1)
 whole_number = _number(int, "a whole number of at least 0", lambda value: value >= 0)
@@ -49,3 +50,8 @@ def anchor_scales(text: str) -> str | tuple[float, ...]:
             f"{text!r} is neither auto, paper nor five sizes as in 8,16,32,64,128"
         )
     return scales
+
+
+def checkpoint_number(text: str) -> str | int:
+    """A type for argparse: how many checkpoints are kept, or `all`."""
+    return ALL if text == ALL else positive_integer(text)

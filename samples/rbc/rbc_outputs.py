@@ -3,29 +3,8 @@
 import csv
 import io
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-
-from mrcnn.errors import MrcnnError
-
-
-def prepare_folder(folder: Path) -> Path:
-    """Make a folder for results and check that it can be written to, before hours of work.
-
-    Raises:
-        MrcnnError: it cannot be made or written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise MrcnnError(
-            f"{folder}: cannot write results there ({error.strerror or error}). "
-            "Give another folder with --out."
-        ) from None
-    return folder
 
 
 def csv_text(rows: Sequence[Sequence]) -> str:

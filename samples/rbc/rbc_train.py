@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from mrcnn.checkpoints import has_losses
 from mrcnn.data.resizing import plan_resize, resize_settings
 from mrcnn.errors import ConfigError
-from mrcnn.files import atomic_write
+from mrcnn.files import atomic_write, make_writable_folder
 from rbc_argument_types import AUTO
 from rbc_arguments import DEFAULT_DATASET, DEFAULT_MAX_OVERLAP, DEFAULT_WEIGHTS
 from rbc_config import (
@@ -26,6 +27,7 @@ from rbc_config import (
 )
 from rbc_dataset import RBCDataset
 from rbc_record import store_record, training_record
+from rbc_resume import complete_options, store_options
 
 PUBLISHED = ("coco", "imagenet")
 LAYER_PRESETS = ("all", "heads", "3+", "4+", "5+")
@@ -56,7 +58,7 @@ def training_settings(options: Any, stored: dict[str, Any] | None) -> dict[str, 
         # Published weights come with frozen batch normalisation, and know no other.
         settings = {"NORMALIZATION": "batch", **given}
         backbone = settings.get("BACKBONE", RBCConfig.BACKBONE)
-        if backbone in ("resnet18", "resnet34"):
+        if backbone not in ("resnet50", "resnet101"):
             raise ConfigError(
                 f"--weights {options.weights} has no {backbone}: use --backbone resnet50 or "
                 "resnet101, or train from random weights with --weights none."
@@ -139,12 +141,14 @@ def check_epochs(checkpoint: Path, epochs: int) -> None:
     """Refuse to go on with a run that has all its epochs.
 
     Raises:
-        ConfigError: the checkpoint is of the last epoch or a later one.
+        ConfigError: the checkpoint is of the last epoch, of which nothing is left to do, or of a
+            later one.
     """
     number = re.search(r"_(\d+)\.h5$", checkpoint.name)
-    if number and int(number[1]) >= epochs:
+    done = int(number[1]) if number else 0
+    if done > epochs or (done == epochs and has_losses(checkpoint.parent, done)):
         raise ConfigError(
-            f"{checkpoint} has {int(number[1])} epochs already; --epochs {epochs} is the number "
+            f"{checkpoint} has {done} epochs already; --epochs {epochs} is the number "
             "in total. Give a higher one."
         )
 
@@ -170,13 +174,14 @@ def validation_callback(options: Any, validation: RBCDataset, config: RBCConfig)
 def run(options: Any) -> int:
     """Train; returns the exit status."""
     started = time.monotonic()
-    check_layers(options.layers)
-    if options.patience is not None and not options.validate_every:
-        raise ConfigError("--patience counts validations: give --validate-every 1 or more.")
     weights = stored = None
     if options.weights not in (*PUBLISHED, "none"):
         weights = resolve_weights(options.weights, options.logs)
         stored = read_settings(weights)
+    options = complete_options(options, weights.parent if options.weights == "last" else None)
+    check_layers(options.layers)
+    if options.patience is not None and not options.validate_every:
+        raise ConfigError("--patience counts validations: give --validate-every 1 or more.")
     settings = training_settings(options, stored)
     config = make_config(settings)
     if options.weights == "last":
@@ -204,7 +209,8 @@ def run(options: Any) -> int:
         model.load_weights(str(weights), by_name=True)
         # A checkpoint that was given by its path starts a new run; only `last` goes on with one.
         model.set_log_dir()
-    log_dir = Path(model.log_dir)
+    log_dir = make_writable_folder(model.log_dir)
+    store_options(options, log_dir)
     atomic_write(log_dir / CONFIG_FILE, config_text(config))
     store_record(log_dir, training_record(dataset_dir, options.subset, training, config))
     print(f"Checkpoints and settings: {log_dir}", flush=True)

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from mrcnn.errors import WeightsError
+from mrcnn.errors import OutputError, WeightsError
 from mrcnn.nets.anchors import normalized_anchors
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.nets.saving import DetectorModel
@@ -77,6 +77,18 @@ def test_a_truncated_file_changes_nothing(tmp_path):
     with pytest.raises(WeightsError, match="cannot be read"):
         twin.load_weights(path)
     assert same(weights(twin), before)
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.weights.h5", "a.keras"])
+def test_on_a_full_disk_the_earlier_file_stays(small_disk, name):
+    disk = small_disk(kilobytes=8)
+    model = small_model()
+    save = model.save if name.endswith(".keras") else model.save_weights
+    (disk / name).write_text("earlier")
+    with pytest.raises(OutputError, match=rf"{name}: cannot be written \("):
+        save(disk / name)
+    assert (disk / name).read_text() == "earlier"
+    assert list(disk.iterdir()) == [disk / name]
 
 
 @pytest.mark.parametrize("name", ["a.h5", "a.weights.h5", "a.keras"])

@@ -1,0 +1,32 @@
+"""Real trainings that are killed: a few here, `benchmarks.interruptions` does more of them."""
+
+import pytest
+
+from benchmarks import interruptions
+from mrcnn.checkpoints import checkpoint_template, state_path
+
+
+def test_a_killed_training_comes_to_the_same_end(tmp_path):
+    figures = interruptions.run(1, 3, tmp_path, "--epochs", "2", "--eager")
+    assert (figures["kills"], figures["finished"], figures["different"]) == (1, 1, [])
+
+
+def test_a_checkpoint_that_is_not_whole_is_noticed(tmp_path):
+    run = tmp_path / "kill20260101T0101"
+    run.mkdir()
+    assert interruptions.check_newest(tmp_path) == 0
+    path = checkpoint_template(run, "kill").format(epoch=1)
+    with open(path, "wb") as file:
+        file.write(b"\x89HDF\r\n\x1a\n half of it")
+    state_path(run, 1).touch()
+    with pytest.raises(interruptions.InterruptionError, match=r"0001\.h5 .* not whole"):
+        interruptions.check_newest(tmp_path)
+    (run / ".mask_rcnn_kill_0002.12-0123abcd.h5").touch()
+    assert interruptions.half_written(tmp_path) == [".mask_rcnn_kill_0002.12-0123abcd.h5"]
+
+
+def test_an_end_with_an_error_is_told(tmp_path):
+    with pytest.raises(
+        interruptions.InterruptionError, match=r"(?s)status 2:.*invalid int value: 'two'"
+    ):
+        interruptions.finish(tmp_path, "--epochs", "two")
