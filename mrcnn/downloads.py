@@ -1,31 +1,30 @@
-"""Fetching published weights: the right file under its final name, or nothing and one clear error.
+"""Fetching published weights: the right file under its final name, or one clear error.
 
 Files come over https. `MRCNN_WEIGHTS_URL` names another place that holds the same files under the
 same names, for example a mirror inside a laboratory; plain http is accepted for this machine only
 (localhost). Whatever the place, a file gets its name after its size and checksum were right.
+
+A transfer that was cut, by the network, by Ctrl-C or by a killed process, goes on where it was when
+the file is asked for again. Of several processes that ask at once, one fetches the file.
 """
 
-import hashlib
-import http.client
-import ipaddress
+import contextlib
 import os
+import shutil
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urlsplit
 
+from mrcnn.connections import Patience, TransferFailed, is_allowed
 from mrcnn.errors import WeightsError
-from mrcnn.files import atomic_path
+from mrcnn.locks import LockHeldError, exclusive
+from mrcnn.transfer import Partial, Transfer, md5_of
 
 MIRROR_VARIABLE = "MRCNN_WEIGHTS_URL"
-CHUNK_BYTES = 1 << 20
-# Longest silence of the server, not the longest download.
-TIMEOUT_SECONDS = 30.0
+PATIENCE = Patience()
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,9 @@ def fetch_weights(
 
     Raises:
         WeightsError: unknown name; a file of another content in its place; no network, a refused or
-            broken transfer, a wrong checksum; a folder that cannot be written. An existing file is
-            never changed, and a failed transfer leaves no file behind.
+            broken transfer, a wrong checksum; a folder that cannot be written, a full disk; another
+            process that fetches the file and is stuck. An existing file is never changed. What a
+            broken transfer brought is kept beside it under a hidden name, for the next call.
     """
     if name not in files:
         raise WeightsError(f"There are no published weights {name!r}. Choose {' or '.join(files)}.")
@@ -125,20 +125,73 @@ def download_file(file: WeightsFile, target: Path, progress: bool = True) -> Pat
         WeightsError: as `fetch_weights`.
     """
     url = source_url(file)
+    display = _Display(file, progress)
     try:
-        if target.exists():
-            _check_existing(file, target)
-            return target
-        with atomic_path(target) as temporary, open(temporary, "wb") as output:
-            _transfer(file, url, output, progress)
-    except _TransferFailed as failure:
-        raise WeightsError(_failure_message(file, url, target, str(failure))) from failure
+        if not _is_there(file, target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _alone(file, target, display) as partial:
+                # Another process may have fetched it meanwhile.
+                if not _is_there(file, target):
+                    _check_space(file, partial)
+                    _fetch(file, url, partial, display)
     except OSError as error:
-        raise WeightsError(
-            f"{target} cannot be read or written: {_reason(error)}. The {file.name} weights need "
-            f"{_megabytes(file.size)} of free space there and the right to write."
-        ) from error
+        raise WeightsError(_disk_message(file, target, error)) from error
+    finally:
+        display.close()
     return target
+
+
+@contextlib.contextmanager
+def _alone(file: WeightsFile, target: Path, display: "_Display") -> Iterator[Partial]:
+    """The partial file of `target`, which no other process or thread uses meanwhile."""
+    partial = Partial(target, file.md5, file.size)
+    minutes = f"{PATIENCE.lock_seconds / 60:g} minutes"
+
+    def on_wait(holder: str) -> None:
+        display.say(
+            f"The {file.name} weights are being downloaded by {holder}: waiting for it, until "
+            f"nothing has arrived for {minutes}"
+        )
+
+    lock = target.with_name(f".{target.name}.lock")
+    try:
+        with exclusive(lock, on_wait, partial.length, PATIENCE.lock_seconds) as held:
+            if held:
+                yield partial
+                return
+            display.say(f"{target.parent} has no locks: what arrives is not kept for a later call")
+            partial = Partial(target, file.md5, file.size, shared=False)
+            try:
+                yield partial
+            finally:
+                partial.discard()
+    except LockHeldError as error:
+        raise WeightsError(
+            f"The {file.name} weights are being downloaded to {target} by {error}, but nothing has "
+            f"arrived for {minutes}. End it and start again: what it received is kept."
+        ) from error
+
+
+def _fetch(file: WeightsFile, url: str, partial: Partial, display: "_Display") -> None:
+    """Bring the partial file to its end and give it its name."""
+    try:
+        Transfer(url, partial, PATIENCE, display, f"{file.name} weights").run()
+        # Someone may have put a file there by hand.
+        if _is_there(file, partial.target):
+            partial.discard()
+        else:
+            partial.publish()
+    except TransferFailed as failure:
+        raise WeightsError(_failure_message(file, url, partial, str(failure))) from failure
+    except KeyboardInterrupt:
+        if kept := _kept(partial):
+            display.say(f"Stopped. {kept}")
+        raise
+    finally:
+        if partial.length() == 0:
+            # Nothing of use: an empty file, or one that belongs to no file that is published now.
+            with contextlib.suppress(OSError):
+                partial.discard()
 
 
 def source_url(file: WeightsFile) -> str:
@@ -149,7 +202,7 @@ def source_url(file: WeightsFile) -> str:
     """
     mirror = os.environ.get(MIRROR_VARIABLE, "").strip()
     url = f"{mirror.rstrip('/')}/{file.file_name}" if mirror else file.url
-    if not _is_allowed(url):
+    if not is_allowed(url):
         raise WeightsError(
             f"Weights are not fetched from {url}: expected an address that begins with https:// "
             f"(http:// is accepted for localhost only). Correct or unset {MIRROR_VARIABLE}."
@@ -157,73 +210,14 @@ def source_url(file: WeightsFile) -> str:
     return url
 
 
-class _TransferFailed(Exception):
-    """The server could not be reached or sent something else than the expected file."""
-
-
-class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
-    """Follow redirects, but never to an address that would not have been accepted at first."""
-
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
-        if not _is_allowed(newurl):
-            raise _TransferFailed(f"the server redirects to {newurl}, which is not https")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _transfer(file: WeightsFile, url: str, output: BinaryIO, progress: bool) -> None:
-    """Copy the content of `url` to `output` and check its size and checksum."""
-    digest = hashlib.md5(usedforsecurity=False)
-    received = 0
-    display = _Progress(f"{file.name} weights", file.size) if progress else None
-    try:
-        for chunk in _chunks(url, file.size):
-            received += len(chunk)
-            if received > file.size:
-                raise _TransferFailed(f"the server sent more than the expected {file.size} bytes")
-            digest.update(chunk)
-            output.write(chunk)
-            if display:
-                display.show(received)
-    finally:
-        if display:
-            display.close()
-    if received < file.size:
-        raise _TransferFailed(f"the transfer ended after {received} of {file.size} bytes")
-    if digest.hexdigest() != file.md5:
-        raise _TransferFailed(f"the checksum is {digest.hexdigest()}, expected {file.md5}")
-
-
-def _chunks(url: str, size: int) -> Iterator[bytes]:
-    """Content of `url`, piece by piece; every network error becomes `_TransferFailed`."""
-    handlers: list = [_CheckedRedirects()]
-    if _is_local(url):
-        # A proxy server would look for "localhost" on its own machine.
-        handlers.append(urllib.request.ProxyHandler({}))
-    opener = urllib.request.build_opener(*handlers)
-    try:
-        response = opener.open(url, timeout=TIMEOUT_SECONDS)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _TransferFailed(_reason(error)) from error
-    with response:
-        announced = response.headers.get("Content-Length", "")
-        if announced.isdecimal() and int(announced) != size:
-            raise _TransferFailed(f"the server offers {announced} bytes, expected {size}")
-        while True:
-            try:
-                chunk = response.read(CHUNK_BYTES)
-            except (OSError, http.client.HTTPException) as error:
-                raise _TransferFailed(f"the connection broke: {_reason(error)}") from error
-            if not chunk:
-                return
-            yield chunk
-
-
-def _check_existing(file: WeightsFile, path: Path) -> None:
-    """Accept the file that is already at `path`, or say what to do about it."""
+def _is_there(file: WeightsFile, path: Path) -> bool:
+    """Whether `path` holds `file`; anything else at its place is an error."""
+    if not path.exists():
+        return False
     if not path.is_file():
         raise WeightsError(f"{path} is where the {file.name} weights go, but it is not a file.")
     with open(path, "rb") as stream:
-        found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        found = md5_of(stream)
     if found != file.md5:
         raise WeightsError(
             f"{path} is not the published file of the {file.name} weights: {path.stat().st_size} "
@@ -231,77 +225,111 @@ def _check_existing(file: WeightsFile, path: Path) -> None:
             "as it is. If it is a broken download, delete it and start again; if it is a file of "
             f"your own, give it by its path: --weights {path}."
         )
+    return True
 
 
-def _failure_message(file: WeightsFile, url: str, target: Path, reason: str) -> str:
+def _check_space(file: WeightsFile, partial: Partial) -> None:
+    """Refuse to begin what cannot end."""
+    folder = partial.path.parent
+    usage = shutil.disk_usage(folder)
+    missing = file.size - partial.length()
+    # Some network file systems tell zeros.
+    if usage.total and usage.free < missing:
+        raise WeightsError(
+            f"The disk of {folder} is too full for the {file.name} weights: {_megabytes(missing)} "
+            f"are needed, {_megabytes(usage.free)} are free. Make room, or have the folder of the "
+            "weights on another disk."
+        )
+
+
+def _kept(partial: Partial) -> str:
+    """What is left for the next call, in words; empty if nothing is."""
+    received = partial.length()
+    if not received:
+        return ""
+    return (
+        f"{_megabytes(received)} of {_megabytes(partial.size)} are kept in {partial.path}: start "
+        "again to go on from there."
+    )
+
+
+def _failure_message(file: WeightsFile, url: str, partial: Partial, reason: str) -> str:
     others = [f"--weights {name}" for name in PUBLISHED_FILES if name != file.name]
+    kept = _kept(partial)
     return (
         f"The {file.name} weights ({file.description}; {_megabytes(file.size)}) could not be "
         f"downloaded: {reason}.\n"
-        f"  Address: {url}\n"
-        f"  By hand: download that address on any machine and save it as {target}\n"
+        + (f"  Kept:    {kept}\n" if kept else "")
+        + f"  Address: {url}\n"
+        f"  By hand: download that address on any machine and save it as {partial.target}\n"
         f"  Mirror:  set {MIRROR_VARIABLE} to the https address of a folder with {file.file_name}\n"
         f"  Instead: {', '.join(others)}, --weights none (random weights) or --weights PATH "
         "(a weights file you have)"
     )
 
 
-def _is_local(url: str) -> bool:
-    """Whether `url` names this machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_allowed(url: str) -> bool:
-    try:
-        scheme = urlsplit(url).scheme
-        return bool(urlsplit(url).hostname) and (
-            scheme == "https" or (scheme == "http" and _is_local(url))
-        )
-    except ValueError:
-        return False
-
-
-def _reason(error: Exception) -> str:
-    """The cause in words; urllib wraps the cause of a failed connection."""
-    if isinstance(error, urllib.error.HTTPError):
-        return f"the server answered {error.code} {error.reason}"
-    cause = getattr(error, "reason", None) or error
-    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+def _disk_message(file: WeightsFile, target: Path, error: OSError) -> str:
+    for folder in target.parents:
+        if os.path.lexists(folder) and not os.path.isdir(folder):
+            return (
+                f"{target} cannot be read or written: {folder} is not a folder. Move it away, or "
+                "give another folder."
+            )
+    kept = _kept(Partial(target, file.md5, file.size))
+    return (
+        f"{error.filename or target} cannot be read or written: {error.strerror or error}. The "
+        f"{file.name} weights need {_megabytes(file.size)} of free space there and the right to "
+        "write." + (f" {kept}" if kept else "")
+    )
 
 
 def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.0f} MB"
+    return f"{size / 1e6:.0f} MB" if size >= 9_500_000 else f"{size / 1e6:.1f} MB"
 
 
-class _Progress:
+class _Display:
     """How far a download is, on standard error: one line that is rewritten on a terminal, a line
     for each tenth elsewhere (log files)."""
 
-    def __init__(self, title: str, size: int):
-        self._title = title
-        self._size = size
-        self._terminal = sys.stderr.isatty()
-        self._start = time.monotonic()
-        self._shown = -1
+    def __init__(self, file: WeightsFile, shown: bool):
+        self._title = f"{file.name} weights"
+        self._size = file.size
+        self._visible = shown
+        self._terminal = shown and sys.stderr.isatty()
+        self._open_line = False
+        self._step = -1
+        self._received = file.size
+        # Where the connection began, in bytes and on the clock.
+        self._first, self._start = 0, time.monotonic()
 
     def show(self, received: int) -> None:
-        percent = 100 * received // self._size
-        if percent // (1 if self._terminal else 10) == self._shown:
+        """So many bytes are on the disk; the speed is that of the connection."""
+        if not self._visible:
             return
-        self._shown = percent // (1 if self._terminal else 10)
+        if received <= self._received:
+            self._first, self._start = received, time.monotonic()
+        self._received = received
+        percent = 100 * received // self._size
+        step = percent // (1 if self._terminal else 10)
+        if step == self._step:
+            return
+        self._step = step
         seconds = max(time.monotonic() - self._start, 1e-3)
         line = (
             f"Downloading {self._title}: {percent:3d} % of {_megabytes(self._size)}, "
-            f"{received / 1e6 / seconds:.1f} MB/s"
+            f"{(received - self._first) / 1e6 / seconds:.1f} MB/s"
         )
         print(line, end="\r" if self._terminal else "\n", file=sys.stderr, flush=True)
+        self._open_line = self._terminal
+
+    def say(self, text: str) -> None:
+        """A line of text."""
+        if self._visible:
+            self.close()
+            print(text, file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        if self._terminal and self._shown >= 0:
+        """End the line that is being rewritten."""
+        if self._open_line:
             print(file=sys.stderr)
+        self._open_line = False

@@ -1,105 +1,47 @@
 """Downloads against a real HTTP server on this machine: what arrives, and what is said if not."""
 
+import functools
 import hashlib
-import http.server
 import os
 import re
-import threading
+import socket
 from pathlib import Path
 
 import pytest
 
-from mrcnn import downloads
-from mrcnn.downloads import PUBLISHED_FILES, WeightsFile, download_trained_weights, fetch_weights
+from mrcnn import downloads, transfer
+from mrcnn.downloads import PUBLISHED_FILES, download_trained_weights, fetch_weights
 from mrcnn.errors import WeightsError
-
-CONTENT = bytes(range(256)) * 9000  # more than two chunks
-
-
-def weights_file(content=CONTENT, name="coco", file_name="good.h5"):
-    return WeightsFile(
-        name=name,
-        url=f"https://weights.invalid/releases/{file_name}",
-        md5=hashlib.md5(content).hexdigest(),
-        size=len(content),
-        description="small file for tests",
-    )
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.server.requested.append(self.path)
-        name = self.path.rpartition("/")[2]
-        length = len(CONTENT)
-        body = CONTENT
-        if name == "moved.h5":
-            self.send_response(302)
-            self.send_header("Location", "/good.h5")
-            self.end_headers()
-            return
-        if name == "downgraded.h5":
-            self.send_response(302)
-            self.send_header("Location", "http://weights.invalid/good.h5")
-            self.end_headers()
-            return
-        if name == "changed.h5":
-            body = b"x" + CONTENT[1:]
-        elif name == "truncated.h5":
-            body = CONTENT[: length // 2]
-        elif name == "longer.h5":
-            length += 1
-        elif name == "endless.h5":
-            length = None
-            body = CONTENT + CONTENT
-        elif name != "good.h5":
-            self.send_error(404)
-            return
-        self.send_response(200)
-        if length is not None:
-            self.send_header("Content-Length", str(length))
-        self.end_headers()
-        try:
-            self.wfile.write(body)
-        except OSError:
-            self.server.cut_off.append(self.path)
-
-    def log_message(self, *args):
-        pass
+from tests.download_server import (
+    CONTENT,
+    Handler,
+    Request,
+    fetch,
+    mirror,
+    names,
+    status,
+    weights_file,
+)
 
 
 @pytest.fixture
 def server(monkeypatch):
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.requested = []
-        running.cut_off = []
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
-        # Proxies of the environment must not stand between this machine and itself.
-        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-        address = f"http://127.0.0.1:{running.server_port}/mirror/"
-        monkeypatch.setenv(downloads.MIRROR_VARIABLE, address)
-        yield running
-        running.shutdown()
-        thread.join()
-
-
-def fetch(folder, file_name="good.h5", progress=False):
-    file = weights_file(file_name=file_name)
-    return fetch_weights("coco", folder, progress=progress, files={"coco": file})
+    with mirror(monkeypatch, "/mirror/") as server:
+        yield server
 
 
 def test_a_good_file_arrives_whole_under_its_name(server, tmp_path):
     path = fetch(tmp_path / "new" / "weights")
     assert path == tmp_path / "new" / "weights" / "good.h5"
     assert path.read_bytes() == CONTENT
-    assert server.requested == ["/mirror/good.h5"]
-    assert [p.name for p in path.parent.iterdir()] == ["good.h5"]
+    assert server.requests == [Request("/mirror/good.h5")]
+    assert names(path.parent) == ["good.h5"]
 
 
 def test_a_file_that_is_there_is_checked_and_not_fetched_again(server, tmp_path):
     (tmp_path / "good.h5").write_bytes(CONTENT)
     assert fetch(tmp_path).read_bytes() == CONTENT
-    assert server.requested == []
+    assert server.requests == []
 
 
 def test_another_file_in_its_place_is_reported_and_kept(server, tmp_path):
@@ -107,7 +49,7 @@ def test_another_file_in_its_place_is_reported_and_kept(server, tmp_path):
     with pytest.raises(WeightsError) as error:
         fetch(tmp_path)
     assert (tmp_path / "good.h5").read_bytes() == b"my own weights"
-    assert server.requested == []
+    assert server.requests == []
     for words in (str(tmp_path / "good.h5"), "14 bytes", hashlib.md5(CONTENT).hexdigest()):
         assert words in str(error.value)
     assert "delete it and start again" in str(error.value)
@@ -120,45 +62,98 @@ def test_a_folder_in_its_place_is_reported(server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("file_name", "reason"),
+    ("content", "reason"),
     [
-        ("changed.h5", f"the checksum is {hashlib.md5(b'x' + CONTENT[1:]).hexdigest()}"),
-        ("truncated.h5", f"ended after {len(CONTENT) // 2} of {len(CONTENT)} bytes"),
-        ("longer.h5", f"the server offers {len(CONTENT) + 1} bytes, expected {len(CONTENT)}"),
-        ("endless.h5", f"more than the expected {len(CONTENT)} bytes"),
-        ("absent.h5", "the server answered 404"),
-        ("downgraded.h5", "redirects to http://weights.invalid/good.h5, which is not https"),
+        (b"x" + CONTENT[1:], f"the checksum is {hashlib.md5(b'x' + CONTENT[1:]).hexdigest()}"),
+        (CONTENT + b"x", f"the server offers {len(CONTENT) + 1} bytes, expected {len(CONTENT)}"),
+        (CONTENT[:-1], f"the server offers {len(CONTENT) - 1} bytes, expected {len(CONTENT)}"),
     ],
+    ids=["changed", "longer", "shorter"],
 )
-def test_a_bad_transfer_leaves_nothing_and_says_why(server, tmp_path, file_name, reason):
+def test_another_content_leaves_nothing_and_says_why(server, tmp_path, content, reason):
+    server.content = content
     with pytest.raises(WeightsError, match=re.escape(reason)):
-        fetch(tmp_path, file_name)
-    assert list(tmp_path.iterdir()) == []
+        fetch(tmp_path)
+    assert names(tmp_path) == []
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (status(404), "the server answered 404"),
+        (status(403), "the server answered 403"),
+        (status(204), "the server answered 204"),
+        (status(206, {"Content-Range": f"bytes 0-5/{len(CONTENT)}"}), "the server answered 206"),
+        (status(416), "the server answered 416"),
+        (
+            status(302, {"Location": "http://weights.invalid/good.h5"}),
+            "redirects to http://weights.invalid/good.h5, which is not https",
+        ),
+        (status(302, {"Location": "ftp://127.0.0.1/good.h5"}), "which is not https"),
+        (status(302, {"Location": "file:///etc/passwd"}), "the server answered 302"),
+    ],
+    ids=["404", "403", "204", "206", "416", "http", "ftp", "file"],
+)
+def test_an_answer_without_the_file_is_final_and_leaves_nothing(server, tmp_path, answer, reason):
+    server.answers = [answer]
+    with pytest.raises(WeightsError, match=re.escape(reason)):
+        fetch(tmp_path)
+    assert names(tmp_path) == []
+    assert len(server.requests) == 1
 
 
 def test_no_more_than_the_expected_size_is_written(server, tmp_path, monkeypatch):
+    server.content = CONTENT + CONTENT
+    server.answers = [functools.partial(Handler.serve, length=False)]
     sizes = []
-    real_read = downloads._chunks
+    read = transfer.Transfer._read
 
-    def watched(url, size):
-        for chunk in real_read(url, size):
-            yield chunk
-            sizes.append(sum(p.stat().st_size for p in tmp_path.iterdir()))
+    def watched(*arguments):
+        chunk = read(*arguments)
+        sizes.append(sum(path.stat().st_size for path in tmp_path.glob("*.part")))
+        return chunk
 
-    monkeypatch.setattr(downloads, "_chunks", watched)
-    with pytest.raises(WeightsError, match="more than the expected"):
-        fetch(tmp_path, "endless.h5")
-    assert sizes and max(sizes) <= len(CONTENT)
+    monkeypatch.setattr(transfer.Transfer, "_read", watched)
+    with pytest.raises(WeightsError, match=f"more than the expected {len(CONTENT)} bytes"):
+        fetch(tmp_path)
+    assert max(sizes) == len(CONTENT)
+    assert names(tmp_path) == []
+
+
+def test_an_answer_of_unknown_length_is_taken(server, tmp_path):
+    server.answers = [functools.partial(Handler.serve, length=False)]
+    assert fetch(tmp_path).read_bytes() == CONTENT
 
 
 def test_a_redirect_on_an_accepted_address_is_followed(server, tmp_path):
-    assert fetch(tmp_path, "moved.h5").read_bytes() == CONTENT
-    assert server.requested == ["/mirror/moved.h5", "/good.h5"]
+    server.answers = [status(302, {"Location": "/elsewhere.h5"})]
+    assert fetch(tmp_path).read_bytes() == CONTENT
+    assert [request.path for request in server.requests] == ["/mirror/good.h5", "/elsewhere.h5"]
+
+
+def test_the_content_of_a_redirect_is_not_read(server, tmp_path):
+    def endless(handler):
+        handler.send_response(302)
+        handler.send_header("Location", "/elsewhere.h5")
+        handler.end_headers()
+        while True:  # until the client leaves
+            handler.send(bytes(1 << 16))
+
+    server.answers = [endless]
+    assert fetch(tmp_path).read_bytes() == CONTENT
+
+
+def test_redirects_in_a_circle_end(server, tmp_path):
+    server.answers = [status(302, {"Location": "/again.h5"})] * 50
+    with pytest.raises(WeightsError, match="the server answered 302"):
+        fetch(tmp_path)
+    assert len(server.requests) < 20
 
 
 def test_without_a_network_one_error_names_every_way_on(tmp_path, monkeypatch):
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as closed:
-        port = closed.server_port
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
     monkeypatch.setenv(downloads.MIRROR_VARIABLE, f"http://localhost:{port}")
     with pytest.raises(WeightsError) as error:
         fetch_weights("coco", tmp_path / "weights", progress=False)
@@ -229,19 +224,13 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path):
         fetch_weights("cocoa", tmp_path)
 
 
-def test_a_folder_that_cannot_be_made_is_reported(server, tmp_path):
-    (tmp_path / "weights").write_text("a file where the folder should be")
-    with pytest.raises(WeightsError, match=r"cannot be read or written"):
-        fetch(tmp_path / "weights")
-
-
 def test_progress_goes_to_standard_error_only_when_asked(server, tmp_path, capfd):
     fetch(tmp_path / "silent", progress=False)
     assert capfd.readouterr() == ("", "")
     fetch(tmp_path / "shown", progress=True)
     out, err = capfd.readouterr()
     assert out == ""
-    assert re.search(r"Downloading coco weights: 100 % of 2 MB", err)
+    assert re.search(r"Downloading coco weights: 100 % of 2.3 MB", err)
 
 
 def test_matterports_function_writes_to_the_path_it_is_given(server, tmp_path, monkeypatch, capfd):
@@ -251,7 +240,7 @@ def test_matterports_function_writes_to_the_path_it_is_given(server, tmp_path, m
     assert target.read_bytes() == CONTENT
     assert capfd.readouterr().err == ""
     download_trained_weights(target)
-    assert server.requested == ["/mirror/good.h5"]
+    assert server.requests == [Request("/mirror/good.h5")]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes of POSIX systems")
