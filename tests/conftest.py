@@ -1,6 +1,8 @@
 """Fixtures that several rooms' tests share."""
 
+import functools
 import os
+import subprocess
 import warnings
 from pathlib import Path
 
@@ -65,7 +67,52 @@ eager = pytest.fixture(_eager)
 eager_module = pytest.fixture(_eager, scope="module")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def value_and_gradients():
+    """`(function, *arrays, given=())`: a scalar function's value, its gradients as arrays or None.
+
+    The function gets the arrays `given` as well; there is no gradient for them. JAX compiles a
+    function once for all calls with arrays of the same shapes.
+    """
+    import keras
+
+    def tensorflow(function, *arrays, given=()):
+        import tensorflow as tf
+
+        tensors = [tf.convert_to_tensor(array) for array in arrays]
+        with tf.GradientTape() as tape:
+            for tensor in tensors:
+                tape.watch(tensor)
+            value = function(*tensors, *(tf.convert_to_tensor(array) for array in given))
+        gradients = tape.gradient(value, tensors)
+        return float(value), [None if found is None else found.numpy() for found in gradients]
+
+    @functools.cache
+    def compiled(function, count):
+        from jax import jit, value_and_grad
+
+        return jit(value_and_grad(function, argnums=tuple(range(count))))
+
+    def jax(function, *arrays, given=()):
+        value, gradients = compiled(function, len(arrays))(*arrays, *given)
+        return float(value), [np.asarray(found) for found in gradients]
+
+    def torch(function, *arrays, given=()):
+        import torch
+
+        tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
+        value = function(*tensors, *(torch.tensor(array) for array in given))
+        gradients = [None] * len(tensors)
+        if value.requires_grad:
+            gradients = torch.autograd.grad(value, tensors, allow_unused=True)
+        return float(value.detach()), [
+            None if found is None else found.numpy() for found in gradients
+        ]
+
+    return {"tensorflow": tensorflow, "jax": jax, "torch": torch}[keras.backend.backend()]
+
+
+@pytest.fixture(scope="session")
 def make_config():
     """Builds a configuration from attributes."""
     from mrcnn.config import Config
@@ -76,7 +123,7 @@ def make_config():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_config(make_config):
     """A network that is whole but small: 128 x 128 pixels, ResNet-18, narrow heads."""
 
@@ -152,3 +199,30 @@ def disks():
         return dataset
 
     return make
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of its own: `small_disk(kilobytes=64)`, also `read_only=True`; the path of its folder.
+
+    Skips where this user may not make one.
+    """
+    mounted = []
+
+    def make(kilobytes, read_only=False):
+        folder = tmp_path / f"disk{len(mounted)}"
+        folder.mkdir()
+        options = f"size={kilobytes}k,{'ro' if read_only else 'rw'}"
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            done = None
+        if done is None or done.returncode:
+            pytest.skip("making a small disk needs the rights of an administrator, on Linux")
+        mounted.append(folder)
+        return folder
+
+    yield make
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=10)

@@ -1,13 +1,12 @@
 """From training items to the arrays that the training graph takes."""
 
-import threading
-import warnings
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from mrcnn.data.dataset import Dataset
+from mrcnn.data.limits import LimitNotes
 from mrcnn.data.moulding import mold_image
 from mrcnn.data.region_targets import generate_random_rois
 from mrcnn.data.rpn_targets import AnchorIndex, build_rpn_targets
@@ -45,6 +44,10 @@ class BatchMaker:
         no_augmentation_sources: sources whose images are not augmented.
         regions: random regions for each image.
         flip: mirror every second image left to right, at random; see `load_training_item`.
+        limits: notes what the images need more of than the configuration allows; it may be shared.
+
+    Attributes:
+        limits: these notes.
 
     Raises:
         DataError: there are no images.
@@ -61,6 +64,7 @@ class BatchMaker:
         no_augmentation_sources: Collection[str] | None = None,
         regions: int = 0,
         flip: bool = False,
+        limits: LimitNotes | None = None,
     ) -> None:
         _check(dataset, config)
         check_augmentation(augmentation)
@@ -72,8 +76,7 @@ class BatchMaker:
         self.flip = flip
         self._anchors = AnchorIndex(pyramid_anchors(config, config.IMAGE_SHAPE))
         self._cache = ImageCache(config.LOADER_CACHE_MB * 2**20)
-        self._said: set[str] = set()
-        self._lock = threading.Lock()
+        self.limits = LimitNotes() if limits is None else limits
 
     def make(
         self, image_ids: Sequence[int], generators: Sequence[np.random.Generator]
@@ -95,6 +98,10 @@ class BatchMaker:
                 else:
                     array[slot, : len(value)] = value
         return tuple(arrays)
+
+    def forget_images(self) -> None:
+        """Drop the images that are kept in memory, and keep none from now on."""
+        self._cache = ImageCache(0)
 
     def _load(self, image_id: int, rng: np.random.Generator) -> TrainingItem:
         augmented = self.dataset.image_info[image_id]["source"] not in self.no_augmentation_sources
@@ -121,7 +128,7 @@ class BatchMaker:
         rpn_match, rpn_bbox = build_rpn_targets(
             item.image.shape, self._anchors, instances.class_ids, instances.boxes, config, rng=rng
         )
-        self._report_limits(len(instances), item)
+        self._note_limits(len(instances), item)
         if len(instances) > config.MAX_GT_INSTANCES:
             chosen = rng.choice(len(instances), config.MAX_GT_INSTANCES, replace=False)
             instances = instances.select(chosen)
@@ -164,39 +171,47 @@ class BatchMaker:
             arrays.append(np.zeros((count, self.regions, 4), np.int32))
         return arrays
 
-    def _report_limits(self, count: int, item: TrainingItem) -> None:
-        """Warn, once each, of settings that leave out part of what is annotated."""
-        config = self.config
+    def _note_limits(self, count: int, item: TrainingItem) -> None:
+        """Note settings that leave out part of what is annotated, and warn of the first of each."""
+        config, note = self.config, self.limits.note
         name = image_name(self.dataset, int(item.image_meta[0]))
         positives = int(config.TRAIN_ROIS_PER_IMAGE * config.ROI_POSITIVE_RATIO)
         trained = min(count, config.MAX_GT_INSTANCES)
         if count > config.MAX_GT_INSTANCES:
-            self._say_once(
+            note(
                 "MAX_GT_INSTANCES",
+                count,
                 f"{name} has {count} instances, but MAX_GT_INSTANCES is {config.MAX_GT_INSTANCES}: "
-                f"a random part of them trains. At least {count} would keep all of them.",
+                f"a random part of them is used. At least {count} would keep all of them.",
             )
         if not config.ROI_POSITIVE_RATIO:
-            self._say_once(
+            note(
                 "ROI_POSITIVE_RATIO",
+                1,
                 "ROI_POSITIVE_RATIO is 0: the box head and the mask head do not train.",
             )
         elif trained > positives:
             enough = int(np.ceil(trained / config.ROI_POSITIVE_RATIO))
-            self._say_once(
+            note(
                 "TRAIN_ROIS_PER_IMAGE",
+                enough,
                 f"{name} has {count} instances, but TRAIN_ROIS_PER_IMAGE "
                 f"{config.TRAIN_ROIS_PER_IMAGE} x ROI_POSITIVE_RATIO {config.ROI_POSITIVE_RATIO} "
-                f"allows {positives} positive regions: in each step some instances do not train "
+                f"allows {positives} positive regions: in each step some instances do not reach "
                 f"the heads. {enough} regions would have room for all of them.",
             )
-
-    def _say_once(self, setting: str, message: str) -> None:
-        with self._lock:
-            if setting in self._said:
-                return
-            self._said.add(setting)
-        warnings.warn(message, stacklevel=2)
+        # Each instance needs a proposal, and that an anchor, of its own.
+        for setting in ("POST_NMS_ROIS_TRAINING", "PRE_NMS_LIMIT") if config.USE_RPN_ROIS else ():
+            limit = getattr(config, setting)
+            if trained > limit:
+                note(
+                    setting,
+                    trained,
+                    f"{name} has {count} instances, but {setting} is {limit}: in each step some "
+                    f"instances have no proposal to reach the heads. At least {trained} are "
+                    "needed, and several times as many are usual.",
+                )
+        self.limits.say()
 
 
 def _check(dataset: Dataset, config: Any) -> None:

@@ -23,9 +23,9 @@ class Dataset:
     Attributes:
         image_info: one dictionary an image with "id", "source", "path" and what was added.
         class_info: one dictionary a class with "source", "id" and "name"; class 0 is background.
-        After `prepare`: num_classes, class_ids, class_names, num_images, image_ids, sources,
-        source_class_ids (source -> ids of the classes that it annotates), class_from_source_map
-        and image_from_source_map ("source.id" -> id here).
+        num_classes, class_ids, class_names, num_images, image_ids, sources: after `prepare`.
+        source_class_ids: after `prepare`, source -> ids of the classes that it annotates.
+        class_from_source_map, image_from_source_map: after `prepare`, "source.id" -> id here.
     """
 
     def __init__(self, class_map: Any = None) -> None:
@@ -174,7 +174,8 @@ class Dataset:
         """The instances of an image as crops of their boxes: from polygons, else `load_mask`."""
         annotation = self.load_polygons(image_id)
         if annotation is not None:
-            return InstanceMasks.from_polygons(*annotation, self.image_shape(image_id))
+            polygons, class_ids = annotation
+            return InstanceMasks.from_polygons(polygons, class_ids, self.image_shape(image_id))
         masks, class_ids = self.load_mask(image_id)
         if masks.shape[-1] == 0:
             return InstanceMasks.empty(self.image_shape(image_id))

@@ -85,10 +85,10 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
 def _read_tiff(path: Path) -> np.ndarray:
     """TIFF files that pillow does not know: 16-bit colour, unusual compressions."""
     # Here, since it is large and few files need it.
-    import skimage.io
+    from skimage.io import imread
 
     try:
-        pixels = np.asarray(skimage.io.imread(path))
+        pixels = np.asarray(imread(path))
     except Exception as error:
         raise DataError(f"Cannot read the image {path}: {error}.") from None
     if pixels.ndim == 3 and pixels.shape[0] in (3, 4) and pixels.shape[2] not in (3, 4):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mrcnn.data.moulding import shrink_mask
 from mrcnn.data.polygons import rasterise_polygons
@@ -67,7 +68,7 @@ class InstanceMasks:
         )
 
     @classmethod
-    def from_full(cls, masks: np.ndarray, class_ids: Sequence[int]) -> "InstanceMasks":
+    def from_full(cls, masks: np.ndarray, class_ids: Iterable[int]) -> "InstanceMasks":
         """From a stack of whole masks.
 
         Args:
@@ -86,7 +87,7 @@ class InstanceMasks:
     def from_polygons(
         cls,
         polygons: Sequence[np.ndarray],
-        class_ids: Sequence[int],
+        class_ids: ArrayLike,
         image_shape: Sequence[int],
         window: Sequence[int] | None = None,
     ) -> "InstanceMasks":

@@ -2,11 +2,12 @@
 
 import atexit
 import queue
+import secrets
 import threading
 import time
 import weakref
 from collections.abc import Callable, Collection
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ import numpy as np
 
 from mrcnn.data.batches import BatchMaker
 from mrcnn.data.dataset import Dataset
+from mrcnn.data.limits import LimitNotes
 
 # How long the end of the program waits for the batches in the making, in seconds.
 _PATIENCE = 3.0
@@ -32,14 +34,14 @@ class _Tasks:
     def __init__(self, threads: int) -> None:
         # A garbage collection may close the tasks at any point of any thread, so nothing here may
         # hold a lock: this kind of queue can be put into from anywhere.
-        self._waiting = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue = queue.SimpleQueue()
         self._closed = False
         for number in range(threads):
             _Worker(self, f"batch-loader_{number}").start()
 
     def submit(self, function: Callable, *arguments: Any) -> Future:
         """The result to be of a call; it is cancelled if the tasks are closed."""
-        future = Future()
+        future: Future = Future()
         self._waiting.put((future, function, arguments))
         if self._closed:
             self.close()
@@ -133,8 +135,8 @@ class BatchLoader(keras.utils.PyDataset):
 
     The threads are the loader's own: they prepare the batches that come next in the epoch. (The
     queue of Keras hands batches that are left over from one epoch to the next.) They end with the
-    loader. Where the program ends before, by an error or Ctrl-C say, batches that were not begun
-    are dropped, and those in the making have 3 seconds to be finished.
+    loader, or when it is closed. Where the program ends before, by an error or Ctrl-C say, batches
+    that were not begun are dropped, and those in the making have 3 seconds to be finished.
 
     Args:
         dataset: prepared dataset.
@@ -148,6 +150,7 @@ class BatchLoader(keras.utils.PyDataset):
         no_augmentation_sources: sources whose images are not augmented.
         threads: that prepare batches ahead; `LOADER_WORKERS` by default. 0: batches are made when
             they are asked for.
+        limits: see `BatchMaker`.
 
     Attributes:
         epoch: number of the epoch, counted from 0, whose batches are given next. It rises at the
@@ -172,6 +175,7 @@ class BatchLoader(keras.utils.PyDataset):
         repeat_epoch: bool = False,
         no_augmentation_sources: Collection[str] | None = None,
         threads: int | None = None,
+        limits: LimitNotes | None = None,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self._maker = BatchMaker(
@@ -180,12 +184,13 @@ class BatchLoader(keras.utils.PyDataset):
             augmentation,
             no_augmentation_sources=no_augmentation_sources,
             regions=0 if config.USE_RPN_ROIS else config.POST_NMS_ROIS_TRAINING,
+            limits=limits,
         )
         self.batch_size = int(config.BATCH_SIZE)
         self.steps = int(config.STEPS_PER_EPOCH if steps is None else steps)
         self.shuffle = shuffle
         seed = config.SEED if seed is None else seed
-        self.seed = int(np.random.SeedSequence().entropy if seed is None else seed)
+        self.seed = secrets.randbits(128) if seed is None else int(seed)
         self.repeat_epoch = repeat_epoch
         self.epoch = 0
         self._image_ids = np.asarray(dataset.image_ids)
@@ -215,15 +220,34 @@ class BatchLoader(keras.utils.PyDataset):
         if not 0 <= index < self.steps:
             raise IndexError(f"Batch {index} of {self.steps} in an epoch.")
         epoch = 0 if self.repeat_epoch else self.epoch
+        tasks = self._tasks
         try:
-            if self._tasks is None:
+            if tasks is None:
                 return self._make_batch(epoch, index)
-            return self._take(epoch, index).result()
+            try:
+                return self._take(tasks, epoch, index).result()
+            except CancelledError:
+                if self._tasks is not None:
+                    raise
+                # Closed by another thread in this moment.
+                return self._make_batch(epoch, index)
         except BaseException as error:
             self.error = error
             raise
 
-    def _take(self, epoch: int, index: int) -> Future:
+    def close(self) -> None:
+        """End the threads and forget the images that are kept in memory.
+
+        Not left to the end of the loader: TensorFlow keeps what `fit` was given for good. Batches
+        can still be asked for; they are made when they are.
+        """
+        tasks, self._tasks = self._tasks, None
+        if tasks is not None:
+            tasks.close()
+        self._forget(set())
+        self._maker.forget_images()
+
+    def _take(self, tasks: _Tasks, epoch: int, index: int) -> Future:
         """The batch asked for, and the next ones in the making."""
         end = min(index + 1 + self._threads + 1, self.steps)
         wanted = [(epoch, number) for number in range(index, end)]
@@ -231,7 +255,7 @@ class BatchLoader(keras.utils.PyDataset):
         with self._lock:
             for key in wanted:
                 if key not in self._ahead:
-                    self._ahead[key] = self._tasks.submit(self._make_batch, *key)
+                    self._ahead[key] = tasks.submit(self._make_batch, *key)
             return self._ahead.pop((epoch, index))
 
     def _forget(self, keep: set[tuple[int, int]]) -> None:

@@ -1,7 +1,8 @@
 """What the network is fed besides pixels: centred images, the image meta vector, small masks."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,12 +11,12 @@ from mrcnn.errors import DataError
 from mrcnn.geometry import extract_bboxes
 
 
-def mold_image(images: np.ndarray, config) -> np.ndarray:
+def mold_image(images: np.ndarray, config: Any) -> np.ndarray:
     """Subtract the mean colour from RGB images ([..., 3], 0 to 255); float."""
     return images.astype(np.float32) - config.MEAN_PIXEL
 
 
-def unmold_image(normalized_images: np.ndarray, config) -> np.ndarray:
+def unmold_image(normalized_images: np.ndarray, config: Any) -> np.ndarray:
     """Add the mean colour again; uint8. The inverse of `mold_image`."""
     return (normalized_images + config.MEAN_PIXEL).astype(np.uint8)
 
@@ -26,7 +27,7 @@ def compose_image_meta(
     image_shape: Sequence[int],
     window: Sequence[int],
     scale: float,
-    active_class_ids: Sequence[int],
+    active_class_ids: Iterable[int],
 ) -> np.ndarray:
     """Put what is known of an image into one vector.
 
@@ -175,7 +176,7 @@ def expand_mask(bbox: np.ndarray, mini_mask: np.ndarray, image_shape: Sequence[i
     return masks
 
 
-def mold_mask(mask: np.ndarray, config) -> np.ndarray:
+def mold_mask(mask: np.ndarray, config: Any) -> np.ndarray:
     """Masks of whole images as the network is trained on them.
 
     Args:

@@ -24,8 +24,11 @@ _CLOSEST, _FARTHEST = 0.65, 1.05
 _MOST_COVERED = 0.4
 _ATTEMPTS = 10
 
+# (y1, x1, y2, x2) in pixels.
+Box = tuple[int, ...]
 
-def light_of(image: np.ndarray, instances: InstanceMasks, window: tuple[int, ...]):
+
+def light_of(image: np.ndarray, instances: InstanceMasks, window: Box) -> np.ndarray | None:
     """Colour of an image where nothing lies.
 
     Args:
@@ -50,8 +53,8 @@ def light_of(image: np.ndarray, instances: InstanceMasks, window: tuple[int, ...
 def lay_over(
     image: np.ndarray,
     instances: InstanceMasks,
-    window: tuple[int, ...],
-    donor: tuple[np.ndarray, InstanceMasks, tuple[int, ...]],
+    window: Box,
+    donor: tuple[np.ndarray, InstanceMasks, Box],
     most: int,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, InstanceMasks]:
@@ -95,7 +98,7 @@ def lay_over(
     return image, InstanceMasks.from_crops(instances.image_shape, boxes, crops, class_ids)
 
 
-def _inside(instances: InstanceMasks, window: tuple[int, ...]) -> np.ndarray:
+def _inside(instances: InstanceMasks, window: Box) -> np.ndarray:
     """Indices of the objects that are whole: those away from the window's edge."""
     y1, x1, y2, x2 = window
     boxes = instances.boxes
@@ -103,7 +106,9 @@ def _inside(instances: InstanceMasks, window: tuple[int, ...]) -> np.ndarray:
     return np.flatnonzero(clear & (instances.class_ids > 0))
 
 
-def _next_to(box, mask: np.ndarray, crop: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
+def _next_to(
+    box: Box, mask: np.ndarray, crop: np.ndarray, rng: np.random.Generator
+) -> tuple[int, int]:
     """Upper left corner of a new object beside another one, in a random direction."""
     centre = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
     radii = sum(np.sqrt(np.count_nonzero(each) / np.pi) for each in (mask, crop))
@@ -115,7 +120,9 @@ def _next_to(box, mask: np.ndarray, crop: np.ndarray, rng: np.random.Generator) 
     return int(top), int(left)
 
 
-def _fits(box, crop: np.ndarray, boxes, crops, window: tuple[int, ...]) -> bool:
+def _fits(
+    box: Box, crop: np.ndarray, boxes: list[Box], crops: list[np.ndarray], window: Box
+) -> bool:
     """Whether a new object has its centre in the window and covers no other too much."""
     y, x = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     if not (window[0] <= y < window[2] and window[1] <= x < window[3]):
@@ -135,7 +142,7 @@ def _fits(box, crop: np.ndarray, boxes, crops, window: tuple[int, ...]) -> bool:
     return True
 
 
-def _clipped(box, window: tuple[int, ...]) -> tuple[int, int, int, int]:
+def _clipped(box: Box, window: Box) -> tuple[int, int, int, int]:
     return (
         max(box[0], window[0]),
         max(box[1], window[1]),
@@ -144,7 +151,15 @@ def _clipped(box, window: tuple[int, ...]) -> tuple[int, int, int, int]:
     )
 
 
-def _darken(image, window, box, donor_image, donor_box, crop: np.ndarray, light) -> None:
+def _darken(
+    image: np.ndarray,
+    window: Box,
+    box: Box,
+    donor_image: np.ndarray,
+    donor_box: np.ndarray,
+    crop: np.ndarray,
+    light: np.ndarray,
+) -> None:
     """Let an object take its share of the light from an image, in place."""
     height, width = donor_image.shape[:2]
     # With a rim for the soft edge, as far as both images go.

@@ -51,7 +51,9 @@ def generate_random_rois(
     return np.concatenate(parts).astype(np.int32)
 
 
-def _random_boxes(rows, columns, count: int, rng: Any) -> np.ndarray:
+def _random_boxes(
+    rows: tuple[int, int], columns: tuple[int, int], count: int, rng: Any
+) -> np.ndarray:
     """Boxes int [count, 4] whose edges are drawn from two ranges (low, high)."""
     if count == 0:
         return np.zeros((0, 4), np.int64)

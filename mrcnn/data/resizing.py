@@ -92,6 +92,7 @@ def plan_resize(
         )
 
     scale = 1.0
+    frame: tuple[int, int] | None = None
     if fit:
         if not max_dim:
             raise ConfigError("IMAGE_FIT needs IMAGE_MAX_DIM, the longer side in pixels.")
@@ -104,6 +105,7 @@ def plan_resize(
     if mode == "square":
         if not max_dim:
             raise ConfigError("IMAGE_RESIZE_MODE 'square' needs IMAGE_MAX_DIM, the side in pixels.")
+        frame = (max_dim, max_dim)
         if round(max(height, width) * scale) > max_dim:
             scale = max_dim / max(height, width)
     # A very long image must keep at least one pixel of its short side.
@@ -113,9 +115,7 @@ def plan_resize(
         if not min_dim:
             raise ConfigError("IMAGE_RESIZE_MODE 'crop' needs IMAGE_MIN_DIM, the side in pixels.")
         return ResizePlan(original, scale, resized, (min_dim, min_dim), is_crop=True)
-    if mode == "square":
-        frame = (max_dim, max_dim)
-    else:
+    if frame is None:
         if min_dim and min_dim % 64 and not fit:
             raise ConfigError(
                 f"IMAGE_MIN_DIM is {min_dim}: must be divisible by 64 in IMAGE_RESIZE_MODE 'pad64'."

@@ -69,7 +69,9 @@ class AnchorIndex:
 class _AnchorGrid:
     """Anchors of one size on the crossings of some rows and columns."""
 
-    def __init__(self, tops, lefts, height, width, indices) -> None:
+    def __init__(
+        self, tops: np.ndarray, lefts: np.ndarray, height: float, width: float, indices: np.ndarray
+    ) -> None:
         self.tops, self.lefts = tops, lefts
         self.height, self.width = height, width
         self.indices = indices
@@ -105,7 +107,7 @@ def build_rpn_targets(
     anchors: "np.ndarray | AnchorIndex",
     gt_class_ids: np.ndarray,
     gt_boxes: np.ndarray,
-    config,
+    config: Any,
     *,
     rng: "np.random.Generator | np.random.RandomState | None" = None,
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -74,6 +74,7 @@ class PreparedImage:
         """The instances as a frame shows them."""
         if self.masks is not None:
             return frame.map_instances(self.masks)
+        assert self.points is not None and self.ends is not None, "either masks or polygons"
         # Polygons count pixel centres as whole numbers.
         points = frame.map_points(self.points) - 0.5
         polygons = np.split(points, self.ends[:-1]) if len(self.ends) else []
@@ -218,7 +219,9 @@ def load_training_item(
     return TrainingItem(image, meta, instances)
 
 
-def _draw_frame(plan: ResizePlan, rng: np.random.Generator, augmentation: Any, flip=False) -> Frame:
+def _draw_frame(
+    plan: ResizePlan, rng: np.random.Generator, augmentation: Any, flip: bool = False
+) -> Frame:
     """Where the picture lies in the input."""
     if plan.is_crop:
         frame = random_place(plan.frame_shape, plan.resized_shape, rng)

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from mrcnn.data.moulding import compose_image_meta, mold_image
 from mrcnn.data.resizing import resize_image, resize_settings
 from mrcnn.errors import DataError
+from mrcnn.inference.limits import DetectionLimits
 from mrcnn.inference.results import Detections, unmold
 from mrcnn.inference.subpixel import place_masks
 
@@ -31,7 +33,7 @@ class MouldedImage:
     original_shape: tuple[int, ...]
 
 
-def mould(image: np.ndarray, config) -> MouldedImage:
+def mould(image: np.ndarray, config: Any) -> MouldedImage:
     """Resize and pad an image as the configuration says.
 
     Args:
@@ -65,7 +67,7 @@ def mould(image: np.ndarray, config) -> MouldedImage:
 
 
 def mould_together(
-    images: Sequence[np.ndarray], config
+    images: Sequence[np.ndarray], config: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mould images of one batch.
 
@@ -108,11 +110,55 @@ def _batches(
             yield chosen, [moulded[number] for number in filled]
 
 
+def network_inputs(
+    moulded_images: np.ndarray,
+    image_metas: np.ndarray,
+    anchors_for: Callable[[tuple[int, ...]], np.ndarray],
+) -> list[np.ndarray]:
+    """What the inference graph takes: images, image meta and anchors, all float32.
+
+    Args:
+        moulded_images: float [B, H, W, C], mean subtracted.
+        image_metas: float [B, M].
+        anchors_for: normalised anchors [A, 4] of a moulded image shape.
+    """
+    anchors = anchors_for(moulded_images.shape[1:])
+    return [
+        moulded_images.astype(np.float32, copy=False),
+        np.asarray(image_metas, np.float32),
+        np.broadcast_to(anchors, (len(moulded_images), *anchors.shape)),
+    ]
+
+
+def detect_moulded(
+    inputs: list[np.ndarray],
+    predict: Callable[[list[np.ndarray]], Sequence[np.ndarray]],
+    limits: DetectionLimits | None = None,
+) -> list[Detections]:
+    """Detect objects in one batch of moulded images.
+
+    Args:
+        inputs: see `network_inputs`.
+        predict, limits: see `detect`.
+
+    Returns:
+        the detections of each image, in pixels of the moulded image.
+    """
+    outputs = predict(inputs)
+    if limits is not None:
+        limits.look_at(outputs, inputs, range(len(inputs[0])))
+    return [
+        unmold(detections, masks, image.shape, image.shape, (0, 0, *image.shape[:2]))
+        for image, detections, masks in zip(inputs[0], outputs[0], outputs[3], strict=True)
+    ]
+
+
 def detect(
     images: Sequence[np.ndarray],
-    config,
+    config: Any,
     anchors_for: Callable[[tuple[int, ...]], np.ndarray],
     predict: Callable[[list[np.ndarray]], Sequence[np.ndarray]],
+    limits: DetectionLimits | None = None,
 ) -> list[Detections]:
     """Detect objects in images of any number and size.
 
@@ -121,6 +167,7 @@ def detect(
         config: see `mould`; BATCH_SIZE images go through the network at a time.
         anchors_for: normalised anchors [A, 4] of a moulded image shape.
         predict: runs the inference model on [images, image_meta, anchors].
+        limits: notes what the limits of the configuration cost.
 
     Returns:
         the detections of each image, in the order given.
@@ -129,18 +176,14 @@ def detect(
         DataError: something among `images` is no such array.
     """
     moulded = [mould(image, config) for image in images]
-    results: list[Detections | None] = [None] * len(moulded)
+    results: dict[int, Detections] = {}
     undo = partial(place_masks, margin=config.MASK_MARGIN) if config.SUBPIXEL_MASKS else unmold
     for numbers, batch in _batches(moulded, config.BATCH_SIZE):
         pixels = np.stack([mold_image(image.picture, config).astype(np.float32) for image in batch])
-        anchors = anchors_for(pixels.shape[1:])
-        outputs = predict(
-            [
-                pixels,
-                np.stack([image.meta for image in batch]).astype(np.float32),
-                np.broadcast_to(anchors, (len(batch), *anchors.shape)),
-            ]
-        )
+        inputs = network_inputs(pixels, np.stack([image.meta for image in batch]), anchors_for)
+        outputs = predict(inputs)
+        if limits is not None:
+            limits.look_at(outputs, inputs, range(len(numbers)))
         for slot, number in enumerate(numbers):
             image = moulded[number]
             results[number] = undo(
@@ -150,4 +193,4 @@ def detect(
                 image.picture.shape,
                 image.window,
             )
-    return results
+    return [results[number] for number in range(len(moulded))]

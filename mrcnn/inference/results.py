@@ -1,9 +1,11 @@
 """From the network's normalised outputs to boxes and masks in the pixels of the image."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mrcnn import run_length
 from mrcnn.data.moulding import spread_mask
@@ -80,9 +82,9 @@ def count_filled(detections: np.ndarray) -> int:
 def unmold(
     detections: np.ndarray,
     masks: np.ndarray,
-    original_image_shape,
-    image_shape,
-    window,
+    original_image_shape: Sequence[int],
+    image_shape: Sequence[int],
+    window: ArrayLike,
 ) -> Detections:
     """Undo the moulding of one image's detections.
 
@@ -115,6 +117,5 @@ def unmold(
         spread_mask(masks[row, :, :, class_id], (bottom - top, right - left))
         for row, class_id, (top, left, bottom, right) in zip(rows, class_ids, boxes, strict=True)
     ]
-    return Detections(
-        boxes, class_ids, detections[rows, 5], crops, tuple(map(int, original_image_shape[:2]))
-    )
+    height, width = (int(side) for side in original_image_shape[:2])
+    return Detections(boxes, class_ids, detections[rows, 5], crops, (height, width))

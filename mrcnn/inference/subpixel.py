@@ -5,7 +5,10 @@ Where the network sees the image at a third of its size, that moves outlines by 
 each pixel of the image reads the mask at the place where its centre lies.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mrcnn.geometry import norm_boxes
 from mrcnn.inference.results import Detections, count_filled
@@ -30,9 +33,9 @@ def widen_boxes(boxes: np.ndarray, margin: float, window: np.ndarray) -> np.ndar
 def place_masks(
     detections: np.ndarray,
     masks: np.ndarray,
-    original_image_shape,
-    image_shape,
-    window,
+    original_image_shape: Sequence[int],
+    image_shape: Sequence[int],
+    window: ArrayLike,
     margin: float = 0.0,
 ) -> Detections:
     """Undo the moulding of one image's detections without rounding their boxes.

@@ -23,7 +23,7 @@ def refine_detections(
     """The final boxes, classes and scores of each image.
 
     Args:
-        rois: float32 [B, R, 4], normalised.
+        rois: float32 [B, R, 4], normalised; rows of zeros are padding, and no detections.
         probabilities: float32 [B, R, num_classes].
         deltas: float32 [B, R, num_classes, 4], divided by `box_std_dev`.
         windows: float32 [B, 4], normalised part of each image that is not padding.
@@ -37,7 +37,8 @@ def refine_detections(
 
     Returns:
         float32 [B, max_instances, 6] of (y1, x1, y2, x2, class id, score), normalised, by falling
-        score, padded with zeros. As in the original, a box without area can be among them.
+        score, padded with zeros. As in the original, a box without area can be among them. What
+        is not a finite number, as a network that diverged predicts, is none of them.
     """
     if score == "object":
         class_ids = 1 + ops.cast(ops.argmax(probabilities[..., 1:], axis=-1), "int32")
@@ -52,7 +53,12 @@ def refine_detections(
     boxes = clip_boxes(boxes, ops.expand_dims(windows, 1))
 
     boxes, finite = finite_boxes(boxes)
-    valid = ops.logical_and(finite, class_ids > 0)
+    finite = ops.logical_and(finite, ops.isfinite(scores))
+    scores = ops.where(finite, scores, 0.0)
+    # The heads have an opinion on padding as well, the same for all of it: where that is an object,
+    # it would take the places of real ones.
+    is_proposal = ops.any(ops.not_equal(rois, 0.0), axis=-1)
+    valid = ops.logical_and(ops.logical_and(finite, is_proposal), class_ids > 0)
     if min_confidence:
         valid = ops.logical_and(valid, scores >= min_confidence)
 

@@ -8,13 +8,13 @@ from typing import Any
 import keras
 
 from mrcnn.errors import ConfigError
+from mrcnn.nets.backbones import backbone_stages
 from mrcnn.nets.detection import DetectionLayer
 from mrcnn.nets.fpn import feature_pyramid
 from mrcnn.nets.heads import as_made, class_and_box_head, mask_head
 from mrcnn.nets.layers import FilledBoxes, FillUp, WidenBoxes
 from mrcnn.nets.precision import compute_precision
 from mrcnn.nets.proposals import ProposalLayer
-from mrcnn.nets.resnet import resnet_stages
 from mrcnn.nets.rpn import build_rpn, rpn_on_pyramid
 from mrcnn.nets.saving import DetectorModel
 
@@ -38,16 +38,7 @@ class RegionNetwork:
 
 def region_network(input_image, config) -> RegionNetwork:
     """Backbone, feature pyramid and RPN on a batch of moulded images [B, H, W, C]."""
-    if callable(config.BACKBONE):
-        stages = config.BACKBONE(input_image, stage5=True, train_bn=config.TRAIN_BN)[-4:]
-    else:
-        stages = resnet_stages(
-            input_image,
-            config.BACKBONE,
-            normalization=config.NORMALIZATION,
-            train_bn=config.TRAIN_BN,
-        )[1:]
-    pyramid = feature_pyramid(stages, config.TOP_DOWN_PYRAMID_SIZE)
+    pyramid = feature_pyramid(backbone_stages(input_image, config), config.TOP_DOWN_PYRAMID_SIZE)
     rpn = build_rpn(
         config.RPN_ANCHOR_STRIDE,
         len(config.RPN_ANCHOR_RATIOS),

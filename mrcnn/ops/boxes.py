@@ -1,6 +1,22 @@
-"""Box arithmetic on tensors. Boxes are (y1, x1, y2, x2) in the last axis; leading axes are free."""
+"""Box arithmetic on tensors. Boxes are (y1, x1, y2, x2) in the last axis; leading axes are free.
+
+Any finite boxes and deltas give finite values and gradients. The bounds that this takes lie far
+beyond what boxes in an image come to, in pixels or normalised.
+"""
 
 from keras import ops
+
+# No coordinate reaches this far: areas are finite below it.
+_FARTHEST = 1e9
+# A side below this is none: quotients of sides and of areas are finite above it.
+_LEAST_SIDE = 1e-12
+_LEAST_AREA = 1e-30
+# The largest logarithm of a change of size.
+_LARGEST_GROWTH = 20.0
+
+
+def _within_reach(values):
+    return ops.minimum(ops.maximum(values, -_FARTHEST), _FARTHEST)
 
 
 def box_area(boxes):
@@ -20,6 +36,7 @@ def pairwise_iou(boxes1, boxes2):
     Returns:
         float [..., N, M] from 0 to 1; 0 where both boxes are empty.
     """
+    boxes1, boxes2 = _within_reach(boxes1), _within_reach(boxes2)
     first = ops.expand_dims(boxes1, -2)
     second = ops.expand_dims(boxes2, -3)
     height = ops.minimum(first[..., 2], second[..., 2]) - ops.maximum(first[..., 0], second[..., 0])
@@ -28,7 +45,8 @@ def pairwise_iou(boxes1, boxes2):
     union = (
         ops.expand_dims(box_area(boxes1), -1) + ops.expand_dims(box_area(boxes2), -2) - intersection
     )
-    return ops.where(union > 0.0, intersection / ops.where(union > 0.0, union, 1.0), 0.0)
+    filled = union > _LEAST_AREA
+    return ops.where(filled, intersection / ops.where(filled, union, 1.0), 0.0)
 
 
 def apply_box_deltas(boxes, deltas):
@@ -37,16 +55,18 @@ def apply_box_deltas(boxes, deltas):
     Args:
         boxes: float [..., 4].
         deltas: float [..., 4] of (dy, dx, log dh, log dw); dy and dx in box heights and widths.
+            The logarithms count up to 20: no box grows beyond 5e8 times its size.
 
     Returns:
         float [..., 4] refined boxes.
     """
+    boxes, deltas = _within_reach(boxes), _within_reach(deltas)
     height = boxes[..., 2] - boxes[..., 0]
     width = boxes[..., 3] - boxes[..., 1]
     centre_y = boxes[..., 0] + 0.5 * height + deltas[..., 0] * height
     centre_x = boxes[..., 1] + 0.5 * width + deltas[..., 1] * width
-    height = height * ops.exp(deltas[..., 2])
-    width = width * ops.exp(deltas[..., 3])
+    height = height * ops.exp(ops.minimum(deltas[..., 2], _LARGEST_GROWTH))
+    width = width * ops.exp(ops.minimum(deltas[..., 3], _LARGEST_GROWTH))
     y1 = centre_y - 0.5 * height
     x1 = centre_x - 0.5 * width
     return ops.stack([y1, x1, y1 + height, x1 + width], axis=-1)
@@ -56,27 +76,23 @@ def box_refinement(boxes, target_boxes):
     """Deltas that `apply_box_deltas` needs to turn `boxes` into `target_boxes`.
 
     Args:
-        boxes: float [..., 4] with positive heights and widths.
+        boxes: float [..., 4].
         target_boxes: float [..., 4], likewise.
 
     Returns:
-        float [..., 4] of (dy, dx, log dh, log dw).
+        float [..., 4] of (dy, dx, log dh, log dw); zeros where a box or its target has no height
+        or no width, since nothing turns the one into the other.
     """
-    height = boxes[..., 2] - boxes[..., 0]
-    width = boxes[..., 3] - boxes[..., 1]
-    target_height = target_boxes[..., 2] - target_boxes[..., 0]
-    target_width = target_boxes[..., 3] - target_boxes[..., 1]
-    centre_shift_y = target_boxes[..., 0] + 0.5 * target_height - (boxes[..., 0] + 0.5 * height)
-    centre_shift_x = target_boxes[..., 1] + 0.5 * target_width - (boxes[..., 1] + 0.5 * width)
-    return ops.stack(
-        [
-            centre_shift_y / height,
-            centre_shift_x / width,
-            ops.log(target_height / height),
-            ops.log(target_width / width),
-        ],
-        axis=-1,
-    )
+    boxes, target_boxes = _within_reach(boxes), _within_reach(target_boxes)
+    sides = boxes[..., 2:] - boxes[..., :2]
+    target_sides = target_boxes[..., 2:] - target_boxes[..., :2]
+    proper = ops.all(ops.minimum(sides, target_sides) > _LEAST_SIDE, axis=-1, keepdims=True)
+    # Harmless numbers under what is not taken, or its gradient would not be finite.
+    sides = ops.where(proper, sides, 1.0)
+    target_sides = ops.where(proper, target_sides, 1.0)
+    shifts = target_boxes[..., :2] + 0.5 * target_sides - (boxes[..., :2] + 0.5 * sides)
+    deltas = ops.concatenate([shifts / sides, ops.log(target_sides / sides)], axis=-1)
+    return ops.where(proper, deltas, 0.0)
 
 
 def clip_boxes(boxes, window):
@@ -98,10 +114,13 @@ def finite_boxes(boxes):
     return ops.where(ops.expand_dims(finite, -1), boxes, 0.0), finite
 
 
+def spans_of_sides(sides):
+    """From the first pixel to the last, of sides in pixels: one less, but 1 for a single pixel."""
+    return ops.maximum(ops.cast(sides, "float32") - 1.0, 1.0)
+
+
 def _pixel_scale(image_shape):
-    height, width = image_shape[0], image_shape[1]
-    height = ops.cast(height, "float32") - 1.0
-    width = ops.cast(width, "float32") - 1.0
+    height, width = (spans_of_sides(side) for side in (image_shape[0], image_shape[1]))
     return ops.stack([height, width, height, width])
 
 
@@ -133,6 +152,5 @@ def normalized_windows(image_meta):
     """Windows float32 [B, 4], normalised, from image meta rows [B, M]."""
     image_meta = ops.cast(image_meta, "float32")
     window = image_meta[:, 7:11] - ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
-    height = image_meta[:, 4:5] - 1.0
-    width = image_meta[:, 5:6] - 1.0
+    height, width = spans_of_sides(image_meta[:, 4:5]), spans_of_sides(image_meta[:, 5:6])
     return window / ops.concatenate([height, width, height, width], axis=-1)

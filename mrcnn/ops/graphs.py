@@ -10,7 +10,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from mrcnn.ops.boxes import apply_box_deltas, box_refinement, clip_boxes, pairwise_iou
+from mrcnn.ops.boxes import (
+    apply_box_deltas,
+    box_refinement,
+    clip_boxes,
+    pairwise_iou,
+    spans_of_sides,
+)
 
 
 def _tensor(value, dtype: str | None = None):
@@ -66,8 +72,8 @@ def denorm_boxes_graph(boxes, shape):
 
 
 def _scale_and_shift(shape):
-    sides = _tensor(shape, "float32")
-    scale = ops.concatenate([sides, sides], axis=-1) - 1.0
+    spans = spans_of_sides(_tensor(shape, "float32"))
+    scale = ops.concatenate([spans, spans], axis=-1)
     return scale, ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
 
 

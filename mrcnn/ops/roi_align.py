@@ -63,8 +63,10 @@ def _bilinear_grid(table, start, row_step, column_step, height, width, boxes, gr
     def axis_samples(low, high, count, length, step):
         last = ops.expand_dims(ops.cast(length, "float32") - 1.0, -1)
         position = _sample_positions(low, high, count, ops.cast(length, "float32"))
-        inside = ops.cast(_inside(position, last), "float32")
-        position = ops.clip(position, 0.0, last)
+        inside = _inside(position, last)
+        # Not clipped alone: what is not a number is outside too, and must not become an index.
+        position = ops.where(inside, ops.clip(position, 0.0, last), 0.0)
+        inside = ops.cast(inside, "float32")
         first = ops.floor(position)
         fraction = position - first
         first = ops.cast(first, "int32")

@@ -53,6 +53,14 @@ class TargetSettings:
         """Positive regions of an image at most; they come first in every target."""
         return int(self.rois * self.positive_ratio)
 
+    @property
+    def mask_rows(self) -> int:
+        """Regions that have a mask target: the positives, and one where there can be none.
+
+        Tensors without rows are what not every operation of every backend can handle.
+        """
+        return max(1, self.positives)
+
 
 def detection_targets(
     proposals,
@@ -79,7 +87,7 @@ def detection_targets(
     Returns:
         rois float32 [B, T, 4], class_ids int32 [B, T], deltas float32 [B, T, 4], masks float32
         [B, P, mask height, mask width]. Positives stand first, then negatives, then zeros;
-        P = `settings.positives`.
+        P = `settings.mask_rows`.
     """
     proposals, gt_boxes, gt_masks = (
         ops.cast(value, "float32") for value in (proposals, gt_boxes, gt_masks)
@@ -87,7 +95,7 @@ def detection_targets(
     gt_class_ids = ops.cast(gt_class_ids, "int32")
     if stop_gradients:
         proposals = ops.stop_gradient(proposals)
-    positive_limit = settings.positives
+    positive_limit, mask_rows = settings.positives, settings.mask_rows
     if priorities is None:
         priorities = ops.cast(
             ops.broadcast_to(ops.arange(proposals.shape[1]), ops.shape(proposals)[:2]), "float32"
@@ -112,7 +120,7 @@ def detection_targets(
         rank = ops.where(candidates, priorities, ops.max(priorities) + 1.0)
         return order_by_score(-rank, min(limit, proposals.shape[1]))
 
-    positive_rows = take_lowest(positive, positive_limit)
+    positive_rows = take_lowest(positive, mask_rows)
     positive_count = ops.minimum(_count(positive), positive_limit)
     negative_rows = take_lowest(negative, settings.rois)
     # The reciprocal first, as the original has it: 1 / 0.33 * 33 is 100, 33 / 0.33 may be 99.99.
@@ -151,19 +159,19 @@ def detection_targets(
     )
     masks = crop_masks(
         gt_masks,
-        instance[:, :positive_limit],
-        _mask_boxes(safe_rois, safe_targets, settings.mini_masks)[:, :positive_limit],
+        instance[:, :mask_rows],
+        _mask_boxes(safe_rois, safe_targets, settings.mini_masks)[:, :mask_rows],
         settings.mask_shape,
     )
     masks = ops.round(masks) * ops.cast(
-        ops.reshape(is_positive[:, :positive_limit], (-1, positive_limit, 1, 1)), "float32"
+        ops.reshape(is_positive[:, :mask_rows], (-1, mask_rows, 1, 1)), "float32"
     )
     return rois, class_ids, deltas, masks
 
 
 def pad_masks(masks, settings: TargetSettings):
     """Masks [B, P, h, w] of the positives, and zeros for the other regions: [B, T, h, w]."""
-    missing = settings.rois - settings.positives
+    missing = settings.rois - settings.mask_rows
     return ops.pad(masks, [[0, 0], [0, missing], [0, 0], [0, 0]])
 
 
@@ -261,7 +269,7 @@ class DetectionTargetLayer(keras.layers.Layer):
 
     def compute_output_spec(self, inputs):
         batch, settings = inputs[0].shape[0], self.settings
-        masks = settings.positives if self.masks_of_positives else settings.rois
+        masks = settings.mask_rows if self.masks_of_positives else settings.rois
         return (
             keras.KerasTensor((batch, settings.rois, 4), "float32"),
             keras.KerasTensor((batch, settings.rois), "int32"),

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from mrcnn.data.annotations import AnnotatedImage, locate_image
 from mrcnn.data.images import read_image
 from mrcnn.data.outline_checks import check_outlines
-from mrcnn.data.via import ViaImage, locate_image
 from mrcnn.errors import DataError
 from rbc_config import RBCConfig
-from rbc_dataset import find_annotations, read_fields
+from rbc_dataset import find_annotations, read_fields, size_problem
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"}
 
@@ -27,7 +27,7 @@ class Finding:
     Attributes:
         where: the file, an image or the annotations.
         text: what is wrong, with the region where there is one.
-        is_error: whether training stops at it; else it may be a mistake.
+        is_error: whether training stops at it, or leaves it out; else it may be a mistake.
     """
 
     where: str
@@ -115,7 +115,7 @@ def check_subset(
 
 
 def check_field(
-    folder: Path, field: ViaImage, config: RBCConfig, census: Census
+    folder: Path, field: AnnotatedImage, config: RBCConfig, census: Census
 ) -> Iterable[Finding]:
     """What is wrong with one image and its outlines."""
     where = str(folder / field.filename)
@@ -141,7 +141,7 @@ def check_field(
     return findings
 
 
-def _check_counts(where: str, field: ViaImage, config: RBCConfig) -> Iterable[Finding]:
+def _check_counts(where: str, field: AnnotatedImage, config: RBCConfig) -> Iterable[Finding]:
     cells = len(field.polygons)
     if not cells:
         yield Finding(where, "has no outlined cell", is_error=False)
@@ -151,20 +151,15 @@ def _check_counts(where: str, field: ViaImage, config: RBCConfig) -> Iterable[Fi
     for limit in ("MAX_GT_INSTANCES", "DETECTION_MAX_INSTANCES"):
         if cells > getattr(config, limit):
             text = f"has {cells} cells; {limit} is {getattr(config, limit)}, the others are lost"
-            yield Finding(where, text)
+            yield Finding(where, text, is_error=False)
 
 
 def _check_picture(
-    where: str, path: Path, image: np.ndarray, field: ViaImage, census: Census
+    where: str, path: Path, image: np.ndarray, field: AnnotatedImage, census: Census
 ) -> Iterable[Finding]:
-    height, width = image.shape[:2]
-    if field.image_shape not in (None, (height, width)):
-        noted_height, noted_width = field.image_shape
-        text = (
-            f"has {width} x {height} pixels; the annotations are for one of "
-            f"{noted_width} x {noted_height}"
-        )
-        yield Finding(where, text)
+    problem = size_problem(field, image.shape)
+    if problem:
+        yield Finding(where, problem)
     size = path.stat().st_size
     if field.size and field.size != size:
         text = (
@@ -175,18 +170,16 @@ def _check_picture(
     digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
     first = census.pictures.setdefault(digest, where)
     if first != where:
-        yield Finding(where, f"is the same picture as {first}")
+        yield Finding(where, f"is the same picture as {first}", is_error=False)
 
 
 def report(findings: list[Finding]) -> str:
     """The findings by file, in the order in which they were found."""
-    lines = []
-    for where in dict.fromkeys(finding.where for finding in findings):
-        lines.append(where)
-        for finding in findings:
-            if finding.where == where:
-                lines.append(f"  {'error' if finding.is_error else 'look'}: {finding.text}")
-    return "\n".join(lines)
+    by_file: dict[str, list[str]] = {}
+    for finding in findings:
+        line = f"  {'error' if finding.is_error else 'look'}: {finding.text}"
+        by_file.setdefault(finding.where, []).append(line)
+    return "\n".join(line for where, lines in by_file.items() for line in (where, *lines))
 
 
 def run(options: Any) -> int:

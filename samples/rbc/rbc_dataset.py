@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mrcnn.data.annotations import AnnotatedImage, locate_image
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.images import read_image
-from mrcnn.data.via import ViaImage, locate_image, read_via
+from mrcnn.data.via import read_via
 from mrcnn.errors import DataError
 from rbc_arguments import SKIP, STOP
 from rbc_config import RBCConfig
@@ -57,7 +58,7 @@ def read_fields(
     class_names: Sequence[str],
     attribute: str | None = None,
     problems: list[str] | None = None,
-) -> list[ViaImage]:
+) -> list[AnnotatedImage]:
     """The outlines of a subset, with the Indonesian names of the classes understood.
 
     Args:
@@ -76,6 +77,23 @@ def read_fields(
         attribute=attribute,
         class_aliases=aliases,
         problems=problems,
+    )
+
+
+def size_problem(field: AnnotatedImage, image_shape: Sequence[int]) -> str | None:
+    """What is wrong if the outlines were drawn on an image of another size, as far as it is known.
+
+    Args:
+        field: annotated image.
+        image_shape: (height, width, ...) of its file, in pixels.
+    """
+    height, width = image_shape[:2]
+    if field.image_shape in (None, (height, width)):
+        return None
+    noted_height, noted_width = field.image_shape
+    return (
+        f"has {width} x {height} pixels; the annotations are for one of "
+        f"{noted_width} x {noted_height}"
     )
 
 
@@ -125,14 +143,20 @@ class RBCDataset(Dataset):
         )
         if not fields:
             raise DataError(f"{annotations}: no image is listed.")
-        unusable = []
+        unusable, names = [], set()
         for field in fields:
             try:
                 path = locate_image(folder, field.filename)
                 height, width = read_image(path).shape[:2]
+                problem = size_problem(field, (height, width))
+                if field.filename in names:
+                    problem = "is listed more than once"
+                if problem:
+                    raise DataError(f"{path}: {problem}.")
             except DataError as error:
                 unusable.append(str(error))
                 continue
+            names.add(field.filename)
             self.add_image(
                 SOURCE,
                 image_id=field.filename,

@@ -19,6 +19,7 @@ CURRENT = os.environ.get("KERAS_BACKEND", "tensorflow")
 
 PROGRAM = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
@@ -56,16 +57,26 @@ folder = sys.argv[1]
 model = MaskRCNN("training", TinyConfig(), folder)
 history = model.train(dataset, dataset, 0.01, epochs=1, layers="all").history
 assert all(np.isfinite(value).all() for value in history.values()), history
-results = []
-for seed in (2, 3):
+
+def build(seed):
     config = TinyConfig(); config.SEED = seed
     detector = MaskRCNN("inference", config, folder)
     detector.load_weights(detector.find_last())
-    results.append(detector.detect([dataset.load_image(0), dataset.load_image(0)[:64, :64]]))
+    return detector
+
+images = [dataset.load_image(0), dataset.load_image(0)[:64, :64]]
+first = build(2)
+with ThreadPoolExecutor(5) as pool:
+    # Four threads detect with one model, from the first call on, while a fifth builds another.
+    answers = [pool.submit(first.detect, images) for _ in range(4)]
+    second = pool.submit(build, 3)
+results = [first.detect(images), second.result().detect(images)]
+results += [answer.result() for answer in answers]
 assert len(results[0][0]["rois"]) > 0
-for one, other in zip(*results):
-    for key in one:
-        np.testing.assert_array_equal(one[key], other[key])
+for result in results[1:]:
+    for one, other in zip(results[0], result, strict=True):
+        for key in one:
+            np.testing.assert_array_equal(one[key], other[key])
 np.savez(folder + "/result.npz", **results[0][0])
 """
 
@@ -91,13 +102,18 @@ def run(backend: str, *arguments: str) -> None:
 
 
 def three_steps_save_reload_detect(backend: str, folder: Path) -> None:
-    """Train, save, and detect with the weights that were saved."""
+    """Train, save, and detect with the weights that were saved, in one thread and in four."""
     backend_or_skip(backend)
     run(backend, "-c", PROGRAM, str(folder))
 
 
 # What is about one backend's graphs, or long and about what all of them share.
-LEFT_OUT = ("test_compilation.py", "test_parallel.py", "test_precision.py")
+LEFT_OUT = (
+    "test_compilation.py",
+    "test_long_runs.py",
+    "test_parallel.py",
+    "test_precision.py",
+)
 
 
 def numbers_of_the_original(backend: str) -> None:

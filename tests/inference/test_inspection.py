@@ -31,7 +31,7 @@ def test_outputs_of_layers_are_those_of_the_model(model, image):
     )
     for name, index in zip(names, (5, 6, 4, 1, 2, 3), strict=True):
         assert found[name].shape == outputs[index].shape
-        np.testing.assert_allclose(found[name], outputs[index], atol=1e-4, err_msg=name)
+        np.testing.assert_allclose(found[name], outputs[index], atol=5e-4, err_msg=name)
 
 
 def test_the_way_from_anchors_to_proposals(model, image):

@@ -125,6 +125,7 @@ def test_the_graph_widens_boxes_as_placing_does(corners, margin):
     assert WidenBoxes.from_config(layer.get_config()).margin == layer.margin
 
 
+@pytest.mark.filterwarnings("ignore::mrcnn.errors.LimitWarning")
 @pytest.mark.parametrize("margin", [0.0, 0.1])
 def test_a_whole_model_sees_the_margin(tiny_config, margin):
     from mrcnn.model import MaskRCNN

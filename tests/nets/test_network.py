@@ -1,4 +1,4 @@
-"""The whole network against the original, and the shapes of every backbone."""
+"""The whole network against the original, and its normalisation."""
 
 import json
 
@@ -6,10 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from mrcnn.config import BACKBONES, Config
+from mrcnn.config import Config
 from mrcnn.model import MaskRCNN
 from mrcnn.nets.normalization import normalize
-from mrcnn.nets.resnet import resnet_stages
 
 
 @pytest.fixture(scope="module")
@@ -76,30 +75,6 @@ def test_layer_names_and_parameters_are_the_original_s(original):
         "mrcnn_class", "mrcnn_bbox_fc", "mrcnn_bbox", "mrcnn_detection", "roi_align_mask",
         "mrcnn_mask_conv4", "mrcnn_mask_bn4", "mrcnn_mask_deconv", "mrcnn_mask",
     } <= names  # fmt: skip
-
-
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_backbones_have_their_strides_and_channels(backbone):
-    image = keras.Input((128, 192, 3))
-    stages = resnet_stages(image, backbone)
-    factor = 1 if backbone in ("resnet18", "resnet34") else 4
-    expected = [(32, 48, 64)] + [
-        (128 // stride, 192 // stride, factor * channels)
-        for stride, channels in ((4, 64), (8, 128), (16, 256), (32, 512))
-    ]
-    assert [tuple(stage.shape[1:]) for stage in stages] == expected
-    last = {"resnet18": "b", "resnet34": "c", "resnet50": "c", "resnet101": "c"}[backbone]
-    keras.Model(image, stages[-1]).get_layer(f"res5{last}_out")
-
-
-def test_backbone_without_its_last_stage():
-    stages = resnet_stages(keras.Input((64, 64, 3)), "resnet18", stage5=False)
-    assert len(stages) == 5 and stages[-1] is None
-
-
-def test_unknown_architecture_is_named():
-    with pytest.raises(ValueError, match=r"'vgg16'.*resnet18, resnet34, resnet50, resnet101"):
-        resnet_stages(keras.Input((64, 64, 3)), "vgg16")
 
 
 @pytest.mark.parametrize(("train_bn", "learns"), [(False, False), (True, True), (None, True)])

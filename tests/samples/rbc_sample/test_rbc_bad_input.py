@@ -128,7 +128,7 @@ def test_results_that_cannot_be_written(capsys, tmp_path):
     (tmp_path / "file").write_text("kept")
     for command in (("detect", "a.png"), ("evaluate",)):
         error = fails(capsys, *command, "--out", tmp_path / "file")
-        assert "cannot write results" in error
+        assert "cannot write there" in error
     assert (tmp_path / "file").read_text() == "kept"
 
 

@@ -1,0 +1,31 @@
+"""The backbones by the names that `Config.BACKBONE` knows."""
+
+from typing import Any
+
+from mrcnn.nets.resnet import BLOCKS, resnet_stages
+
+# For each of `mrcnn.config.BACKBONES` a function of (input image, name, normalization, train_bn)
+# that gives feature maps; the last four, at strides 4, 8, 16 and 32, go to the feature pyramid.
+BUILDERS = {name: resnet_stages for name in BLOCKS}
+
+
+def backbone_stages(input_image: Any, config: Any) -> list[Any]:
+    """The backbone of a configuration.
+
+    Args:
+        input_image: float [B, H, W, C], mean subtracted; H and W divisible by 32.
+        config: gives BACKBONE, which may be a function, NORMALIZATION and TRAIN_BN.
+
+    Returns:
+        [C2, C3, C4, C5], feature maps at strides 4, 8, 16 and 32.
+    """
+    if callable(config.BACKBONE):
+        stages = config.BACKBONE(input_image, stage5=True, train_bn=config.TRAIN_BN)
+    else:
+        stages = BUILDERS[config.BACKBONE](
+            input_image,
+            config.BACKBONE,
+            normalization=config.NORMALIZATION,
+            train_bn=config.TRAIN_BN,
+        )
+    return stages[-4:]
