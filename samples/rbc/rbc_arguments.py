@@ -3,8 +3,10 @@
 import argparse
 from pathlib import Path
 
+from mrcnn.config import BACKBONES
 from rbc_argument_types import (
     anchor_scales,
+    checkpoint_number,
     confidence_or_auto,
     fraction,
     positive,
@@ -20,6 +22,7 @@ DEFAULT_WEIGHTS = ROOT / "weights"
 DEFAULT_RESULTS = ROOT / "results"
 DEFAULT_MAX_OVERLAP = 0.5
 MEASURED, LEARNED = "measured", "learned"
+STAIN, NETWORK = "stain", "network"
 # What training does with an image or a region that cannot be used.
 STOP, SKIP = "stop", "skip"
 
@@ -35,7 +38,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--backbone",
         metavar="NAME",
-        help="resnet18, resnet34, resnet50 or resnet101 (default resnet50)",
+        help=f"one of {', '.join(BACKBONES)} (default resnet50)",
     )
     group.add_argument(
         "--image-size",
@@ -96,6 +99,13 @@ def _add_detection_options(parser: argparse.ArgumentParser) -> None:
         help="how a cell's size class is told: measured from its mask against the median of its "
         "field (default), or learned by the network",
     )
+    parser.add_argument(
+        "--outline",
+        choices=(STAIN, NETWORK),
+        default=STAIN,
+        help="where a cell's outline lies: moved to the edge of the stain, by a tenth of its "
+        "radius at most (default), or where the network draws it",
+    )
 
 
 def _add_export_options(parser: argparse.ArgumentParser) -> None:
@@ -155,7 +165,6 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--subset",
         nargs="+",
-        default=["train"],
         metavar="NAME",
         help="folders in DIR to train on (default train)",
     )
@@ -172,7 +181,8 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         metavar="coco|imagenet|rbc|last|best|none|PATH",
         help="start from downloaded COCO (default) or ImageNet weights, from the model that comes "
         "with the project, from the last or the best checkpoint, from random weights, or from a "
-        ".h5 file; only `last` goes on with its run",
+        ".h5 file; only `last` goes on with its run, with the data and options that it had unless "
+        "others are given",
     )
     parser.add_argument(
         "--epochs",
@@ -182,9 +192,8 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--layers",
-        default="all",
         metavar="all|heads|3+|4+|5+|REGEX",
-        help="layers that learn (default %(default)s): smears look unlike photographs, so the "
+        help="layers that learn (default all): smears look unlike photographs, so the "
         "backbone should adapt too; heads is the quick choice on downloaded weights",
     )
     parser.add_argument(
@@ -214,10 +223,15 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--validate-every",
         type=whole_number,
-        default=5,
         metavar="N",
         help="detect in DIR/val every N epochs and after the last one, log mask AP50 and F1, and "
-        "keep the weights of the highest AP50 as best.h5; 0 does not (default %(default)s)",
+        "keep the weights of the highest AP50 as best.h5; 0 does not (default 5)",
+    )
+    parser.add_argument(
+        "--keep-checkpoints",
+        type=checkpoint_number,
+        metavar="N|all",
+        help="keep the newest N checkpoints, and that of the best epoch (default 5)",
     )
     parser.add_argument(
         "--patience",
@@ -226,22 +240,23 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         help="stop after P such validations in a row without a higher AP50 (default: never)",
     )
     parser.add_argument(
-        "--no-augmentation", action="store_true", help="train on the images as they are"
+        "--no-augmentation",
+        action="store_true",
+        default=None,
+        help="train on the images as they are",
     )
     parser.add_argument(
         "--on-error",
         choices=(STOP, SKIP),
-        default=STOP,
         help="what to do with images and regions that cannot be used: stop, or skip them with a "
-        "warning (default %(default)s); `rbc.py check` lists them all",
+        "warning (default stop); `rbc.py check` lists them all",
     )
     parser.add_argument(
         "--overlay",
         type=fraction,
-        default=0.0,
         metavar="SHARE",
         help="share of training images that cells of other fields are laid over, so that new pairs "
-        "touch and overlap (default %(default)s)",
+        "touch and overlap (default 0)",
     )
     _add_model_options(parser)
     parser.set_defaults(module="rbc_train")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ from PIL import Image
 
 from mrcnn.data.images import read_image
 from mrcnn.data.instances import InstanceMasks
-from mrcnn.errors import DataError
-from mrcnn.files import atomic_write
+from mrcnn.errors import DataError, LimitWarning
+from mrcnn.files import atomic_write, make_writable_folder
 from rbc_export import Exporter
 from rbc_measure import ImageCells, cell_rows, cells_csv, summary_csv
-from rbc_model import Cells, detect_cells, limit_warning, load_trained_model, trained_weights
-from rbc_outputs import prepare_folder, unique_names
+from rbc_model import Cells, detect_cells, limit_warnings, load_trained_model, trained_weights
+from rbc_outputs import unique_names
 from rbc_pictures import overlay_picture
 from rbc_threshold import chosen_confidences
 
@@ -103,7 +104,7 @@ def detect_image(
     """
     image = read_image(path)
     class_names = list(model.config.CLASS_NAMES)
-    cells = detect_cells(model, image, options.max_overlap, options.size_class)
+    cells = detect_cells(model, image, options.max_overlap, options.size_class, options.outline)
     cells, labels = visible_cells(image.shape, cells)
     overlay = overlay_picture(image, cells.boxes, cells.crops, cells.class_ids, class_names)
     atomic_write(out / f"{name}{OVERLAY}", overlay.save)
@@ -122,7 +123,7 @@ def detect_image(
 def run(options: Any) -> int:
     """Detect in all images; returns the exit status, 2 when one of them could not be read."""
     paths, problems = expand_inputs(options.images)
-    out = prepare_folder(options.out)
+    out = make_writable_folder(options.out)
     weights = trained_weights(options)
     (min_confidence,) = chosen_confidences([options.min_conf], weights)
     model = load_trained_model(options, weights, min_confidence)
@@ -131,6 +132,8 @@ def run(options: Any) -> int:
     folder = common_folder(paths)
     results = [ImageCells(image=text, name="", problem=reason) for text, reason in problems]
     limited = []
+    # What a limit costs is said at the end, of all images.
+    warnings.simplefilter("ignore", LimitWarning)
     for number, (path, name) in enumerate(zip(paths, unique_names(paths), strict=True), start=1):
         try:
             result, cells = detect_image(model, path, name, out, options)
@@ -147,8 +150,8 @@ def run(options: Any) -> int:
     exporter.finish(folder)
     atomic_write(out / "cells.csv", cells_csv(results, options.pixel_size is not None))
     atomic_write(out / "summary.csv", summary_csv(results, model.config.CLASS_NAMES))
-    if limited:
-        print(limit_warning(limited, model.config.DETECTION_MAX_INSTANCES))
+    for line in limit_warnings(model.limits, limited):
+        print(line)
     print(f"{sum(len(result.rows) for result in results)} cells; results: {out}")
     failed = [result for result in results if result.problem]
     if failed:

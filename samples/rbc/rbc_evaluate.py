@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.errors import ConfigError, DataError
+from mrcnn.errors import ConfigError, DataError, LimitWarning
 from mrcnn.evaluation import (
     Classification,
     Evaluation,
@@ -17,13 +18,13 @@ from mrcnn.evaluation import (
     Instances,
     classify,
 )
-from mrcnn.files import atomic_write
+from mrcnn.files import atomic_write, make_writable_folder
 from rbc_arguments import DEFAULT_DATASET, DEFAULT_RESULTS
 from rbc_config import RBCConfig
 from rbc_dataset import RBCDataset
 from rbc_export import Exporter
-from rbc_model import Cells, detect_cells, limit_warning, load_trained_model, trained_weights
-from rbc_outputs import prepare_folder, unique_names
+from rbc_model import Cells, detect_cells, limit_warnings, load_trained_model, trained_weights
+from rbc_outputs import unique_names
 from rbc_page import PageField, picture_data, report_page
 from rbc_pictures import comparison_picture
 from rbc_report import format_report, point_name, sweep_line
@@ -69,7 +70,7 @@ class Method:
         scored: whether confidences mean anything.
         floor: the lowest confidence that was asked for, or None.
         weights: of the network, or None.
-        limit: the most detections that an image can have, or None.
+        limits: what the network needed more of than its configuration allows, or None.
     """
 
     name: str
@@ -79,7 +80,7 @@ class Method:
     scored: bool
     floor: float | None = None
     weights: Path | None = None
-    limit: int | None = None
+    limits: Any = None
 
 
 def choose_method(options: Any) -> Method:
@@ -105,13 +106,15 @@ def choose_method(options: Any) -> Method:
     model = load_trained_model(options, weights, floor)
     return Method(
         "network",
-        lambda image: detect_cells(model, image, options.max_overlap, options.size_class),
+        lambda image: detect_cells(
+            model, image, options.max_overlap, options.size_class, options.outline
+        ),
         tuple(model.config.CLASS_NAMES),
         confidences,
         True,
         floor,
         weights,
-        model.config.DETECTION_MAX_INSTANCES,
+        model.limits,
     )
 
 
@@ -142,6 +145,8 @@ def find_cells(
     """
     names = [dataset.image_info[image_id]["id"] for image_id in dataset.image_ids]
     fields, limited = [], []
+    # What a limit costs is said at the end, of all fields.
+    warnings.simplefilter("ignore", LimitWarning)
     for number, (image_id, name, stem) in enumerate(
         zip(dataset.image_ids, names, unique_names(names), strict=True), start=1
     ):
@@ -233,7 +238,7 @@ def draw_fields(
 def run(options: Any) -> int:
     """Evaluate; returns the exit status."""
     folder = options.dataset or DEFAULT_DATASET
-    out = prepare_folder(options.out or DEFAULT_RESULTS / "evaluate" / options.subset)
+    out = make_writable_folder(options.out or DEFAULT_RESULTS / "evaluate" / options.subset)
     method = choose_method(options)
     dataset = load_fields(options, method.class_names)
     evaluator = InstanceEvaluator(method.class_names, border=options.border)
@@ -253,6 +258,7 @@ def run(options: Any) -> int:
         "subset": options.subset,
         "weights": method.weights and str(method.weights),
         "max_overlap": options.max_overlap if method.scored else None,
+        "outline": options.outline if method.scored else None,
         "classes": list(method.class_names),
         "score_floor": method.floor,
     }
@@ -274,8 +280,8 @@ def run(options: Any) -> int:
     export(options, dataset, fields, method, evaluation, out)
 
     print(f"\n{report}\n")
-    if limited:
-        print(limit_warning(limited, method.limit))
+    for line in limit_warnings(method.limits, limited) if method.limits else ():
+        print(line)
     if options.sweep:
         print(sweep_line(evaluation))
         keep_threshold(options, evaluation, method)

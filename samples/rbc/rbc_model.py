@@ -8,7 +8,7 @@ import numpy as np
 
 from mrcnn.errors import WeightsError
 from mrcnn.evaluation import drop_duplicates
-from rbc_arguments import DEFAULT_LOGS, LEARNED, MEASURED
+from rbc_arguments import DEFAULT_LOGS, LEARNED, MEASURED, STAIN
 from rbc_config import (
     CONFIG_FILE,
     RBCConfig,
@@ -19,6 +19,7 @@ from rbc_config import (
     settings_from_options,
     shipped_weights,
 )
+from rbc_outline import fit_outlines
 from rbc_sizes import are_sizes, measured_class_ids
 
 # A field's median size is that of the cells with at least this confidence.
@@ -119,7 +120,11 @@ def load_trained_model(options: Any, path: Path, min_confidence: float) -> Any:
 
 
 def detect_cells(
-    model: Any, image: np.ndarray, max_overlap: float, size_class: str = MEASURED
+    model: Any,
+    image: np.ndarray,
+    max_overlap: float,
+    size_class: str = MEASURED,
+    outline: str = STAIN,
 ) -> Cells:
     """Detect the cells of one image.
 
@@ -130,6 +135,8 @@ def detect_cells(
             class: a cell has one size.
         size_class: how size classes are told, "measured" from the masks or "learned" by the
             network. Classes that are no sizes are always the network's.
+        outline: where outlines lie, "stain" for the edge of the stain (see `rbc_outline`) or
+            "network" for where the network draws them.
     """
     result = model.detect([image], verbose=0, masks="crops")[0]
     cells = Cells(
@@ -142,6 +149,9 @@ def detect_cells(
     filled = np.array([crop.any() for crop in cells.crops], dtype=bool)
     cells = cells.take(np.flatnonzero(filled))
     cells = cells.take(drop_duplicates(cells.boxes, cells.crops, cells.scores, max_overlap))
+    if outline == STAIN:
+        boxes, crops = fit_outlines(image, cells.boxes, cells.crops, cells.scores >= SURE)
+        cells = replace(cells, boxes=boxes, crops=crops)
     class_names = model.config.CLASS_NAMES
     if not are_sizes(class_names):
         return cells
@@ -152,9 +162,22 @@ def detect_cells(
     return replace(cells, class_ids=by_method[size_class], by_method=by_method)
 
 
-def limit_warning(names: list[str], limit: int) -> str:
-    """What to say when fields reached DETECTION_MAX_INSTANCES; cells may be missing there."""
-    return (
-        f"Warning: {limit} detections, the most that the model returns, in {', '.join(names)}; "
-        "cells may be missing. Train with a higher DETECTION_MAX_INSTANCES."
-    )
+def limit_warnings(limits: Any, names: list[str]) -> list[str]:
+    """What to say at the end of a run in which limits of the model may have cost cells.
+
+    Args:
+        limits: of the `MaskRCNN`.
+        names: of the fields with as many detections as the model returns at most.
+    """
+    said = dict(limits.messages)
+    setting = "DETECTION_MAX_INSTANCES"
+    if said.pop(setting, None) and names:
+        said[setting] = (
+            f"{getattr(limits.config, setting)} detections, the most that the model returns, in "
+            f"{', '.join(names)}; cells are missing. {setting} {limits.needed[setting]} would have "
+            "kept all of them."
+        )
+    return [
+        f"Warning: {message} Set it in {CONFIG_FILE} beside the weights."
+        for message in said.values()
+    ]

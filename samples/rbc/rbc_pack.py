@@ -32,6 +32,16 @@ def without_folders(value: Any) -> Any:
     return value
 
 
+def _packed_record(path: Path) -> str:
+    try:
+        stored = without_folders(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{path}: not valid JSON ({error}). Restore it, or remove it to pack without a record."
+        ) from None
+    return json.dumps(stored, indent=2) + "\n"
+
+
 def run(options: Any) -> int:
     """Pack; returns the exit status."""
     weights = trained_weights(options)
@@ -54,8 +64,7 @@ def run(options: Any) -> int:
     names = [CONFIG_FILE]
     record = weights.parent / RECORD_FILE
     if record.is_file():
-        stored = without_folders(json.loads(record.read_text(encoding="utf-8")))
-        atomic_write(folder / RECORD_FILE, json.dumps(stored, indent=2) + "\n")
+        atomic_write(folder / RECORD_FILE, _packed_record(record))
         names.append(RECORD_FILE)
     entry = threshold_entry(weights)
     if entry is not None:

@@ -65,7 +65,7 @@ def store_record(log_dir: Path, record: dict[str, Any]) -> Path:
     if path.exists():
         try:
             earlier = list(json.loads(path.read_text(encoding="utf-8"))["trainings"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             os.replace(path, path.with_suffix(".unreadable.json"))
     text = json.dumps({"trainings": [*earlier, record]}, indent=2) + "\n"
     atomic_write(path, text)

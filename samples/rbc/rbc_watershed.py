@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
-from skimage.filters import gaussian, threshold_otsu
+from skimage.filters import gaussian
 from skimage.measure import regionprops
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
@@ -23,9 +23,7 @@ from mrcnn.errors import DataError
 from mrcnn.geometry import tight_box
 from rbc_model import Cells
 from rbc_sizes import measured_class_ids
-
-# Haemoglobin and the eosin of the stain both absorb green most.
-_GREEN = 1
+from rbc_stain import GREEN, absorbed_light, shrunken, stain_threshold
 
 # Radii in pixels: of a cell in the shrunken image on which all is computed, where twice as many
 # pixels cost four times the time and gain nothing; and of the smallest cell that shows a shape.
@@ -34,12 +32,6 @@ _SMALLEST_RADIUS = 3
 
 # The typical radius is first measured where the longer side has at most this many pixels.
 _OVERVIEW_SIDE = 800
-
-# Cells absorb at least this part of the light (JPEG alone makes 2 %), and stand out from the
-# background by this many of its standard deviations: noise that Otsu cuts in two reaches 3, cells
-# in a field badly out of focus 5, in a usual one 10 and more.
-_LEAST_ABSORBED = 0.03
-_LEAST_CONTRAST = 4.0
 
 # Smoothing of the image (radii): less than a membrane is wide, so that gaps stay open.
 _BLUR = 0.03
@@ -90,7 +82,7 @@ def watershed_cells(image: np.ndarray, class_names: Sequence[str]) -> Cells:
             f"The watershed needs an RGB image, uint8 [H, W, 3], not {image.dtype} "
             f"{list(image.shape)}."
         )
-    labels, factor = _segment(image[..., _GREEN].astype(np.float32))
+    labels, factor = _segment(image[..., GREEN].astype(np.float32))
     # A cell that the border cuts goes on beyond it, so that its outline ends there at full width.
     labels = np.pad(labels, 1, mode="edge")
     boxes, crops = [], []
@@ -123,8 +115,8 @@ def _segment(green: np.ndarray) -> tuple[np.ndarray, int]:
         return nothing
     factor = -(-max(green.shape) // _OVERVIEW_SIDE)
     while True:
-        absorbed = _absorbed(_shrunken(green, factor))
-        threshold = _threshold(absorbed)
+        absorbed = absorbed_light(shrunken(green, factor))
+        threshold = stain_threshold(absorbed)
         radius = 0.0 if threshold is None else _typical_radius(absorbed, threshold)
         # A few pixels tell no radius; cells of less than one do not even stand out.
         if radius >= 2 * _SMALLEST_RADIUS or factor == 1:
@@ -132,12 +124,12 @@ def _segment(green: np.ndarray) -> tuple[np.ndarray, int]:
         factor //= 2
     suited = max(1, int(radius * factor / _WORKING_RADIUS))
     if suited != factor:
-        absorbed = _absorbed(_shrunken(green, suited))
+        absorbed = absorbed_light(shrunken(green, suited))
         radius, factor = radius * factor / suited, suited
     if radius < _SMALLEST_RADIUS:
         return nothing
     absorbed = gaussian(absorbed, _BLUR * radius, mode="nearest")
-    threshold = _threshold(absorbed)
+    threshold = stain_threshold(absorbed)
     if threshold is None:
         return nothing
     largest_hole = _LARGEST_HOLE * np.pi * radius**2
@@ -149,57 +141,6 @@ def _segment(green: np.ndarray) -> tuple[np.ndarray, int]:
     area = np.bincount(labels.ravel()) / (np.pi * radius**2)
     labels[((area < _SMALLEST_AREA) | (area > _LARGEST_AREA))[labels]] = 0
     return labels, factor
-
-
-def _shrunken(values: np.ndarray, factor: int) -> np.ndarray:
-    """Means of squares of factor x factor pixels; the last row and column repeat to fill them."""
-    height, width = values.shape
-    padded = np.pad(values, ((0, -height % factor), (0, -width % factor)), mode="edge")
-    squares = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor)
-    return squares.mean(axis=(1, 3))
-
-
-def _absorbed(brightness: np.ndarray) -> np.ndarray:
-    """The part of the light that is absorbed: 0 for the background, 1 for black.
-
-    The background is a quadratic surface through the pixels above Otsu's threshold: illumination
-    falls off smoothly, and a surface this stiff does not follow the cells.
-    """
-    height, width = brightness.shape
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
-    stained = brightness < threshold_otsu(brightness)
-    # Later rounds see the cells that a dark corner had hidden.
-    for _ in range(4):
-        light = brightness[~stained]
-        # Every seventh pixel is plenty for six coefficients.
-        coefficients = np.linalg.lstsq(terms[~stained][::7], light[::7], rcond=None)[0]
-        # A surface drawn out over cells that hide the background must not run away.
-        level = np.median(light)
-        background = np.clip(terms @ coefficients, level / 2, level * 2)
-        absorbed = 1 - brightness / np.maximum(background, 1)
-        stained = absorbed > threshold_otsu(absorbed)
-    return absorbed
-
-
-def _threshold(absorbed: np.ndarray) -> float | None:
-    """Otsu's threshold between background and cells, or None where nothing stands out.
-
-    Otsu's lies midway between the means of both classes, so dark cells and parasites lift it above
-    the pale cells. Hence a second one, in which no pixel counts as darker than the palest quarter
-    of the stained ones.
-    """
-    first = threshold_otsu(absorbed)
-    stained = absorbed[absorbed > first]
-    if not stained.size:
-        return None
-    threshold = threshold_otsu(np.minimum(absorbed, np.quantile(stained, 0.25)))
-    background = absorbed[absorbed <= threshold]
-    level = np.median(background)
-    # 1.48 turns a median absolute deviation into a standard deviation.
-    noise = 1.48 * np.median(np.abs(background - level))
-    contrast = np.median(absorbed[absorbed > threshold]) - level
-    return threshold if contrast > max(_LEAST_ABSORBED, _LEAST_CONTRAST * noise) else None
 
 
 def _typical_radius(absorbed: np.ndarray, threshold: float) -> float:
