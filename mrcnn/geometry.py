@@ -3,6 +3,8 @@
 Boxes are (y1, x1, y2, x2); in pixels y2 and x2 lie just outside the box.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -17,7 +19,8 @@ def extract_bboxes(mask: np.ndarray) -> np.ndarray:
     """
     # Whole rows and columns of all masks at once: the masks lie side by side in memory.
     boxes = []
-    for filled in (mask.any(axis=1), mask.any(axis=0)):
+    for axis in (1, 0):
+        filled = np.asarray(mask.any(axis=axis))
         some = filled.any(axis=0)
         first = filled.argmax(axis=0)
         end = len(filled) - filled[::-1].argmax(axis=0)
@@ -166,7 +169,7 @@ def box_deltas(boxes: np.ndarray, gt_boxes: np.ndarray) -> np.ndarray:
     return np.concatenate([(gt_centres - centres) / sizes, np.log(gt_sizes / sizes)], axis=1)
 
 
-def norm_boxes(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def norm_boxes(boxes: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """Pixel boxes to normalised ones, in which the last pixel row and column stand at 1.
 
     Args:
@@ -180,13 +183,13 @@ def norm_boxes(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return ((boxes - shift) / scale).astype(np.float32)
 
 
-def denorm_boxes(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def denorm_boxes(boxes: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """Normalised boxes to pixel boxes, int32 [N, 4]; the inverse of `norm_boxes`."""
     scale, shift = _normalisation(shape)
     return np.around(boxes * scale + shift).astype(np.int32)
 
 
-def _normalisation(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def _normalisation(shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     height, width = shape
     scale = np.array([height - 1, width - 1, height - 1, width - 1])
     return scale, np.array([0, 0, 1, 1])

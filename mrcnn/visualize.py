@@ -1,11 +1,13 @@
 """Matterport's `mrcnn.visualize`: the names that programs import; the work is done elsewhere.
 
-Functions that draw return the matplotlib `Axes`, so `ax.figure.savefig(path)` saves the picture.
-Figures stay open: where many are made in a loop, close each with `plt.close()`. `class_colors` is
-no name of Matterport's: it gives classes fixed colours that the colour-blind tell apart.
+Functions that draw return the matplotlib `Axes`, so `ax.figure.savefig(path)` saves the figure.
+Figures stay open: where many are made in a loop, close each with `plt.close()`. Two names are not
+Matterport's: `class_colors` gives classes fixed colours that the colour-blind tell apart, and
+`save_picture` saves an image with what is drawn on it in the image's own pixels.
 """
 
 from mrcnn.drawing.colours import class_colors, random_colors
+from mrcnn.drawing.figures import save_picture
 from mrcnn.drawing.grids import display_images, display_top_masks
 from mrcnn.drawing.instances import display_differences, display_instances
 from mrcnn.drawing.pixels import apply_mask, draw_box
@@ -28,4 +30,5 @@ __all__ = [
     "plot_overlaps",
     "plot_precision_recall",
     "random_colors",
+    "save_picture",
 ]

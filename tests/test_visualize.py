@@ -56,7 +56,7 @@ def test_signature(name):
 
 
 def test_all_names_are_exported():
-    assert set(visualize.__all__) == {*SIGNATURES, "class_colors"}
+    assert set(visualize.__all__) == {*SIGNATURES, "class_colors", "save_picture"}
 
 
 def test_import_loads_no_network_and_chooses_no_backend():

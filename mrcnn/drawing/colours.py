@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import matplotlib.colors
+import numpy as np
 
 from mrcnn.errors import DataError
 
@@ -21,7 +22,10 @@ _CLASS_COLOURS = (
     "#D55E00",  # vermilion
     "#CC79A7",  # reddish purple
 )
-_BACKGROUND_COLOUR = "#999999"
+_BACKGROUND_COLOUR = "#555555"
+# Still green and red to most people, and not alike to those who see these two as one.
+TRUTH_COLOUR = (0.0, 0.75, 0.6)
+PREDICTION_COLOUR = (0.84, 0.16, 0.0)
 
 
 def random_colors(N: int, bright: bool = True) -> list[Colour]:
@@ -63,6 +67,30 @@ def class_colors(class_ids: Iterable[int]) -> list[Colour]:
     ]
 
 
+def neighbour_colours(boxes: np.ndarray) -> list[Colour]:
+    """The colours of classes for instances: boxes that touch differ, as far as seven colours go.
+
+    The same boxes always have the same colours.
+
+    Args:
+        boxes: [N, 4], (y1, x1, y2, x2).
+
+    Returns:
+        N tuples (red, green, blue), each 0..1.
+    """
+    y1, x1, y2, x2 = boxes.T
+    chosen = np.zeros(len(boxes), int)
+    used = np.zeros(len(_CLASS_COLOURS), int)
+    for number in range(len(boxes)):
+        touches = (y1[:number] <= y2[number]) & (y2[:number] >= y1[number])
+        touches &= (x1[:number] <= x2[number]) & (x2[:number] >= x1[number])
+        near = np.bincount(chosen[:number][touches], minlength=len(used))
+        # The rarest among the neighbours; of several, the rarest in all.
+        chosen[number] = np.lexsort((used, near))[0]
+        used[chosen[number]] += 1
+    return class_colors(chosen + 1)
+
+
 def to_rgba(colour: Any) -> tuple[float, float, float, float]:
     """A colour as (red, green, blue, opacity), each 0..1.
 
@@ -81,17 +109,19 @@ def to_rgba(colour: Any) -> tuple[float, float, float, float]:
         ) from None
 
 
-def instance_colours(colours: Any, count: int) -> list[tuple[float, float, float, float]]:
-    """The colours of `count` instances, random ones if none are given.
+def instance_colours(colours: Any, boxes: np.ndarray) -> list[tuple[float, float, float, float]]:
+    """The colours of N instances, those of `neighbour_colours` if none are given.
 
     Args:
-        colours: None, or at least `count` colours; more are allowed, and not used.
+        colours: None, or at least N colours; more are allowed, and not used.
+        boxes: [N, 4], (y1, x1, y2, x2).
 
     Raises:
         DataError: there are too few, or one is no colour.
     """
+    count = len(boxes)
     if colours is None or (len(colours) == 0 and count):
-        colours = random_colors(count)
+        colours = neighbour_colours(boxes)
     if len(colours) < count:
         raise DataError(
             f"{len(colours)} colors for {count} instances: give one for each instance. For one "

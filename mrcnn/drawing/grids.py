@@ -44,9 +44,8 @@ def display_images(
     """
     if cols < 1:
         raise DataError(f"cols is {cols}: at least one column is needed.")
-    if _is_one_image(images):
-        images = [images]
-    pictures = [_for_imshow(image) for image in images]
+    several: Sequence[Any] = [images] if _is_one_image(images) else images
+    pictures = [_for_imshow(image) for image in several]
     titles = [*(titles if titles is not None else [])]
     titles += [""] * (len(pictures) - len(titles))
     rows = max(1, math.ceil(len(pictures) / cols))

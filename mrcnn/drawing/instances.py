@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from mrcnn.drawing.colours import instance_colours
+from mrcnn.drawing.colours import PREDICTION_COLOUR, TRUTH_COLOUR, instance_colours
 from mrcnn.drawing.figures import (
     add_box,
     add_caption,
@@ -22,8 +22,6 @@ from mrcnn.errors import DataError
 from mrcnn.evaluation.matterport import compute_matches
 
 _MARGIN = 10
-_TRUTH_COLOUR = (0.0, 1.0, 0.0, 0.8)
-_PREDICTION_COLOUR = (1.0, 0.0, 0.0, 1.0)
 
 ClassNames = Sequence[str] | Mapping[int, str]
 
@@ -57,12 +55,14 @@ def display_instances(
         ax: where to draw; without it a new figure is made and shown.
         show_mask: fill the masks; their outlines are drawn anyway.
         show_bbox: draw the boxes.
-        colors: one for each instance, (red, green, blue) in 0..1; random ones by default, fixed
-            ones for each class with `class_colors(class_ids)`.
+        colors: one for each instance, (red, green, blue) in 0..1; by default seven that the
+            colour-blind tell apart, neighbours in different ones. `class_colors(class_ids)` gives
+            each class a fixed one, `random_colors(N)` each instance one of its own.
         captions: texts in place of class name and score.
 
     Returns:
-        The axes drawn on; `.figure.savefig(path)` saves the picture.
+        The axes drawn on; `.figure.savefig(path)` saves the figure, `save_picture(ax, path)` the
+        image with what is drawn on it, in the image's own pixels.
 
     Raises:
         DataError: the arrays do not fit together.
@@ -72,7 +72,7 @@ def display_instances(
     count = len(boxes)
     if count == 0:
         print("There are no instances to show.")
-    colours = instance_colours(colors, count)
+    colours = instance_colours(colors, boxes)
     shown = [number for number in range(count) if has_area(boxes[number])]
     texts = _captions(shown, class_ids, class_names, scores, captions, count)
     crops = crops_of(masks)
@@ -113,6 +113,8 @@ def display_differences(
     score_threshold: float = 0.5,
 ) -> Axes:
     """Show ground truth in green and predictions in red, these with "score / IoU".
+
+    The green is a bluish one and the red an orange one, which the colour-blind tell apart.
 
     The IoU is that with the object that the prediction was matched to, or, for a false alarm, the
     largest with any object. Rows of zeros among the boxes are left out.
@@ -175,7 +177,7 @@ def display_differences(
         ax=ax,
         show_mask=show_mask,
         show_bbox=show_box,
-        colors=[_TRUTH_COLOUR] * len(gt_box) + [_PREDICTION_COLOUR] * len(pred_box),
+        colors=[(*TRUTH_COLOUR, 0.8)] * len(gt_box) + [PREDICTION_COLOUR] * len(pred_box),
         captions=captions,
     )
 
@@ -238,6 +240,7 @@ def _captions(
     count: int,
 ) -> list[str]:
     """A text for each shown instance, of `count` in all; it may be empty."""
+    scores = None if scores is None else np.asarray(scores)
     for name, values in (("captions", captions), ("scores", scores)):
         if values is not None and len(values) < count:
             raise DataError(f"{len(values)} {name} for {count} instances: give one for each.")

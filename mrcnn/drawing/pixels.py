@@ -147,7 +147,7 @@ def crops_of(masks: np.ndarray) -> list[Crop]:
     """
     inside = masks if masks.dtype == bool else masks > 0.5
     # Two passes over all masks at once: one by one, each would read the memory of all.
-    in_row, in_column = inside.any(axis=1), inside.any(axis=0)
+    in_row, in_column = np.asarray(inside.any(axis=1)), np.asarray(inside.any(axis=0))
     crops = []
     for number in range(inside.shape[2]):
         top, bottom = _extent(in_row[:, number])

@@ -1,5 +1,7 @@
 """Curves and grids of an evaluation."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,6 +28,7 @@ def plot_precision_recall(AP: float, precisions: ArrayLike, recalls: ArrayLike) 
     Raises:
         DataError: there are not as many precisions as recalls.
     """
+    precisions, recalls = np.asarray(precisions), np.asarray(recalls)
     if len(precisions) != len(recalls):
         raise DataError(
             f"{len(precisions)} precisions and {len(recalls)} recalls: must be as many."
@@ -68,10 +71,11 @@ def plot_overlaps(
         DataError: the arrays do not fit together.
     """
     gt_class_ids, pred_class_ids = np.asarray(gt_class_ids), np.asarray(pred_class_ids)
+    pred_scores = np.asarray(pred_scores)
     if len(pred_scores) < len(pred_class_ids):
         raise DataError(f"{len(pred_scores)} pred_scores for {len(pred_class_ids)} pred_class_ids.")
     is_prediction = pred_class_ids != 0
-    pred_scores = np.asarray(pred_scores)[: len(is_prediction)][is_prediction]
+    pred_scores = pred_scores[: len(is_prediction)][is_prediction]
     pred_class_ids = pred_class_ids[is_prediction]
     gt_class_ids = gt_class_ids[gt_class_ids != 0]
     overlaps = np.asarray(overlaps)
@@ -112,5 +116,6 @@ def plot_overlaps(
             fontsize=_CELL_SIZE,
             color=colour,
         )
-    ax.figure.tight_layout()
+    figure: Any = ax.figure
+    figure.tight_layout()
     return ax

@@ -1,13 +1,13 @@
 """Boxes on their way through the network: anchors, proposals, ROIs and what they are refined to."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from mrcnn.data.resizing import resize
-from mrcnn.drawing.colours import random_colors
+from mrcnn.drawing.colours import neighbour_colours
 from mrcnn.drawing.figures import (
     add_box,
     add_caption,
@@ -74,7 +74,8 @@ def draw_rois(
     names = [class_name(class_names, class_ids[number]) for number in chosen]
 
     ax = new_axes(12, 12)
-    for number, name, colour in zip(chosen, names, random_colors(len(chosen)), strict=True):
+    colours = neighbour_colours(rois[chosen])
+    for number, name, colour in zip(chosen, names, colours, strict=True):
         is_positive = class_ids[number] > 0
         add_box(ax, rois[number], colour if is_positive else _DIM_COLOUR, alpha=0.5)
         if not is_positive:
@@ -123,12 +124,14 @@ def draw_boxes(
     Raises:
         DataError: there are neither boxes nor refined boxes, or the arrays do not fit together.
     """
-    if boxes is None and refined_boxes is None:
+    given = refined_boxes if boxes is None else boxes
+    if given is None:
         raise DataError("draw_boxes needs boxes, refined_boxes or both.")
     canvas = as_rgb(image)
     boxes = None if boxes is None else _boxes("boxes", boxes)
     refined_boxes = None if refined_boxes is None else _boxes("refined_boxes", refined_boxes)
-    count = len(refined_boxes if boxes is None else boxes)
+    starts = _boxes("boxes", given)
+    count = len(starts)
     crops = None if masks is None else _crops(masks, canvas.shape)
     visibilities = np.ones(count, int) if visibilities is None else np.asarray(visibilities)
     _check_counts(
@@ -144,10 +147,10 @@ def draw_boxes(
 
     if ax is None:
         ax = new_axes(12, 12)
-    for number, own_colour in enumerate(random_colors(count)):
+    for number, own_colour in enumerate(neighbour_colours(starts)):
         visibility = int(visibilities[number])
         colour = own_colour if visibility else _DIM_COLOUR
-        box = refined_boxes[number] if boxes is None else boxes[number]
+        box = starts[number]
         if not has_area(box):
             continue
         if boxes is not None:
@@ -192,7 +195,7 @@ def _crops(masks: ArrayLike, image_shape: Sequence[int]) -> list[Crop]:
     return crops_of(masks)
 
 
-def _check_counts(count: int, **values) -> None:
+def _check_counts(count: int, **values: Sized | None) -> None:
     for name, value in values.items():
         if value is not None and len(value) != count:
             raise DataError(f"{len(value)} {name} for {count} boxes: give one for each box.")

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +11,8 @@ from mrcnn.errors import DataError
 BINS = 10
 
 
-class ConfidenceBin(NamedTuple):
+@dataclass(frozen=True)
+class ConfidenceBin:
     """Predictions whose confidence lies in [low, high), the last bin with its upper end.
 
     Attributes:

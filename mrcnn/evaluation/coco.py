@@ -114,7 +114,7 @@ def _annotations(
 
     All ids start from 1: to the matching, an annotation with the id 0 is an unmatched one.
     """
-    annotations = []
+    annotations: list[dict[str, Any]] = []
     for image_id, image in enumerate(images, 1):
         record: InstanceRecord = getattr(image, side)
         size = [int(edge) for edge in image.image_shape[:2]]

@@ -8,7 +8,7 @@ import numpy as np
 
 from mrcnn.errors import DataError
 from mrcnn.evaluation.calibration import Reliability, reliability
-from mrcnn.evaluation.coco import CocoImage, average_precision
+from mrcnn.evaluation.coco import CocoImage, IouType, average_precision
 from mrcnn.evaluation.instances import ImageRecord, Instances
 from mrcnn.evaluation.matching import match_by_score
 from mrcnn.evaluation.operating_point import OperatingPoint, operating_point, without_nan
@@ -244,7 +244,9 @@ class InstanceEvaluator:
         for record in self._complete():
             predictions = record.predictions
             found = match_by_score(record.iou, predictions.scores, self.iou_thresholds[0]) >= 0
-            counted = found | (~predictions.at_border if self.border == "ignore" else True)
+            counted = np.ones_like(found)
+            if self.border == "ignore":
+                counted = found | ~predictions.at_border
             scores.append(predictions.scores[counted])
             right.append(found[counted])
         return reliability(np.concatenate(scores), np.concatenate(right))
@@ -277,7 +279,7 @@ def _coco_image(record: ImageRecord) -> CocoImage:
 
 
 def _coco_figures(
-    images: Sequence[CocoImage], class_names: Sequence[str], kind: str
+    images: Sequence[CocoImage], class_names: Sequence[str], kind: IouType
 ) -> Mapping[str, Any]:
     by_class = average_precision(images, class_names, kind)
     any_class = average_precision(images, class_names, kind, ignore_classes=True)

@@ -36,11 +36,11 @@ class Instances:
             outside 0..1.
     """
 
-    image_shape: Sequence[int]
-    boxes: ArrayLike
+    image_shape: tuple[int, int]
+    boxes: np.ndarray
     crops: Sequence[np.ndarray]
-    class_ids: ArrayLike
-    scores: ArrayLike | None = None
+    class_ids: np.ndarray
+    scores: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         self.image_shape = (int(self.image_shape[0]), int(self.image_shape[1]))
@@ -87,7 +87,8 @@ class Instances:
             raise DataError(f"Masks have the shape {masks.shape}: expected [height, width, N].")
         boxes = extract_bboxes(masks)
         crops = [masks[y1:y2, x1:x2, n] != 0 for n, (y1, x1, y2, x2) in enumerate(boxes)]
-        return cls(masks.shape[:2], boxes, crops, class_ids, scores)
+        scores = None if scores is None else np.asarray(scores)
+        return cls(masks.shape[:2], boxes, crops, np.asarray(class_ids), scores)
 
     @classmethod
     def from_detection(cls, result: Mapping[str, Any], image_shape: Sequence[int]) -> "Instances":
@@ -108,7 +109,8 @@ class Instances:
                     f"{image_shape[0]} x {image_shape[1]}: both must have one size."
                 )
             return cls.from_masks(masks, result["class_ids"], result["scores"])
-        return cls(image_shape, result["rois"], masks, result["class_ids"], result["scores"])
+        height, width = image_shape[:2]
+        return cls((height, width), result["rois"], masks, result["class_ids"], result["scores"])
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ class ImageRecord:
         """Compare predictions with the ground truth of their image."""
         return cls(
             name,
-            tuple(truth.image_shape),
+            truth.image_shape,
             InstanceRecord.of(truth),
             InstanceRecord.of(predictions),
             mask_intersections(truth.boxes, truth.crops, predictions.boxes, predictions.crops),

@@ -89,8 +89,9 @@ def compute_ap(
     ranking. Without ground truth it is 0.
 
     Args:
-        gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks,
-            iou_threshold: see `compute_matches`.
+        gt_boxes, gt_class_ids, gt_masks: ground truth, see `compute_matches`.
+        pred_boxes, pred_class_ids, pred_scores, pred_masks: predictions, see there.
+        iou_threshold: see there.
 
     Returns:
         average precision 0 to 1; precisions [P + 2] and recalls [P + 2] of the first 0, 1, ... P
@@ -157,7 +158,7 @@ def compute_ap_range(
         precisions.append(precision)
         if verbose:
             print(f"AP @{threshold:.2f}:\t {precision:.3f}")
-    mean = np.mean(precisions)
+    mean = float(np.mean(precisions))
     if verbose:
         print(f"AP @{iou_thresholds[0]:.2f}-{iou_thresholds[-1]:.2f}:\t {mean:.3f}")
     return mean

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import ndimage
 from skimage.measure import find_contours, points_in_poly
 
@@ -41,7 +42,7 @@ _KEPT = np.iinfo(np.int64).max
 Part = list[np.ndarray]
 
 
-def outline_parts(crop: np.ndarray, top_left: Sequence[int] = (0, 0)) -> list[Part]:
+def outline_parts(crop: np.ndarray, top_left: ArrayLike = (0, 0)) -> list[Part]:
     """Outlines of a mask, with all of its parts and holes.
 
     No two edges cross or touch, holes lie inside their part, and the IoU of the outlines with the

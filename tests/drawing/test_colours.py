@@ -6,9 +6,54 @@ import random
 
 import numpy as np
 import pytest
+from skimage.color import deltaE_ciede2000, rgb2lab
 
-from mrcnn.drawing.colours import class_colors, instance_colours, random_colors, to_rgba
+from mrcnn.drawing.colours import (
+    PREDICTION_COLOUR,
+    TRUTH_COLOUR,
+    class_colors,
+    instance_colours,
+    neighbour_colours,
+    random_colors,
+    to_rgba,
+)
 from mrcnn.errors import DataError
+
+# What is left of linear red, green and blue for eyes that lack one kind of cone (Machado, Oliveira
+# and Fernandes 2009, severity 1).
+VISION = {
+    "normal": np.eye(3),
+    "no red cones": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "no green cones": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "no blue cones": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+
+
+def seen(colour, vision):
+    """CIELAB of an sRGB colour as eyes of this kind see it."""
+    colour = np.asarray(colour, float)
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(np.asarray(VISION[vision]) @ linear, 0, 1)
+    srgb = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return rgb2lab(srgb)
+
+
+def least_difference(colours, vision):
+    """The smallest CIEDE2000 difference of two among some colours; 1 can just be noticed."""
+    points = [seen(colour, vision) for colour in colours]
+    return min(deltaE_ciede2000(a, b) for a, b in itertools.combinations(points, 2))
 
 
 @pytest.mark.parametrize(("bright", "value"), [(True, 1.0), (False, 0.7)])
@@ -31,14 +76,48 @@ def test_random_colours_are_shuffled_by_the_global_seed():
 def test_no_colours():
     assert random_colors(0) == []
     assert class_colors([]) == []
+    assert neighbour_colours(np.zeros((0, 4))) == []
 
 
-def test_class_colours_are_fixed_and_differ():
+@pytest.mark.parametrize("vision", VISION)
+def test_everyone_tells_the_colours_apart(vision):
+    assert least_difference(class_colors(range(8)), vision) > 10
+    assert least_difference([TRUTH_COLOUR, PREDICTION_COLOUR], vision) > 25
+
+
+def test_pure_red_and_green_would_not_do():
+    assert least_difference([(1, 0, 0), (0, 1, 0)], "no green cones") < 20
+    assert least_difference([(1, 0, 0), (0, 1, 0)], "normal") > 80
+
+
+def test_class_colours_are_fixed():
     colours = class_colors(np.arange(1, 8))
     assert colours == class_colors([1, 2, 3, 4, 5, 6, 7])
-    distances = [np.abs(np.subtract(a, b)).max() for a, b in itertools.combinations(colours, 2)]
-    assert min(distances) > 0.15
     assert class_colors([8, 1, 1]) == [colours[0]] * 3
+
+
+def test_neighbours_have_different_colours():
+    # Twelve by ten boxes laid like bricks, so that each touches six others, in any order.
+    rows, columns = np.mgrid[:10, :12].reshape(2, -1)
+    top, left = rows * 20, columns * 20 + rows % 2 * 10
+    boxes = np.stack([top, left, top + 20, left + 20], axis=1)
+    boxes = boxes[np.random.default_rng(0).permutation(len(boxes))]
+    colours = neighbour_colours(boxes)
+    touching = [
+        (first, second)
+        for first, second in itertools.combinations(range(len(boxes)), 2)
+        if (np.abs(boxes[first] - boxes[second]) <= 20).all()
+    ]
+    assert len(touching) == 10 * 11 + 9 * 23
+    assert [pair for pair in touching if colours[pair[0]] == colours[pair[1]]] == []
+    # All seven are in use, and the same way each time.
+    assert {*colours} == {*class_colors(range(1, 8))}
+    assert neighbour_colours(boxes) == colours
+
+
+def test_more_neighbours_than_colours_share_them_evenly():
+    colours = neighbour_colours(np.array([[0, 0, 9, 9]] * 21))
+    assert [colours.count(colour) for colour in class_colors(range(1, 8))] == [3] * 7
 
 
 def test_background_is_grey():
@@ -66,9 +145,10 @@ def test_what_is_no_colour(colour):
 
 
 def test_colours_of_instances():
-    assert len(instance_colours(None, 4)) == 4
-    assert len(instance_colours([], 4)) == 4
+    boxes = np.arange(16).reshape(4, 4)
+    default = [(*colour, 1) for colour in neighbour_colours(boxes)]
+    assert instance_colours(None, boxes) == instance_colours([], boxes) == default
     given = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]])
-    assert instance_colours(given, 2) == [(1, 0, 0, 1), (0, 1, 0, 1)]
-    with pytest.raises(DataError, match="3 colors for 5 instances"):
-        instance_colours(given, 5)
+    assert instance_colours(given, boxes[:2]) == [(1, 0, 0, 1), (0, 1, 0, 1)]
+    with pytest.raises(DataError, match="3 colors for 4 instances"):
+        instance_colours(given, boxes)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mrcnn.errors import DataError
-from mrcnn.evaluation import InstanceEvaluator, Instances
+from mrcnn.evaluation import InstanceEvaluator, Instances, Quality
 from tests.evaluation.fields import CellSet, random_field
 
 SHAPE = (64, 80)
@@ -90,7 +90,7 @@ def test_figures_agree_with_each_other():
         figures = point.to_dict()
         pooled = figures["quality"]["ignore"]["0.50"]["pooled"]
         assert evaluator.quality(point.min_confidence)._asdict() == {
-            name: pooled[name] for name in ("precision", "recall", "f1", "ap", "mean_iou", "pq")
+            name: pooled[name] for name in Quality._fields
         }
         assert point.classification.matrix.sum() == pooled["tp"]
         assert sum(len(pairs) for pairs in point.pairs) == pooled["tp"]
