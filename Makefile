@@ -25,15 +25,20 @@ DEMO_TRAIN ?= --weights none --backbone resnet18 --light --image-size 320 --batc
 	--steps 100 --epochs 7 --seed $(DEMO_SEED)
 DEMO_CONFIDENCES ?= 0.7 0.8 0.9
 
+# The notebooks that `make notebooks` runs; all if empty.
+NOTEBOOKS ?=
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-train test lint format clean which-python environment
+.PHONY: help demo demo-train test notebooks docs lint format clean which-python environment
 
 help:
 	@echo "make demo    render smears and segment them: report in $(DEMO_RESULTS)"
 	@echo "make demo-train  the same with a model that is trained for some minutes first"
 	@echo "make test    run the test suite (BACKENDS=\"$(BACKENDS)\")"
-	@echo "make lint    check style with ruff"
+	@echo "make notebooks  run the notebooks and store their outputs"
+	@echo "make docs    build the documentation: site/index.html"
+	@echo "make lint    check style with ruff, and the types of the public API with mypy"
 	@echo "make format  rewrite the sources in that style"
 	@echo "make clean   remove .venv and caches; data sets, runs, results and weights stay"
 
@@ -88,7 +93,7 @@ stamp = .venv/installed/$(subst $(space),$(comma),$(strip $(1)))-$(PLACE)
 	@mkdir -p $(@D) && touch "$@"
 
 .venv/installed/lint-$(PLACE): requirements/constraints.txt $(ENVIRONMENT)
-	$(PIP_INSTALL) ruff
+	$(PIP_INSTALL) ruff mypy numpy
 	@mkdir -p $(@D) && touch "$@"
 
 KNOWN_BACKENDS := tensorflow jax torch
@@ -101,6 +106,7 @@ endif
 TEST_STAMP := $(call stamp,dev $(filter-out tensorflow,$(ALL_BACKENDS)))
 DEMO_STAMP := $(call stamp,$(or $(filter-out tensorflow,$(KERAS_BACKEND)),base))
 LINT_STAMP := $(call stamp,lint)
+DOCS_STAMP := $(call stamp,docs)
 
 # --- Work -----------------------------------------------------------------------------------------
 
@@ -127,14 +133,23 @@ test: $(TEST_STAMP)
 	MRCNN_TEST_BACKENDS="$(ALL_BACKENDS)" $(ENVIRONMENT_PYTHON) -m pytest \
 		--numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
+notebooks: $(TEST_STAMP)
+	$(ENVIRONMENT_PYTHON) notebooks/refresh.py $(NOTEBOOKS)
+
+# The variable silences a notice about MkDocs 2, which is not used.
+docs: $(DOCS_STAMP)
+	NO_MKDOCS_2_WARNING=1 $(ENVIRONMENT_PYTHON) -m mkdocs build --strict
+	@echo "Done. Open site/index.html in a browser."
+
 lint: $(LINT_STAMP)
 	$(ENVIRONMENT_PYTHON) -m ruff check .
 	$(ENVIRONMENT_PYTHON) -m ruff format --check .
+	$(ENVIRONMENT_PYTHON) -m mypy
 
 format: $(LINT_STAMP)
 	$(ENVIRONMENT_PYTHON) -m ruff check --fix .
 	$(ENVIRONMENT_PYTHON) -m ruff format .
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build dist mrcnn.egg-info
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist site mrcnn.egg-info
 	find mrcnn samples tests -name __pycache__ -type d -exec rm -rf {} +
