@@ -55,14 +55,18 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
             f"Cannot read {path}: it is not an image of a known kind (JPEG, PNG, TIFF, BMP, ...)."
         ) from None
     except Image.DecompressionBombError:
-        raise DataError(
-            f"Cannot read the image {path}: it has too many pixels. Cut it into smaller images."
-        ) from None
+        raise _too_large(path) from None
     # Decoders meet damaged files with exceptions of many kinds.
     except Exception as error:
         raise DataError(
             f"Cannot read the image {path}: it is damaged or cut short ({error})."
         ) from None
+
+
+def _too_large(path: Path) -> DataError:
+    return DataError(
+        f"Cannot read the image {path}: it has too many pixels. Cut it into smaller images."
+    )
 
 
 def _is_deep(image: Image.Image) -> bool:
@@ -85,10 +89,17 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
 def _read_tiff(path: Path) -> np.ndarray:
     """TIFF files that pillow does not know: 16-bit colour, unusual compressions."""
     # Here, since it is large and few files need it.
-    from skimage.io import imread
+    from tifffile import TiffFile
 
     try:
-        pixels = np.asarray(imread(path))
+        with TiffFile(path) as file:
+            first = file.series[0]
+            # Where pillow calls a file of another kind a bomb: twice its limit, four channels.
+            if first.size > 8 * (Image.MAX_IMAGE_PIXELS or first.size):
+                raise _too_large(path)
+            pixels = np.asarray(first.asarray())
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(f"Cannot read the image {path}: {error}.") from None
     if pixels.ndim == 3 and pixels.shape[0] in (3, 4) and pixels.shape[2] not in (3, 4):
@@ -109,6 +120,11 @@ def _scale_to_bytes(pixels: np.ndarray) -> np.ndarray:
     """Lowest value to 0, highest to 255; a constant image by the range of its type."""
     if pixels.dtype == np.uint8:
         return pixels
+    if pixels.dtype == np.uint16:
+        # A table takes an eighth of the memory.
+        levels = np.arange(int(pixels.min()), int(pixels.max()) + 1)
+        if len(levels) > 1:
+            return _scale_to_bytes(levels)[pixels - pixels.min()]
     values = np.nan_to_num(pixels.astype(np.float64), posinf=0, neginf=0)
     lowest, highest = values.min(), values.max()
     if lowest == highest:

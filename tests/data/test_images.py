@@ -98,6 +98,15 @@ def test_16_bit_colour_tiff(tmp_path):
     check(tmp_path / "image.tif", expected.astype(np.uint8))
 
 
+@pytest.mark.parametrize("mode", ["rgb", "minisblack"])
+def test_a_deep_tiff_with_too_many_pixels_is_refused(tmp_path, monkeypatch, mode):
+    shape = (40, 50, 3) if mode == "rgb" else (3, 40, 50)
+    tifffile.imwrite(tmp_path / "image.tif", np.zeros(shape, np.uint16), photometric=mode)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    with pytest.raises(DataError, match=r"image\.tif: it has too many pixels"):
+        read_image(tmp_path / "image.tif")
+
+
 def test_float_tiff(tmp_path):
     tifffile.imwrite(tmp_path / "image.tif", np.array([[0.0, 0.25], [0.5, 1.0]], np.float32))
     check(tmp_path / "image.tif", grey_rgb([[0, 64], [128, 255]]))

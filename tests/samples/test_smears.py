@@ -289,7 +289,8 @@ def test_annotations_are_a_via_2_export(folder):
             image = directory / entry["filename"]
             assert entry["size"] == image.stat().st_size
             assert key == f"{entry['filename']}{entry['size']}"
-            assert Image.open(image).size == (260, 200)
+            with Image.open(image) as picture:
+                assert picture.size == (260, 200)
             field = smears.render_field(2, int(entry["file_attributes"]["field"]), **SIZE)
             assert len(entry["regions"]) == len(field.polygons)
             for region, polygon, name in zip(
@@ -303,7 +304,8 @@ def test_annotations_are_a_via_2_export(folder):
 
 
 def test_stored_image_is_the_rendered_one_but_for_compression(folder):
-    stored = np.asarray(Image.open(folder / "val" / "smear_0001.jpg"), dtype=float)
+    with Image.open(folder / "val" / "smear_0001.jpg") as picture:
+        stored = np.asarray(picture, dtype=float)
     rendered = smears.render_field(2, 1, **SIZE).image
     assert np.abs(stored - rendered).mean() < 4
 

@@ -36,7 +36,8 @@ def test_a_good_data_set(good, capsys):
 
 def spoil(folder: Path, annotate, regions) -> None:
     """A subset with one problem of each kind."""
-    picture = np.array(Image.open(folder / "a.png"))
+    with Image.open(folder / "a.png") as image:
+        picture = np.array(image)
     truncated = (folder / "a.png").read_bytes()[:900]
     (folder / "cut.png").write_bytes(truncated)
     Image.fromarray(picture).save(folder / "copy.bmp")

@@ -295,7 +295,8 @@ def test_detect_in_good_images_succeeds(work, logs, make_field):
     assert status == 0
     # Nothing reaches that confidence, and that is a result, not a failure.
     assert (out / "cells.csv").read_text().count("\n") == 1
-    assert not np.asarray(Image.open(out / "good_labels.png")).any()
+    with Image.open(out / "good_labels.png") as image:
+        assert not np.asarray(image).any()
 
 
 def test_folder_without_images_is_reported(work, logs, capsys):
