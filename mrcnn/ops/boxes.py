@@ -8,9 +8,10 @@ from keras import ops
 
 # No coordinate reaches this far: areas are finite below it.
 _FARTHEST = 1e9
-# A side below this is none: quotients of sides and of areas are finite above it.
+# A side or an area below this is none: above it quotients are finite, and so are their gradients,
+# which divide by the square.
 _LEAST_SIDE = 1e-12
-_LEAST_AREA = 1e-30
+_LEAST_AREA = 1e-18
 # The largest logarithm of a change of size.
 _LARGEST_GROWTH = 20.0
 

@@ -1,8 +1,24 @@
 """Callbacks of training."""
 
 import time
+from collections.abc import Callable
 
 import keras
+
+
+class AtTheBeginning(keras.callbacks.Callback):
+    """Do something once the training has its folder for itself.
+
+    Args:
+        do: is called without arguments.
+    """
+
+    def __init__(self, do: Callable[[], None]) -> None:
+        super().__init__()
+        self.do = do
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.do()
 
 
 class StopAfter(keras.callbacks.Callback):

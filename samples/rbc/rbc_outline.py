@@ -94,4 +94,5 @@ def _fitted(
         sizes = np.bincount(parts[inside], minlength=count + 1)
         sizes[0] = 0
         mask = parts == sizes.argmax()
-    return mask
+    # A cell has no holes, pale as its centre may be.
+    return ndimage.binary_fill_holes(mask)

@@ -199,7 +199,7 @@ def run(options: Any) -> int:
         weights = fetch_weights(options.weights, directory=DEFAULT_WEIGHTS)
 
     from mrcnn.model import MaskRCNN
-    from rbc_callbacks import StopAfter
+    from rbc_callbacks import AtTheBeginning, StopAfter
 
     model = MaskRCNN(mode="training", config=config, model_dir=str(options.logs))
     if options.weights == "last":
@@ -210,11 +210,16 @@ def run(options: Any) -> int:
         # A checkpoint that was given by its path starts a new run; only `last` goes on with one.
         model.set_log_dir()
     log_dir = make_writable_folder(model.log_dir)
-    store_options(options, log_dir)
-    atomic_write(log_dir / CONFIG_FILE, config_text(config))
-    store_record(log_dir, training_record(dataset_dir, options.subset, training, config))
+    record = training_record(dataset_dir, options.subset, training, config)
+
+    def store_settings() -> None:
+        store_options(options, log_dir)
+        atomic_write(log_dir / CONFIG_FILE, config_text(config))
+        store_record(log_dir, record)
+
     print(f"Checkpoints and settings: {log_dir}", flush=True)
-    callbacks = []
+    # Only then is it sure that no other process trains in the folder.
+    callbacks = [AtTheBeginning(store_settings)]
     if options.max_minutes is not None:
         callbacks.append(StopAfter(started + 60 * options.max_minutes))
     validating = validation_callback(options, validation, config)

@@ -30,6 +30,8 @@ ODD = np.array(
     ],
     np.float32,
 )  # fmt: skip
+# The square of this area is no number of float32 any more.
+THIN = np.array([[0, -3, 1e-22, -1]] * 8, np.float32)
 COORDINATES = st.sampled_from(sorted({*ODD.ravel().tolist(), 1e-7, 0.25, 0.999999, 1.000001}))
 BOXES = st.lists(st.tuples(*[COORDINATES] * 4), min_size=COUNT, max_size=COUNT).map(
     lambda rows: np.array(rows, np.float32)
@@ -72,6 +74,7 @@ def values(function, *arrays):
 @given(BOXES, BOXES)
 @example(ODD[:8], ODD[8:])
 @example(ODD[8:], ODD[8:])
+@example(ODD[:8], THIN)
 def test_overlaps(all_finite, first, second):
     all_finite(pairwise_iou, first, second)
     iou = values(pairwise_iou, first, second)

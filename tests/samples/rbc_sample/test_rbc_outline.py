@@ -73,6 +73,12 @@ def test_a_pale_centre_stays_part_of_the_cell():
     assert iou(found, disc(100, 100, DRAWN_RADIUS)) > 0.97
 
 
+def test_holes_are_filled():
+    drawn = disc(100, 100) & ~disc(100, 110, 6)
+    (found,) = fitted(field(disc(100, 100)), drawn)
+    assert found[disc(100, 100, 38)].all()
+
+
 def test_a_cell_does_not_take_pixels_of_its_neighbour():
     left, right = disc(100, 80), disc(100, 80 + 2 * RADIUS)
     drawn = [disc(100, 80, 38), disc(100, 80 + 2 * RADIUS, 38)]
