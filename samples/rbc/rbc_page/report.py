@@ -19,7 +19,7 @@ from rbc_page.html import (
     percent,
     unbroken,
 )
-from rbc_page.texts import AVERAGES, BORDER_TEXTS, METHODS
+from rbc_page.texts import AVERAGES, BORDER_TEXTS, METHODS, OUTLINE_TEXTS
 
 
 class Report:
@@ -200,6 +200,7 @@ def _setting(report: Report) -> Markup:
         ("A cell is found at", "mask IoU ≥ 0.5, matched one to one"),
         ("Averages", AVERAGES),
         ("Image border", BORDER_TEXTS.get(report.border, report.border)),
+        ("Outlines", OUTLINE_TEXTS.get(str(summary.get("outline")))),
     ]
     if number(summary.get("max_overlap")) is not None:
         text = f"a detection overlapping a better one by IoU > {figure(summary['max_overlap'], 2)}"

@@ -2,6 +2,10 @@
 
 METHODS = {"network": "Mask R-CNN", "watershed": "Otsu threshold and watershed"}
 
+OUTLINE_TEXTS = {
+    "stain": "moved to the edge of the stain",
+    "network": "as the network draws them",
+}
 BORDER_TEXTS = {
     "ignore": "ignored: an unmatched detection that the border cuts is no false alarm",
     "count": "counted: an unmatched detection that the border cuts is a false alarm",

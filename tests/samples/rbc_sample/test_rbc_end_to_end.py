@@ -126,7 +126,7 @@ def test_evaluation_counts_agree_with_each_other(evaluated):
         for key, image_key in (("tp", "segmented"), ("fn", "missed"), ("fp", "unmatched")):
             assert counted[key] == sum(image[image_key] for image in point["images"])
             assert counted[key] == sum(int(row[image_key]) for row in of_point)
-    assert summary["size_class"] == "measured"
+    assert summary["size_class"] == "measured" and summary["outline"] == "stain"
     for point in points:
         # The table's classes are the measured ones, and both ways are reported.
         assert set(point["size_classes"]) == {"measured", "learned"}

@@ -139,7 +139,8 @@ def make_summary(first: str = "a.png", second: str = HOSTILE_NAME) -> dict:
     return {
         "schema": "rbc.evaluation", "schema_version": 2, "method": "network",
         "dataset": "data/rbc", "subset": "val", "weights": "logs/a/mask_rcnn_rbc_0012.h5",
-        "max_overlap": 0.5, "classes": CLASSES, "border": "ignore", "score_floor": 0.05,
+        "max_overlap": 0.5, "outline": "stain", "classes": CLASSES, "border": "ignore",
+        "score_floor": 0.05,
         "average_precision": {"mask": precise, "box": copy.deepcopy(precise)},
         "operating_points": [
             _point(0.7, 3, 1, 1, at_low, 5), _point(0.8, 2, 1, 2, at_high, 3),

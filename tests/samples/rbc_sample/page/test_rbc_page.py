@@ -143,6 +143,12 @@ def test_the_tables_hold_the_figures(example_page, hostile_name):
     assert "3 cells in the ground truth: 2 found, 1 missed; 1 false alarm, 1 more at" in text
 
 
+def test_it_says_where_the_outlines_lie(summary, fields):
+    assert "Outlines moved to the edge of the stain" in words(report_page(summary, fields))
+    summary["outline"] = None
+    assert "Outlines moved" not in words(report_page(summary, fields))
+
+
 def test_sizes_leave_out_what_the_border_cuts(summary, fields, place_cells):
     (first, _) = fields
     summary["operating_points"] = summary["operating_points"][:1]
