@@ -22,9 +22,11 @@ def test_every_variant_is_a_training_that_can_be_configured(name, tmp_path):
     assert config.STEPS_PER_EPOCH * config.EPOCHS == 400
     assert options.subset == ["train", "extra"]
     # A whole field has about as many pixels as four parts.
-    pixels = {"whole": (1, "pad64"), "paper": (2, "square")}.get(name, (4, "crop"))
+    pixels = {"whole": (1, "pad64")}.get(name, (4, "crop"))
     assert pixels == (config.BATCH_SIZE, config.IMAGE_RESIZE_MODE)
-    Augmentation(**(variant.augmentation or {}))
+    assert ("batch" if name == "batch" else "group") == config.NORMALIZATION
+    assert ("resnet50" if name == "paper" else "resnet18") == config.BACKBONE
+    Augmentation(overlay=options.overlay, **(variant.augmentation or {}))
 
 
 def test_variants_differ_from_the_recipe():
