@@ -5,7 +5,6 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -40,10 +39,10 @@ from mrcnn.nets.detector import build_inference_model
 from mrcnn.ops.anchors import pyramid_anchors
 from mrcnn.training.fitting import fit
 from mrcnn.training.layers import LAYER_CHOICES, set_trainable
-from mrcnn.training.model import build_training_model
-from mrcnn.training.optimizer import RegularizedSGD, ReportLeftOut
+from mrcnn.training.model import build_training_model, compile_training_model
+from mrcnn.training.optimizer import ReportLeftOut
 from mrcnn.training.parallel import share_among_gpus
-from mrcnn.training.run_state import Stage, state_of
+from mrcnn.training.run_state import Stage, take_up
 from mrcnn.training.schedules import learning_rate_for
 from mrcnn.weights import LoadReport, load_weights, save_weights
 
@@ -156,22 +155,9 @@ class MaskRCNN:
             learning_rate: a number or a Keras schedule.
             momentum: 0 to 1.
         """
-        # Both may have been changed since the model was built.
-        network = self._network()
-        network.set_loss_weights(self.config.LOSS_WEIGHTS, self.config.WEIGHT_DECAY)
-        self.keras_model.compile(
-            optimizer=RegularizedSGD(
-                learning_rate,
-                momentum,
-                self.config.GRADIENT_CLIP_NORM,
-                # A model that shares its batch among GPUs has the term in its loss.
-                self.config.WEIGHT_DECAY if network is self.keras_model else 0.0,
-            ),
-            # The other backends gain nothing from a compiler here, and lose minutes to it.
-            jit_compile=keras.backend.backend() == "jax",
+        compile_training_model(
+            self.keras_model, self._network(), self.config, learning_rate, momentum
         )
-        # Variables made inside the first step would have it traced twice.
-        self.keras_model.optimizer.build(self.keras_model.trainable_variables)
 
     def set_trainable(
         self,
@@ -261,13 +247,7 @@ class MaskRCNN:
         if not self.keras_model.trainable_weights:
             raise ConfigError(f"layers is {layers!r}: no layer of the model has such a name.")
         stage = Stage.called(self.epoch, epochs, learning_rate, layers)
-        state = None
-        if epochs >= self.epoch:
-            state = state_of(self._state_file, self._network(), self.epoch)
-        goes_on = state is not None and epochs > self.epoch and state.stage.goes_on_as(stage)
-        if state is not None and goes_on:
-            stage = replace(stage, first_epoch=state.stage.first_epoch)
-            print(f"Going on from epoch {self.epoch} of the training, as if it had not stopped.")
+        stage, state, goes_on = take_up(stage, self._state_file, self._network())
         if epochs > self.epoch or (epochs == self.epoch and state is None):
             self._state_file = None
         steps = max(0, epochs - stage.first_epoch) * int(config.STEPS_PER_EPOCH)

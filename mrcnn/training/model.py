@@ -1,5 +1,7 @@
 """The training graph, and the Keras model whose step sums its losses."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -240,3 +242,28 @@ def _training_graph(config, shuffle_targets: bool, stop_gradients: bool) -> Trai
         loss_weights=config.LOSS_WEIGHTS,
         weight_decay=config.WEIGHT_DECAY,
     )
+
+
+def compile_training_model(
+    model: keras.Model, network: TrainingModel, config: Any, learning_rate: Any, momentum: float
+) -> None:
+    """Give a training model its optimizer, and the weights of its losses as they are now.
+
+    Args:
+        model: what is trained: the network itself, or a model that shares its batch among GPUs.
+        network: the model that holds the layers.
+        config: LOSS_WEIGHTS, WEIGHT_DECAY and GRADIENT_CLIP_NORM are used.
+        learning_rate: a number or a Keras schedule.
+        momentum: 0 to 1.
+    """
+    # Both may have been changed since the model was built.
+    network.set_loss_weights(config.LOSS_WEIGHTS, config.WEIGHT_DECAY)
+    # A model that shares its batch among GPUs has the term in its loss.
+    l2 = config.WEIGHT_DECAY if network is model else 0.0
+    model.compile(
+        optimizer=RegularizedSGD(learning_rate, momentum, config.GRADIENT_CLIP_NORM, l2),
+        # The other backends gain nothing from a compiler here, and lose minutes to it.
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    # Variables made inside the first step would have it traced twice.
+    model.optimizer.build(model.trainable_variables)

@@ -156,6 +156,29 @@ def state_of(path: Path | None, model: keras.Model, epoch: int) -> RunState | No
     return state
 
 
+def take_up(
+    stage: Stage, path: Path | None, model: keras.Model
+) -> tuple[Stage, RunState | None, bool]:
+    """What a call of `train` goes on from.
+
+    Args:
+        stage: of the call, as if it began one.
+        path, model: see `state_of`.
+
+    Returns:
+        the stage, with its true beginning where it goes on; the state of the last epoch before, if
+        there is one; whether the stage goes on from there.
+    """
+    done = stage.first_epoch
+    if stage.epochs < done:
+        return stage, None, False
+    state = state_of(path, model, done)
+    if state is None or stage.epochs == done or not state.stage.goes_on_as(stage):
+        return stage, state, False
+    print(f"Going on from epoch {done} of the training, as if it had not stopped.")
+    return replace(stage, first_epoch=state.stage.first_epoch), state, True
+
+
 def weights_checksum(model: keras.Model) -> int:
     """CRC-32 of all weights of a model, in their order."""
     checksum = 0
