@@ -5,12 +5,14 @@ import json
 import os
 import random
 import re
+import warnings
 
 import keras
 import numpy as np
 import pytest
 
 from mrcnn.errors import ConfigError, DataError, WeightsError
+from mrcnn.inference.detect import mould
 from mrcnn.model import MaskRCNN
 from mrcnn.run_length import decode, decompress
 
@@ -113,6 +115,20 @@ def test_any_number_of_images_of_any_size(inference, image):
     for key in results[0]:
         np.testing.assert_array_equal(results[0][key], results[4][key])
     assert inference.detect([]) == []
+
+
+@pytest.mark.parametrize(
+    ("factor", "mean_pixel", "warns"),
+    [(1 / 255, 120.0, True), (1.0, 120.0, False), (0.0, 120.0, False), (1 / 255, 0.5, False)],
+)
+def test_an_image_that_the_network_would_see_black_is_told(
+    tiny_config, image, factor, mean_pixel, warns
+):
+    config = tiny_config(MEAN_PIXEL=np.full(3, mean_pixel))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mould(image * factor, config)
+    assert ["from 0 to 1" in str(warning.message) for warning in caught] == [True] * warns
 
 
 def test_crops_are_the_full_masks_inside_the_boxes(inference, image):

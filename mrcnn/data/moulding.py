@@ -1,6 +1,7 @@
 """What the network is fed besides pixels: centred images, the image meta vector, small masks."""
 
 import functools
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +15,23 @@ from mrcnn.geometry import extract_bboxes
 def mold_image(images: np.ndarray, config: Any) -> np.ndarray:
     """Subtract the mean colour from RGB images ([..., 3], 0 to 255); float."""
     return images.astype(np.float32) - config.MEAN_PIXEL
+
+
+def warn_of_unit_range(image: np.ndarray, config: Any, name: str = "An image") -> None:
+    """Warn of an image of 0 to 1, as many libraries give it: to the network it is black.
+
+    Args:
+        image: as given, of any type.
+        config: a mean pixel near 0 belongs to a network that takes such images.
+        name: of the image, for the message.
+    """
+    is_float = image.dtype.kind == "f" and image.size > 0
+    if is_float and np.max(config.MEAN_PIXEL) > 1 and 0 < image.max() <= 1:
+        warnings.warn(
+            f"{name} has values from 0 to 1, where 0 to 255 are expected: the network sees black. "
+            "Multiply it by 255, or read it with mrcnn.data.images.read_image.",
+            stacklevel=2,
+        )
 
 
 def unmold_image(normalized_images: np.ndarray, config: Any) -> np.ndarray:

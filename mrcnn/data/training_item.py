@@ -11,7 +11,7 @@ from mrcnn.data.dataset import Dataset
 from mrcnn.data.frames import Frame
 from mrcnn.data.imgaug_augmentation import apply_imgaug, is_imgaug
 from mrcnn.data.instances import InstanceMasks
-from mrcnn.data.moulding import compose_image_meta
+from mrcnn.data.moulding import compose_image_meta, warn_of_unit_range
 from mrcnn.data.overlay import lay_over
 from mrcnn.data.resizing import (
     ResizePlan,
@@ -131,6 +131,7 @@ def prepare_image(dataset: Dataset, config: Any, image_id: int) -> PreparedImage
             f"{name}: shape {image.shape}; an image [H, W, {channels}] is expected "
             f"(IMAGE_CHANNEL_COUNT is {channels})."
         )
+    warn_of_unit_range(image, config, name)
     plan = plan_resize(image.shape, **resize_settings(config))
     picture = np.ascontiguousarray(scale_image(image, plan))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.data.moulding import compose_image_meta, mold_image
+from mrcnn.data.moulding import compose_image_meta, mold_image, warn_of_unit_range
 from mrcnn.data.resizing import resize_image, resize_settings
 from mrcnn.errors import DataError
 from mrcnn.inference.limits import DetectionLimits
@@ -50,6 +50,7 @@ def mould(image: np.ndarray, config: Any) -> MouldedImage:
             f"An image of shape {image.shape} was given: expected (height, width, {channels}), "
             "values from 0 to 255. mrcnn.data.images.read_image reads any file as such."
         )
+    warn_of_unit_range(image, config)
     settings = resize_settings(config)
     if settings["mode"] == "crop":
         # Parts of images are for training; cells are detected in all of an image.

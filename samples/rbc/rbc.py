@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         exit status: 0 on success, 2 on bad input, 130 when interrupted.
     """
-    # The start-up notes of TensorFlow's runtime say nothing to a user of this program.
+    # Fewer start-up notes of TensorFlow's runtime, which say nothing to a user of this program.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         options = build_parser().parse_args(arguments)

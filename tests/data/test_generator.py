@@ -143,7 +143,8 @@ def test_any_number_of_channels(plain, channels):
 def test_images_keep_their_type(plain):
     pixels = np.random.default_rng(0).random((32, 32, 3)).astype(np.float32)
     dataset = dataset_of((pixels, np.ones((32, 32, 1), bool), [1]))
-    image = modellib.load_image_gt(dataset, plain(), 0)[0]
+    with pytest.warns(UserWarning, match="has values from 0 to 1, where 0 to 255"):
+        image = modellib.load_image_gt(dataset, plain(), 0)[0]
     assert image.dtype == np.float32
     assert 0 < image.max() <= 1
 
