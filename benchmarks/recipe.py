@@ -80,10 +80,9 @@ VARIANTS = {
     ),
     "anchors": Variant("the paper's anchors", options=("--anchors", "paper")),
     "whole": Variant(
-        "whole fields of 768 x 576, one a step, for four parts",
+        "whole fields in squares of 768 x 768, one a step, for four parts",
         without=("--crop", "320"),
         options=("--batch-size", "1"),
-        settings={"IMAGE_RESIZE_MODE": "pad64", "IMAGE_FIT": True},
     ),
     "constant": Variant("a constant learning rate, no warm-up", options=("--schedule", "constant")),
     "slow": Variant("learning rate 0.005 for 0.02", options=("--learning-rate", "0.005")),

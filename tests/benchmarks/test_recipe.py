@@ -21,8 +21,8 @@ def test_every_variant_is_a_training_that_can_be_configured(name, tmp_path):
     config = make_config({**training_settings(options, None), **variant.settings})
     assert config.STEPS_PER_EPOCH * config.EPOCHS == 400
     assert options.subset == ["train", "extra"]
-    # A whole field has about as many pixels as four parts.
-    pixels = {"whole": (1, "pad64")}.get(name, (4, "crop"))
+    # A whole field of 768 x 576 has about as many pixels as four parts.
+    pixels = {"whole": (1, "square")}.get(name, (4, "crop"))
     assert pixels == (config.BATCH_SIZE, config.IMAGE_RESIZE_MODE)
     assert ("batch" if name == "batch" else "group") == config.NORMALIZATION
     assert ("resnet50" if name == "paper" else "resnet18") == config.BACKBONE
