@@ -29,7 +29,7 @@ def build_model():
     """The model that every input is loaded into: a convolution, a norm and a nested model."""
     import keras
 
-    from mrcnn.nets.saving import DetectorModel
+    from mrcnn.nets.model import DetectorModel
 
     image = keras.Input((4, 4, 2), name="input_image")
     x = keras.layers.Conv2D(3, 1, name="conv1")(image)
@@ -308,7 +308,7 @@ def _repacked(content: bytes, rng: random.Random) -> bytes:
 
 def load(model, path: Path, rng: random.Random) -> None:
     """What a program does with a file of weights; raises what the package raises."""
-    from mrcnn.weights import load_weights
+    from mrcnn.weights.loading import load_weights
 
     if path.name.endswith((".keras", ".weights.h5")) and rng.random() < 0.5:
         model.load_weights(path)

@@ -58,8 +58,8 @@ def kind_of(name: str, folder: Path) -> Kind:
 
 def _annotations(name: str) -> Kind:
     from benchmarks import fuzz_json
-    from mrcnn.data.via import locate_image, read_via
     from mrcnn.errors import DataError
+    from mrcnn.formats.via_reading import locate_image, read_via
 
     seeds = fuzz_json.via_seeds() if name == "via" else fuzz_json.coco_seeds()
     bombs = fuzz_json.via_bombs() if name == "via" else fuzz_json.coco_bombs()

@@ -143,7 +143,7 @@ class Golden:
 
 def give_golden_weights(model) -> None:
     """Give all weights of a Keras model the values of the golden network."""
-    from mrcnn.weights import layers_with_weights
+    from mrcnn.weights.loading import layers_with_weights
 
     for layer in layers_with_weights(model):
         for weight in layer.weights:

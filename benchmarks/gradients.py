@@ -11,7 +11,7 @@ LOSSES = 5
 
 def weight_names(model: keras.Model) -> list[str]:
     """`layer/weight` of each trainable weight, in the order of `model.trainable_variables`."""
-    from mrcnn.weights import layers_with_weights
+    from mrcnn.weights.loading import layers_with_weights
 
     names = {
         id(weight): f"{layer.name}/{weight.name}"

@@ -17,7 +17,7 @@ from mrcnn.config import Config
 from mrcnn.data.augmentation import Augmentation
 from mrcnn.data.dataset import Dataset
 from mrcnn.mask_rcnn import MaskRCNN
-from mrcnn.validation import EvaluateDetections
+from mrcnn.training.validation import EvaluateDetections
 
 SIZE = 128
 NAME = "kill"

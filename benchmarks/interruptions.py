@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.interruption_run import BEGUN, EPOCHS, NAME
-from mrcnn.checkpoints import newest_checkpoint, run_of_checkpoint, state_path
 from mrcnn.files import atomic_write
-from mrcnn.weight_files import open_weights
+from mrcnn.runs.checkpoints import newest_checkpoint, run_of_checkpoint, state_path
+from mrcnn.weights.layouts import open_weights
 
 _ROOT = Path(__file__).resolve().parents[1]
 # Nothing here takes as long; a training that hangs is to be told from one that is slow.

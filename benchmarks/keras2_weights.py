@@ -4,11 +4,11 @@
                                         [--modes inference training] [--json FILE]
 
 PYTHON is an interpreter of an environment of its own, with `pip install "tensorflow==2.15.*"`.
-Each network gets random weights and is saved by `mrcnn.weights`. The other interpreter, which
-never sees this package, builds the layers anew, loads the files by name and by order, and compares
-every array with the original ones, which it is given apart from those files. Then it writes random
-weights of its own, which are loaded and compared here. The exit status is 0 if all arrays are
-equal, bit by bit, 1 if not.
+Each network gets random weights and is saved by `mrcnn.weights.saving`. The other interpreter,
+which never sees this package, builds the layers anew, loads the files by name and by order, and
+compares every array with the original ones, which it is given apart from those files. Then it
+writes random weights of its own, which are loaded and compared here. The exit status is 0 if all
+arrays are equal, bit by bit, 1 if not.
 """
 
 import argparse
@@ -92,7 +92,7 @@ def arrays_of(model) -> dict:
     """Each weight by "layer/weight"."""
     import keras
 
-    from mrcnn.weights import layers_with_weights
+    from mrcnn.weights.loading import layers_with_weights
 
     return {
         f"{layer.name}/{weight.name}": keras.ops.convert_to_numpy(weight)
@@ -116,7 +116,8 @@ def exchange(backbone: str, mode: str, python: str, folder: Path) -> Iterator[di
     import keras
     import numpy as np
 
-    from mrcnn.weights import load_weights, save_model, save_weights
+    from mrcnn.weights.loading import load_weights
+    from mrcnn.weights.saving import save_model, save_weights
 
     model = build_model(backbone, mode)
     save_weights(model, folder / "ours.h5")

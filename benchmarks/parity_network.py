@@ -45,7 +45,7 @@ def measure(golden: Golden, figures: Figures) -> None:
 
 def _weights(golden: Golden, figures: Figures, model) -> None:
     """The weights as they are in the model, against their recorded sums."""
-    from mrcnn.weights import layers_with_weights
+    from mrcnn.weights.loading import layers_with_weights
 
     recorded = golden.weights_check()
     first, sums, squares, named = 0.0, 0.0, 0.0, set()

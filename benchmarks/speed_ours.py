@@ -13,7 +13,7 @@ from mrcnn.config import Config
 from mrcnn.data.batches import BatchMaker
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.loader import BatchLoader
-from mrcnn.geometry import extract_bboxes
+from mrcnn.instances.geometry import extract_bboxes
 from mrcnn.model import MaskRCNN, build_rpn_targets, compose_image_meta
 from mrcnn.ops.anchors import pyramid_anchors
 from mrcnn.utils import minimize_mask, resize_image, resize_mask

@@ -13,38 +13,39 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mrcnn.checkpoints import (
+from mrcnn.config import Config
+from mrcnn.data.dataset import Dataset
+from mrcnn.errors import ConfigError
+from mrcnn.inference.detect import detect, detect_moulded, mould_together, network_inputs
+from mrcnn.inference.limits import DetectionLimits
+from mrcnn.inference.results import check_mask_form, unmold
+from mrcnn.matterport.log import log
+from mrcnn.nets.anchors import normalized_anchors
+from mrcnn.nets.detector import build_inference_model
+from mrcnn.nets.inspection import (
+    evaluate_tensors,
+    find_ancestor,
+    layers_that_have_weights,
+    trainable_layer_of,
+)
+from mrcnn.ops.anchors import pyramid_anchors
+from mrcnn.runs.checkpoints import (
     checkpoint_template,
     newest_checkpoint,
     run_folder,
     run_of_checkpoint,
     state_path,
 )
-from mrcnn.config import Config
-from mrcnn.data.dataset import Dataset
-from mrcnn.downloads import fetch_weights
-from mrcnn.errors import ConfigError
-from mrcnn.inference.detect import detect, detect_moulded, mould_together, network_inputs
-from mrcnn.inference.inspection import (
-    evaluate_tensors,
-    find_ancestor,
-    layers_that_have_weights,
-    trainable_layer_of,
-)
-from mrcnn.inference.limits import DetectionLimits
-from mrcnn.inference.results import check_mask_form, unmold
-from mrcnn.log import log
-from mrcnn.nets.anchors import normalized_anchors
-from mrcnn.nets.detector import build_inference_model
-from mrcnn.ops.anchors import pyramid_anchors
 from mrcnn.training.fitting import fit
-from mrcnn.training.layers import LAYER_CHOICES, set_trainable
+from mrcnn.training.freezing import LAYER_CHOICES, set_trainable
 from mrcnn.training.model import build_training_model, compile_training_model
 from mrcnn.training.optimizer import ReportLeftOut
 from mrcnn.training.parallel import share_among_gpus
 from mrcnn.training.run_state import Stage, take_up
 from mrcnn.training.schedules import learning_rate_for
-from mrcnn.weights import LoadReport, load_weights, save_weights
+from mrcnn.weights.loading import LoadReport, load_weights
+from mrcnn.weights.published import fetch_weights
+from mrcnn.weights.saving import save_weights
 
 MODES = ("training", "inference")
 
@@ -126,7 +127,7 @@ class MaskRCNN:
             What was loaded and what was not; `str()` of it can be printed.
 
         Raises:
-            WeightsError: see `mrcnn.weights.load_weights`. The model is then as it was.
+            WeightsError: see `mrcnn.weights.loading.load_weights`. The model is then as it was.
         """
         strict = not (by_name or exclude)
         report = load_weights(self._network(), filepath, exclude=exclude or (), strict=strict)
@@ -139,7 +140,7 @@ class MaskRCNN:
         return report
 
     def save_weights(self, filepath: str | os.PathLike, *, dtype: str = "float32") -> None:
-        """Write the weights in Matterport's layout, in one step; `mrcnn.weights` has the dtypes."""
+        """Write the weights in Matterport's layout, in one step; see `mrcnn.weights.saving`."""
         save_weights(self._network(), filepath, dtype=dtype)
 
     def get_imagenet_weights(self) -> str:
@@ -409,7 +410,7 @@ class MaskRCNN:
             the values under their names, in order; their shapes and ranges are printed.
 
         Raises:
-            ConfigError: see `mrcnn.inference.inspection.evaluate_tensors`.
+            ConfigError: see `mrcnn.nets.inspection.evaluate_tensors`.
         """
         if image_metas is None:
             molded_images, image_metas, _ = self.mold_inputs(images)

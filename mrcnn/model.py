@@ -1,17 +1,25 @@
 """Matterport's `mrcnn.model`: the names that programs import; the work is done elsewhere."""
 
-from mrcnn.data.generator import (
+from mrcnn.data.moulding import compose_image_meta, mold_image, parse_image_meta, unmold_image
+from mrcnn.data.rpn_targets import build_rpn_targets
+from mrcnn.mask_rcnn import MaskRCNN
+from mrcnn.matterport.generator import (
     build_detection_targets,
     data_generator,
     generate_random_rois,
     load_image_gt,
 )
-from mrcnn.data.moulding import compose_image_meta, mold_image, parse_image_meta, unmold_image
-from mrcnn.data.rpn_targets import build_rpn_targets
-from mrcnn.log import log
-from mrcnn.mask_rcnn import MaskRCNN
-from mrcnn.nets.detection import DetectionLayer
-from mrcnn.nets.graphs import (
+from mrcnn.matterport.log import log
+from mrcnn.matterport.losses import (
+    detection_targets_graph,
+    mrcnn_bbox_loss_graph,
+    mrcnn_class_loss_graph,
+    mrcnn_mask_loss_graph,
+    rpn_bbox_loss_graph,
+    rpn_class_loss_graph,
+    smooth_l1_loss,
+)
+from mrcnn.matterport.networks import (
     build_fpn_mask_graph,
     build_rpn_model,
     conv_block,
@@ -21,11 +29,7 @@ from mrcnn.nets.graphs import (
     resnet_graph,
     rpn_graph,
 )
-from mrcnn.nets.normalization import BatchNorm
-from mrcnn.nets.proposals import ProposalLayer
-from mrcnn.nets.roi_align import PyramidROIAlign
-from mrcnn.ops.anchors import backbone_shapes as compute_backbone_shapes
-from mrcnn.ops.graphs import (
+from mrcnn.matterport.tensors import (
     apply_box_deltas_graph,
     batch_pack_graph,
     clip_boxes_graph,
@@ -36,15 +40,11 @@ from mrcnn.ops.graphs import (
     parse_image_meta_graph,
     trim_zeros_graph,
 )
-from mrcnn.training.graphs import (
-    detection_targets_graph,
-    mrcnn_bbox_loss_graph,
-    mrcnn_class_loss_graph,
-    mrcnn_mask_loss_graph,
-    rpn_bbox_loss_graph,
-    rpn_class_loss_graph,
-    smooth_l1_loss,
-)
+from mrcnn.nets.detection import DetectionLayer
+from mrcnn.nets.normalization import BatchNorm
+from mrcnn.nets.proposals import ProposalLayer
+from mrcnn.nets.roi_align import PyramidROIAlign
+from mrcnn.ops.anchors import backbone_shapes as compute_backbone_shapes
 from mrcnn.training.targets import DetectionTargetLayer
 
 __all__ = [

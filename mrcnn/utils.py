@@ -3,14 +3,13 @@
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.moulding import expand_mask, minimize_mask, mold_mask, unmold_mask
 from mrcnn.data.resizing import resize, resize_image, resize_mask
-from mrcnn.downloads import download_trained_weights
 from mrcnn.evaluation.matterport import (
     compute_ap,
     compute_ap_range,
     compute_matches,
     compute_recall,
 )
-from mrcnn.geometry import (
+from mrcnn.instances.geometry import (
     apply_box_deltas,
     box_refinement,
     compute_iou,
@@ -22,8 +21,9 @@ from mrcnn.geometry import (
     norm_boxes,
     trim_zeros,
 )
+from mrcnn.matterport.tensors import batch_slice, box_refinement_graph
 from mrcnn.ops.anchors import generate_anchors, generate_pyramid_anchors
-from mrcnn.ops.graphs import batch_slice, box_refinement_graph
+from mrcnn.weights.published import download_trained_weights
 
 __all__ = [
     "Dataset",

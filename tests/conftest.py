@@ -12,6 +12,13 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+pytest_plugins = ["tests.small_data"]
+
+# Test machines are shared and slow at times; a time limit on single examples would be noise.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -34,7 +41,7 @@ def golden():
 def give_golden_weights():
     """Sets all weights of a model to those that the golden numbers were computed with."""
     from benchmarks.golden import golden_weight
-    from mrcnn.weights import layers_with_weights
+    from mrcnn.weights.loading import layers_with_weights
 
     def give(model) -> None:
         for layer in layers_with_weights(model):

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from mrcnn import downloads
-from mrcnn.connections import Patience
-from mrcnn.downloads import WeightsFile, fetch_weights
 from mrcnn.errors import WeightsError
+from mrcnn.weights import published as downloads
+from mrcnn.weights.connections import Patience
+from mrcnn.weights.published import WeightsFile, fetch_weights
 
 if TYPE_CHECKING:
     # Not in the processes that this file starts: it would double the time of their start.
@@ -258,7 +258,7 @@ import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import sys
 from pathlib import Path
-from mrcnn import downloads
+from mrcnn.weights import published as downloads
 from tests.download_server import QUICK, fetch
 downloads.PATIENCE = QUICK
 {setup}

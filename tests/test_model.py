@@ -13,8 +13,8 @@ import pytest
 
 from mrcnn.errors import ConfigError, DataError, WeightsError
 from mrcnn.inference.detect import mould
+from mrcnn.instances.run_length import decode, decompress
 from mrcnn.model import MaskRCNN
-from mrcnn.run_length import decode, decompress
 
 pytestmark = pytest.mark.usefixtures("eager")
 

@@ -1,4 +1,4 @@
-"""Two runs, evaluated while they train and not, for the tests of `mrcnn.validation`."""
+"""Two runs, evaluated while they train and not, for the tests of `mrcnn.training.validation`."""
 
 import contextlib
 import io
@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from mrcnn.model import BatchNorm, MaskRCNN
-from mrcnn.validation import EvaluateDetections
+from mrcnn.training.validation import EvaluateDetections
 
 FIELDS = ([(60, 60, 20), (30, 90, 12)], [(100, 30, 9)], [])
 

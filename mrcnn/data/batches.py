@@ -7,7 +7,7 @@ import numpy as np
 
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.limits import LimitNotes
-from mrcnn.data.moulding import mold_image
+from mrcnn.data.moulding import mini_masks, mold_image
 from mrcnn.data.region_targets import generate_random_rois
 from mrcnn.data.rpn_targets import AnchorIndex, build_rpn_targets
 from mrcnn.data.training_item import (
@@ -133,7 +133,7 @@ class BatchMaker:
             chosen = rng.choice(len(instances), config.MAX_GT_INSTANCES, replace=False)
             instances = instances.select(chosen)
         masks = (
-            instances.mini_masks(config.MINI_MASK_SHAPE)
+            mini_masks(instances, config.MINI_MASK_SHAPE)
             if config.USE_MINI_MASK
             else instances.to_full()
         )

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.data.images import read_image
-from mrcnn.data.instances import InstanceMasks
 from mrcnn.errors import DataError
+from mrcnn.instances.instances import InstanceMasks
+from mrcnn.pictures.reading import read_image
 
 
 class Dataset:

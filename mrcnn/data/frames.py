@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrcnn.data.instances import InstanceMasks
+from mrcnn.instances.instances import InstanceMasks
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import scipy.ndimage
 
-from mrcnn.data.instances import InstanceMasks
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.instances.instances import InstanceMasks
 
 
 def is_imgaug(augmentation: Any) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mrcnn.data.resizing import resize
 from mrcnn.errors import DataError
-from mrcnn.geometry import extract_bboxes
+from mrcnn.instances.geometry import extract_bboxes
 
 
 def mold_image(images: np.ndarray, config: Any) -> np.ndarray:
@@ -29,7 +29,7 @@ def warn_of_unit_range(image: np.ndarray, config: Any, name: str = "An image") -
     if is_float and np.max(config.MEAN_PIXEL) > 1 and 0 < image.max() <= 1:
         warnings.warn(
             f"{name} has values from 0 to 1, where 0 to 255 are expected: the network sees black. "
-            "Multiply it by 255, or read it with mrcnn.data.images.read_image.",
+            "Multiply it by 255, or read it with mrcnn.pictures.reading.read_image.",
             stacklevel=2,
         )
 
@@ -128,6 +128,19 @@ def shrink_mask(crop: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     if np.any(np.abs(blend - 0.5) < 1e-9):
         inside = np.around(resize(values, shape)).astype(bool)
     return inside
+
+
+def mini_masks(instances: Any, shape: Sequence[int]) -> np.ndarray:
+    """Masks of instances resized to (height, width), bool [h, w, N], as `minimize_mask`.
+
+    Args:
+        instances: their `crops` are used.
+        shape: (height, width) of the small masks.
+    """
+    masks = np.zeros((len(instances), *(int(side) for side in shape)), bool)
+    for number, crop in enumerate(instances.crops):
+        masks[number] = shrink_mask(crop, masks.shape[1:])
+    return np.ascontiguousarray(masks.transpose(1, 2, 0))
 
 
 def spread_mask(values: np.ndarray, shape: Sequence[int]) -> np.ndarray:

@@ -9,7 +9,7 @@ darker, as they are under the microscope, and both objects keep their whole outl
 import numpy as np
 import scipy.ndimage
 
-from mrcnn.data.instances import InstanceMasks
+from mrcnn.instances.instances import InstanceMasks
 
 # Of the pixels without objects, those that show the light; the rest is shadow and dirt.
 _BRIGHT_PERCENTILE = 75

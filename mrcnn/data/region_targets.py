@@ -11,7 +11,7 @@ import numpy as np
 from mrcnn.data.moulding import expand_mask
 from mrcnn.data.resizing import resize
 from mrcnn.errors import DataError
-from mrcnn.geometry import box_refinement, compute_overlaps
+from mrcnn.instances.geometry import box_refinement, compute_overlaps
 
 _POSITIVE_IOU = 0.5
 # Regions that lie around objects; the others lie anywhere.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.geometry import box_areas, box_deltas, compute_iou, compute_overlaps
+from mrcnn.instances.geometry import box_areas, box_deltas, compute_iou, compute_overlaps
 
 _POSITIVE_IOU = 0.7
 _NEGATIVE_IOU = 0.3

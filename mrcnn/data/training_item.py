@@ -10,7 +10,6 @@ from mrcnn.data.augmentation import Augmentation, random_place
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.frames import Frame
 from mrcnn.data.imgaug_augmentation import apply_imgaug, is_imgaug
-from mrcnn.data.instances import InstanceMasks
 from mrcnn.data.moulding import compose_image_meta, warn_of_unit_range
 from mrcnn.data.overlay import lay_over
 from mrcnn.data.resizing import (
@@ -21,6 +20,7 @@ from mrcnn.data.resizing import (
     scale_image,
 )
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.instances.instances import InstanceMasks
 
 
 @dataclass(frozen=True)

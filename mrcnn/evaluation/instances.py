@@ -16,8 +16,8 @@ from mrcnn.evaluation.matching import (
     mask_intersections,
     touches_border,
 )
-from mrcnn.geometry import extract_bboxes
-from mrcnn.run_length import encode
+from mrcnn.instances.geometry import extract_bboxes
+from mrcnn.instances.run_length import encode
 
 
 @dataclass

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mrcnn.errors import DataError
-from mrcnn.geometry import compute_overlaps, compute_overlaps_masks, trim_zeros
+from mrcnn.instances.geometry import compute_overlaps, compute_overlaps_masks, trim_zeros
 
 
 def compute_matches(

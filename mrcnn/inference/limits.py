@@ -7,8 +7,8 @@ import numpy as np
 from keras import ops
 
 from mrcnn.data.limits import LimitNotes
-from mrcnn.geometry import compute_overlaps, non_max_suppression, norm_boxes
 from mrcnn.inference.results import count_filled
+from mrcnn.instances.geometry import compute_overlaps, non_max_suppression, norm_boxes
 from mrcnn.nets.proposals import propose_regions
 from mrcnn.ops.boxes import apply_box_deltas, clip_boxes
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mrcnn import run_length
 from mrcnn.data.moulding import spread_mask
 from mrcnn.errors import ConfigError
-from mrcnn.geometry import denorm_boxes, norm_boxes
+from mrcnn.instances import run_length
+from mrcnn.instances.geometry import denorm_boxes, norm_boxes
 
 
 @dataclass

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mrcnn.geometry import norm_boxes
 from mrcnn.inference.results import Detections, count_filled
+from mrcnn.instances.geometry import norm_boxes
 
 
 def widen_boxes(boxes: np.ndarray, margin: float, window: np.ndarray) -> np.ndarray:

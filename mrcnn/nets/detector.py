@@ -13,10 +13,10 @@ from mrcnn.nets.detection import DetectionLayer
 from mrcnn.nets.fpn import feature_pyramid
 from mrcnn.nets.heads import as_made, class_and_box_head, mask_head
 from mrcnn.nets.layers import FilledBoxes, FillUp, WidenBoxes
+from mrcnn.nets.model import DetectorModel
 from mrcnn.nets.precision import compute_precision
 from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.rpn import build_rpn, rpn_on_pyramid
-from mrcnn.nets.saving import DetectorModel
 
 
 @dataclass

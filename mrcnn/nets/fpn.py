@@ -2,8 +2,8 @@
 
 from keras import layers, ops
 
+from mrcnn.nets.convolution import Convolution
 from mrcnn.nets.layers import register
-from mrcnn.nets.normalization import Convolution
 
 
 @register

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from keras import layers, ops
 
+from mrcnn.nets.convolution import Convolution
 from mrcnn.nets.layers import PerRegion, register
-from mrcnn.nets.normalization import Convolution, normalization_layer
+from mrcnn.nets.normalization import normalization_layer
 from mrcnn.nets.roi_align import PyramidROIAlign
 
 

@@ -6,7 +6,8 @@ ResNet-34 are the light networks of basic blocks, named in the same manner.
 
 from keras import layers
 
-from mrcnn.nets.normalization import Convolution, normalize
+from mrcnn.nets.convolution import Convolution
+from mrcnn.nets.normalization import normalize
 
 # Blocks of stages 2, 3, 4 and 5.
 BLOCKS = {

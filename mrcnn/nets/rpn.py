@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from mrcnn.nets.normalization import Convolution
+from mrcnn.nets.convolution import Convolution
 
 
 def rpn_heads(feature_map, anchors_per_location: int, anchor_stride: int, channels: int = 512):

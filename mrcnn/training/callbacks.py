@@ -10,9 +10,9 @@ from pathlib import Path
 import keras
 from keras import ops
 
-from mrcnn.checkpoints import prune_run, state_path
 from mrcnn.errors import TrainingError
 from mrcnn.files import atomic_write
+from mrcnn.runs.checkpoints import prune_run, state_path
 from mrcnn.training.run_state import RunState, write_state
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import keras
 
-from mrcnn.checkpoints import LOSSES, TRAINING_PREFIXES
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.limits import LimitNotes
 from mrcnn.data.loader import BatchLoader, FollowEpochs
 from mrcnn.errors import TrainingError
 from mrcnn.files import make_writable_folder, remove_leftovers
 from mrcnn.locks import LockHeldError, exclusive
+from mrcnn.runs.checkpoints import LOSSES, TRAINING_PREFIXES
 from mrcnn.training.callbacks import (
     FinishEpoch,
     LogToTable,

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.checkpoints import newest_of_run
 from mrcnn.config import Config
 from mrcnn.errors import ConfigError, WeightsError, shown
+from mrcnn.runs.checkpoints import newest_of_run
 from rbc_argument_types import ALL
 from rbc_arguments import DEFAULT_WEIGHTS
 
@@ -19,7 +19,7 @@ CONFIG_FILE = "config.json"
 # The folder of the model that comes with the project, and what `rbc.py pack` calls its file.
 SHIPPED = "rbc"
 PACKED_FILE = "rbc.h5"
-# As `mrcnn.validation` names it.
+# As `mrcnn.training.validation` names it.
 BEST_FILE = "best.h5"
 
 # Narrower feature pyramid and heads, for training on a CPU.

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mrcnn.data.images import read_image
-from mrcnn.data.instances import InstanceMasks
 from mrcnn.errors import DataError, LimitWarning
 from mrcnn.files import atomic_write, make_writable_folder
+from mrcnn.instances.instances import InstanceMasks
+from mrcnn.pictures.reading import read_image
 from rbc_export import Exporter
 from rbc_measure import ImageCells, cell_rows, cells_csv, summary_csv
 from rbc_model import Cells, detect_cells, limit_warnings, load_trained_model, trained_weights

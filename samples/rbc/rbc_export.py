@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.export import ExportedImage, write_coco, write_geojson, write_imagej, write_via
+from mrcnn.formats import ExportedImage, write_coco, write_geojson, write_imagej, write_via
 from rbc_model import Cells
 from rbc_pictures import CLASS_COLOURS
 

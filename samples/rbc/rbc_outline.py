@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from mrcnn.geometry import tight_box
+from mrcnn.instances.geometry import tight_box
 from rbc_stain import relative_stain
 
 # Half the width of the band, in radii of the cell: what the network is mostly wrong by.

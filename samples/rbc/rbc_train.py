@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.checkpoints import has_losses
 from mrcnn.data.resizing import plan_resize, resize_settings
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write, make_writable_folder
+from mrcnn.runs.checkpoints import has_losses
 from rbc_argument_types import AUTO
 from rbc_arguments import DEFAULT_DATASET, DEFAULT_MAX_OVERLAP, DEFAULT_WEIGHTS
 from rbc_config import (
@@ -160,7 +160,7 @@ def validation_callback(options: Any, validation: RBCDataset, config: RBCConfig)
     """
     if not options.validate_every:
         return None
-    from mrcnn.validation import EvaluateDetections
+    from mrcnn.training.validation import EvaluateDetections
 
     return EvaluateDetections(
         validation,
@@ -194,7 +194,7 @@ def run(options: Any) -> int:
     steps = math.ceil(len(validation.image_ids) / config.BATCH_SIZE)
     config = make_config({**settings, "VALIDATION_STEPS": min(steps, _MAX_VALIDATION_STEPS)})
     if options.weights in PUBLISHED:
-        from mrcnn.downloads import fetch_weights
+        from mrcnn.weights.published import fetch_weights
 
         weights = fetch_weights(options.weights, directory=DEFAULT_WEIGHTS)
 

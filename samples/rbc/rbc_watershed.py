@@ -20,7 +20,7 @@ from skimage.segmentation import watershed
 from skimage.transform import resize
 
 from mrcnn.errors import DataError
-from mrcnn.geometry import tight_box
+from mrcnn.instances.geometry import tight_box
 from rbc_model import Cells
 from rbc_sizes import measured_class_ids
 from rbc_stain import GREEN, absorbed_light, shrunken, stain_threshold

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import interruptions
-from mrcnn.checkpoints import checkpoint_template, state_path
+from mrcnn.runs.checkpoints import checkpoint_template, state_path
 
 
 def test_a_killed_training_comes_to_the_same_end(tmp_path):

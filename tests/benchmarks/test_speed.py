@@ -9,7 +9,7 @@ from benchmarks import speed, speed_floor
 from benchmarks.speed_ours import Fields, configure
 from benchmarks.speed_workload import make_field
 from mrcnn.nets.detector import build_inference_model
-from mrcnn.training.layers import set_trainable
+from mrcnn.training.freezing import set_trainable
 from mrcnn.training.model import build_training_model
 
 OPTIONS = argparse.Namespace(size=512, batch=1, precision="float32")

@@ -8,8 +8,8 @@ from hypothesis.extra import numpy as hnp
 
 from mrcnn.data.augmentation import Augmentation, random_place
 from mrcnn.data.frames import Frame
-from mrcnn.data.instances import InstanceMasks
 from mrcnn.errors import ConfigError
+from mrcnn.instances.instances import InstanceMasks
 
 shapes = st.tuples(st.integers(1, 20), st.integers(1, 20))
 moves = st.lists(st.sampled_from(["flip 0", "flip 1", "transpose", "turn"]), max_size=5)

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.instances import InstanceMasks
 from mrcnn.errors import DataError
+from mrcnn.instances.instances import InstanceMasks
 from mrcnn.utils import Dataset as PublicDataset
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mrcnn.data.imgaug_augmentation import apply_imgaug, is_imgaug
-from mrcnn.data.instances import InstanceMasks
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.instances.instances import InstanceMasks
 
 GEOMETRIC = {
     "Fliplr": iaa.Fliplr(1.0),

@@ -7,7 +7,7 @@ import pytest
 
 from mrcnn.data.augmentation import Augmentation
 from mrcnn.data.loader import BatchLoader
-from mrcnn.data.moulding import mold_image
+from mrcnn.data.moulding import mini_masks, mold_image
 from mrcnn.data.rpn_targets import build_rpn_targets
 from mrcnn.data.training_item import load_training_item
 from mrcnn.errors import ConfigError, DataError
@@ -63,7 +63,7 @@ def test_content_without_augmentation(dataset, small_config):
         np.testing.assert_array_equal(inputs["class_ids"][slot, :count], instances.class_ids)
         np.testing.assert_array_equal(inputs["boxes"][slot, :count], instances.boxes)
         np.testing.assert_array_equal(
-            inputs["masks"][slot, :, :, :count], instances.mini_masks((28, 28))
+            inputs["masks"][slot, :, :, :count], mini_masks(instances, (28, 28))
         )
         for name in ("class_ids", "boxes"):
             assert not inputs[name][slot, count:].any()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mrcnn.data.augmentation import Augmentation
-from mrcnn.data.instances import InstanceMasks
 from mrcnn.data.loader import BatchLoader
+from mrcnn.instances.instances import InstanceMasks
 
 MIB = 2**20
 

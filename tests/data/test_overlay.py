@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mrcnn.data.instances import InstanceMasks
 from mrcnn.data.overlay import lay_over, light_of
+from mrcnn.instances.instances import InstanceMasks
 
 WHOLE = (0, 0, 96, 128)
 

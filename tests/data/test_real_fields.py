@@ -8,9 +8,9 @@ import pytest
 import skimage.draw
 
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.instances import InstanceMasks
 from mrcnn.data.training_item import ImageCache, load_training_item
-from mrcnn.data.via import locate_image, read_via
+from mrcnn.formats.via_reading import locate_image, read_via
+from mrcnn.instances.instances import InstanceMasks
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "rbc" / "val"
 NAMES = ["large", "normal", "small", "undefined"]

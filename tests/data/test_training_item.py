@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from mrcnn import utils
 from mrcnn.data.augmentation import Augmentation
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.instances import InstanceMasks
+from mrcnn.data.moulding import mini_masks
 from mrcnn.data.training_item import ImageCache, load_training_item
 from mrcnn.errors import DataError
+from mrcnn.instances.instances import InstanceMasks
 
 
 def generator(seed=0):
@@ -57,7 +58,7 @@ def test_recorded_item(recorded, small_config):
     np.testing.assert_array_equal(item.instances.boxes, recorded["gt_mini_boxes"])
     np.testing.assert_array_equal(item.instances.class_ids, recorded["gt_mini_ids"])
     np.testing.assert_array_equal(
-        item.instances.mini_masks((28, 28)), unpack(recorded, "gt_mini_masks")
+        mini_masks(item.instances, (28, 28)), unpack(recorded, "gt_mini_masks")
     )
     np.testing.assert_array_equal(item.instances.to_full(), unpack(recorded, "gt_full_masks"))
     np.testing.assert_array_equal(item.instances.boxes, recorded["gt_full_boxes"])

@@ -6,7 +6,7 @@ import pytest
 from mrcnn.config import BACKBONES
 from mrcnn.nets.backbones import BUILDERS, backbone_stages
 from mrcnn.nets.resnet import BLOCKS, resnet_stages
-from mrcnn.training.layers import LAYER_CHOICES, set_trainable
+from mrcnn.training.freezing import LAYER_CHOICES, set_trainable
 
 IMAGE_SHAPE = (128, 192, 3)
 

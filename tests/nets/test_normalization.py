@@ -7,11 +7,13 @@ from keras import ops
 
 from benchmarks.gradients import Gradients
 from mrcnn.data.loader import BatchLoader
-from mrcnn.nets import normalization
+from mrcnn.nets import convolution
+from mrcnn.nets.convolution import Convolution
 from mrcnn.nets.detector import build_inference_model
-from mrcnn.nets.normalization import BatchNorm, Convolution, Foldable
-from mrcnn.nets.saving import DetectorModel
-from mrcnn.ops.winograd import convolve_3x3
+from mrcnn.nets.model import DetectorModel
+from mrcnn.nets.normalization import BatchNorm
+from mrcnn.nets.speed.folding import Foldable
+from mrcnn.nets.speed.winograd import convolve_3x3
 from mrcnn.training.model import build_training_model
 
 
@@ -167,7 +169,7 @@ def test_a_convolution_that_something_else_reads_keeps_its_output():
 def test_large_convolutions_take_fewer_products_only_where_a_whole_model_infers(monkeypatch):
     calls = []
     monkeypatch.setattr(
-        normalization,
+        convolution,
         "convolve_3x3",
         lambda inputs, kernel: calls.append(inputs.shape) or convolve_3x3(inputs, kernel),
     )

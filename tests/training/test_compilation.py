@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mrcnn.model import MaskRCNN
-from mrcnn.nets.saving import DetectorModel
+from mrcnn.nets.model import DetectorModel
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() == "torch", reason="PyTorch computes without a graph"

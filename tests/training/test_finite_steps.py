@@ -11,7 +11,7 @@ from mrcnn.config import LOSS_NAMES
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.loader import BatchLoader
 from mrcnn.errors import ConfigError, LimitWarning
-from mrcnn.training.layers import set_trainable
+from mrcnn.training.freezing import set_trainable
 from mrcnn.training.model import build_training_model
 from mrcnn.training.optimizer import RegularizedSGD, l2_factor
 

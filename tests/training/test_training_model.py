@@ -10,7 +10,7 @@ from keras import ops
 from mrcnn.config import LOSS_NAMES, Config
 from mrcnn.data.loader import BatchLoader
 from mrcnn.errors import ConfigError
-from mrcnn.training.layers import LAYER_CHOICES, set_trainable
+from mrcnn.training.freezing import LAYER_CHOICES, set_trainable
 from mrcnn.training.model import build_training_model
 from mrcnn.training.schedules import WarmupSchedule, learning_rate_for
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mrcnn.nets.layers import PerRegion
-from mrcnn.weights import save_weights
+from mrcnn.weights.saving import save_weights
 
 CLASSES = 3
 

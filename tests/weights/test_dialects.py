@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mrcnn.errors import WeightsError
-from mrcnn.weights import load_weights, save_model
+from mrcnn.weights.loading import load_weights
+from mrcnn.weights.saving import save_model
 
 KERAS1 = {
     "kernel": "W", "bias": "b", "gamma": "gamma", "beta": "beta",

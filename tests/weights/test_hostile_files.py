@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mrcnn.errors import WeightsError
-from mrcnn.weights import load_weights
+from mrcnn.weights.loading import load_weights
 
 
 def assert_refuses(path, twin, small, match, **kwargs):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from mrcnn.errors import WeightsError
-from mrcnn.hdf5 import Dataset
-from mrcnn.weights import layers_with_weights, load_weights, save_weights
+from mrcnn.weights.hdf5 import Dataset
+from mrcnn.weights.loading import layers_with_weights, load_weights
+from mrcnn.weights.saving import save_weights
 
 
 def test_layers_of_nested_models_stand_for_them(model, small):

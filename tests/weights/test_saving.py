@@ -12,7 +12,8 @@ import pytest
 from mrcnn.errors import WeightsError
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.training.model import build_training_model
-from mrcnn.weights import load_weights, save_model, save_weights
+from mrcnn.weights.loading import load_weights
+from mrcnn.weights.saving import save_model, save_weights
 
 GOLDEN_LAYOUT = Path(__file__).parents[1] / "golden" / "h5_layout.json.gz"
 

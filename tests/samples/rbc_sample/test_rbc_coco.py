@@ -9,8 +9,8 @@ import pytest
 
 import rbc
 import rbc_train
-from mrcnn import downloads
 from mrcnn.model import MaskRCNN
+from mrcnn.weights import published as downloads
 from rbc_config import LIGHT, make_config
 
 

@@ -199,7 +199,7 @@ def test_last_checkpoint_is_the_last_epoch_of_the_newest_run(tmp_path):
 
 
 def test_best_weights_are_those_of_the_newest_run_that_has_some(tmp_path):
-    from mrcnn.validation import BEST_WEIGHTS
+    from mrcnn.training.validation import BEST_WEIGHTS
 
     assert BEST_FILE == BEST_WEIGHTS
     for run in ("rbc20250101T0900", "rbc20260101T0900", "rbc20270101T0900"):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from mrcnn.geometry import tight_box
+from mrcnn.instances.geometry import tight_box
 from rbc_outline import fit_outlines
 from rbc_stain import relative_stain
 

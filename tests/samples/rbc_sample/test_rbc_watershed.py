@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrcnn.data.instances import InstanceMasks
 from mrcnn.errors import DataError
 from mrcnn.evaluation import mask_iou, match_one_to_one, touches_border
+from mrcnn.instances.instances import InstanceMasks
 from rbc_dataset import RBCDataset
 from rbc_watershed import watershed_cells
 

@@ -1,0 +1,4 @@
+"""The instances of an image: boxes, masks, classes and scores, and what is done with them.
+
+Nothing here knows a network, a file format or a configuration.
+"""

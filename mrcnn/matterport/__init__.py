@@ -1,0 +1,4 @@
+"""Names that only programs written for Matterport's implementation call.
+
+Each hands on to the room that does the work.
+"""

@@ -1,0 +1,1 @@
+"""The same numbers, quicker. Without this room every result would be the same."""
