@@ -7,7 +7,6 @@ from keras import ops
 
 from benchmarks.gradients import Gradients
 from mrcnn.data.loader import BatchLoader
-from mrcnn.nets import convolution
 from mrcnn.nets.convolution import Convolution
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.nets.model import DetectorModel
@@ -169,8 +168,7 @@ def test_a_convolution_that_something_else_reads_keeps_its_output():
 def test_large_convolutions_take_fewer_products_only_where_a_whole_model_infers(monkeypatch):
     calls = []
     monkeypatch.setattr(
-        convolution,
-        "convolve_3x3",
+        "mrcnn.nets.convolution.convolve_3x3",
         lambda inputs, kernel: calls.append(inputs.shape) or convolve_3x3(inputs, kernel),
     )
     inputs = keras.Input((64, 64, 256))
