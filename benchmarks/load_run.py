@@ -25,7 +25,7 @@ from mrcnn.data.augmentation import Augmentation
 from mrcnn.data.dataset import Dataset
 from mrcnn.errors import LimitWarning
 from mrcnn.model import MaskRCNN
-from smears import CLASS_NAMES, RenderedField, render_field
+from rbc_cells.smears import CLASS_NAMES, RenderedField, render_field
 
 # Calls before anything is measured: compilation, caches, the allocator's own growth.
 WARM_UP = 100

@@ -368,7 +368,7 @@ def _add_smears(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--seed", type=seed_number, default=0, metavar="S", help="same seed, same bytes"
     )
-    parser.set_defaults(module="rbc_smears")
+    parser.set_defaults(module="rbc_cells.smears.command")
 
 
 def _add_pack(commands: argparse._SubParsersAction) -> None:

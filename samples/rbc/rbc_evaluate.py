@@ -94,7 +94,7 @@ def choose_method(options: Any) -> Method:
             raise ConfigError(
                 "--method watershed has no confidences: leave --min-conf and --sweep out."
             )
-        from rbc_watershed import watershed_cells
+        from rbc_cells.watershed import watershed_cells
 
         class_names = tuple(options.classes or RBCConfig.CLASS_NAMES)
         return Method(

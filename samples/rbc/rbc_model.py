@@ -9,6 +9,8 @@ import numpy as np
 from mrcnn.errors import WeightsError
 from mrcnn.evaluation import drop_duplicates
 from rbc_arguments import DEFAULT_LOGS, LEARNED, MEASURED, STAIN
+from rbc_cells.outline import fit_outlines
+from rbc_cells.sizes import are_sizes, measured_class_ids
 from rbc_config import (
     CONFIG_FILE,
     RBCConfig,
@@ -19,8 +21,6 @@ from rbc_config import (
     settings_from_options,
     shipped_weights,
 )
-from rbc_outline import fit_outlines
-from rbc_sizes import are_sizes, measured_class_ids
 
 # A field's median size is that of the cells with at least this confidence.
 SURE = 0.5
@@ -135,7 +135,7 @@ def detect_cells(
             class: a cell has one size.
         size_class: how size classes are told, "measured" from the masks or "learned" by the
             network. Classes that are no sizes are always the network's.
-        outline: where outlines lie, "stain" for the edge of the stain (see `rbc_outline`) or
+        outline: where outlines lie, "stain" for the edge of the stain (see `rbc_cells.outline`) or
             "network" for where the network draws them.
     """
     result = model.detect([image], verbose=0, masks="crops")[0]

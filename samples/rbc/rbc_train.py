@@ -41,7 +41,7 @@ def find_dataset(dataset: Path | None) -> Path:
     if not any(DEFAULT_DATASET.glob("*/*.json")):
         print(f"No data set was given and there is none in {DEFAULT_DATASET}:")
         print("rendering the demo set of synthetic smears there.", flush=True)
-        from rbc_smears import render
+        from rbc_cells.smears.command import render
 
         render(DEFAULT_DATASET)
     return DEFAULT_DATASET

@@ -21,9 +21,9 @@ from skimage.transform import resize
 
 from mrcnn.errors import DataError
 from mrcnn.instances.geometry import tight_box
+from rbc_cells.sizes import measured_class_ids
+from rbc_cells.stain import GREEN, absorbed_light, shrunken, stain_threshold
 from rbc_model import Cells
-from rbc_sizes import measured_class_ids
-from rbc_stain import GREEN, absorbed_light, shrunken, stain_threshold
 
 # Radii in pixels: of a cell in the shrunken image on which all is computed, where twice as many
 # pixels cost four times the time and gain nothing; and of the smallest cell that shows a shape.
@@ -66,8 +66,8 @@ def watershed_cells(image: np.ndarray, class_names: Sequence[str]) -> Cells:
 
     Args:
         image: uint8 [H, W, 3], RGB, cells darker than the background.
-        class_names: of classes 1, 2, ...; see `rbc_sizes.measured_class_ids` for how a cell gets
-            its class.
+        class_names: of classes 1, 2, ...; see `rbc_cells.sizes.measured_class_ids` for how a cell
+            gets its class.
 
     Returns:
         the cells from top to bottom, none overlapping another, every score 1.0. No cells where

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from skimage.measure import approximate_polygon, find_contours
 
-from smear_styles import FieldStyle
+from rbc_cells.smears.styles import FieldStyle
 
 ANGLES = 360
 # A cell that shows less than this of its surface beside others is not worth an outline.

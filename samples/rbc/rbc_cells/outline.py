@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from mrcnn.instances.geometry import tight_box
-from rbc_stain import relative_stain
+from rbc_cells.stain import relative_stain
 
 # Half the width of the band, in radii of the cell: what the network is mostly wrong by.
 _REACH = 0.1

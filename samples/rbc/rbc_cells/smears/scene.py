@@ -4,8 +4,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 from scipy.ndimage import gaussian_filter
 
-from smear_stain import CHROMATIN, MAGENTA, PURPLE, grains, smooth_step
-from smear_styles import FieldStyle
+from rbc_cells.smears.staining import CHROMATIN, MAGENTA, PURPLE, grains, smooth_step
+from rbc_cells.smears.styles import FieldStyle
 
 
 def clouds(rng: np.random.Generator, height: int, width: int, size: float) -> np.ndarray:

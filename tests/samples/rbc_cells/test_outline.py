@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from mrcnn.instances.geometry import tight_box
-from rbc_outline import fit_outlines
-from rbc_stain import relative_stain
+from rbc_cells.outline import fit_outlines
+from rbc_cells.stain import relative_stain
 
 SHAPE = (200, 260)
 LIGHT = np.array([220, 210, 225])

@@ -8,8 +8,8 @@ import pytest
 from mrcnn.errors import DataError
 from mrcnn.evaluation import mask_iou, match_one_to_one, touches_border
 from mrcnn.instances.instances import InstanceMasks
+from rbc_cells.watershed import watershed_cells
 from rbc_dataset import RBCDataset
-from rbc_watershed import watershed_cells
 
 NAMES = ("large", "normal", "small", "undefined")
 DATA = Path(__file__).parents[4] / "shared" / "data" / "rbc"

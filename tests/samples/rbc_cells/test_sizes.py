@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rbc_sizes import are_sizes, measured_class_ids
+from rbc_cells.sizes import are_sizes, measured_class_ids
 
 NAMES = ("large", "normal", "small", "undefined")
 SHAPE = (500, 500, 3)

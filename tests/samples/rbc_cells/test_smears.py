@@ -9,9 +9,9 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from skimage.draw import polygon as polygon_pixels
 
-import smears
 from mrcnn.errors import DataError
-from smear_shapes import Cell, visible_patches
+from rbc_cells import smears
+from rbc_cells.smears.shapes import Cell, visible_patches
 
 SIZE = {"height": 200, "width": 260, "cell_diameter": 34.0}
 FIELDS = 8

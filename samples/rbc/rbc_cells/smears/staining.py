@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from smear_shapes import Cell, Patch
-from smear_styles import FieldStyle
+from rbc_cells.smears.shapes import Cell, Patch
+from rbc_cells.smears.styles import FieldStyle
 
 # Absorbance, relative to green, of the azure and eosin that parasites and platelets take up.
 MAGENTA = np.array([0.42, 1.0, 0.30], dtype=np.float32)

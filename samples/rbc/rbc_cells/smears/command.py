@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from smears import render_dataset
+from rbc_cells.smears.rendering import render_dataset
 
 
 def render(directory: Path, fields: int | None = None, seed: int = 0) -> None:

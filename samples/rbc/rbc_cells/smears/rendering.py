@@ -20,10 +20,10 @@ from scipy.spatial import ConvexHull
 
 from mrcnn.errors import DataError
 from mrcnn.files import atomic_write
-from smear_scene import add_debris, add_haze, add_texture, expose
-from smear_shapes import place_cells, visible_patches
-from smear_stain import cell_absorbance
-from smear_styles import sample_style
+from rbc_cells.smears.scene import add_debris, add_haze, add_texture, expose
+from rbc_cells.smears.shapes import place_cells, visible_patches
+from rbc_cells.smears.staining import cell_absorbance
+from rbc_cells.smears.styles import sample_style
 
 CLASS_NAMES = ("large", "normal", "small", "undefined")
 LARGE_FROM = 1.12
