@@ -94,9 +94,10 @@ def _weights(folder: Path) -> Kind:
 
 def _settings() -> Kind:
     from benchmarks import fuzz_json
-    from rbc_config import CONFIG_FILE, config_text, make_config, read_settings
+    from mrcnn.weights.settings import CONFIG_FILE, settings_text
+    from rbc_config import make_config, read_settings
 
-    seeds = [json.loads(config_text(make_config(extra))) for extra in ({}, {"SEED": 3})]
+    seeds = [json.loads(settings_text(make_config(extra))) for extra in ({}, {"SEED": 3})]
 
     def read(path: Path, rng: random.Random) -> None:
         settings = read_settings(path.with_name("weights.h5"))

@@ -129,8 +129,9 @@ def train_and_evaluate(variant: Variant, arguments: list[str], out: Path, datase
     import rbc
     from mrcnn.data.augmentation import Augmentation
     from mrcnn.model import MaskRCNN
+    from mrcnn.weights.settings import CONFIG_FILE, settings_text
     from rbc_arguments import build_parser
-    from rbc_config import CONFIG_FILE, config_text, make_config
+    from rbc_config import make_config
     from rbc_train import anchors_for_cells, load_subsets, training_settings
 
     options = build_parser().parse_args(arguments)
@@ -156,7 +157,7 @@ def train_and_evaluate(variant: Variant, arguments: list[str], out: Path, datase
     weights = out / "final" / "weights.h5"
     weights.parent.mkdir(exist_ok=True)
     model.save_weights(str(weights))
-    atomic_write(weights.parent / CONFIG_FILE, config_text(config))
+    atomic_write(weights.parent / CONFIG_FILE, settings_text(config))
     command = ["evaluate", "--dataset", str(dataset), "--weights", str(weights), "--sweep"]
     # What comes after the network would even out what trainings are worth.
     command += ["--outline", "network"]

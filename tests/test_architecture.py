@@ -32,7 +32,7 @@ ROOMS = {
     "pictures": {"errors"},
     "formats": BASE | {"instances"},
     "ops": {"errors"},
-    "weights": BASE | {"locks"},
+    "weights": BASE | {"config", "locks"},
     "nets": BASE | {"config", "ops", "weights"},
     "data": BASE | {"config", "formats", "instances", "ops", "pictures"},
     "runs": BASE | {"locks"},

@@ -1,21 +1,18 @@
 """Settings of the red blood cell model, and how they travel with its weights."""
 
-import json
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mrcnn.config import Config
 from mrcnn.errors import ConfigError, WeightsError, shown
 from mrcnn.runs.checkpoints import newest_of_run
+from mrcnn.weights import settings as stored_settings
+from mrcnn.weights.settings import is_setting_name
 from rbc_argument_types import ALL
 from rbc_arguments import DEFAULT_WEIGHTS
 
-CONFIG_FILE = "config.json"
 # The folder of the model that comes with the project, and what `rbc.py pack` calls its file.
 SHIPPED = "rbc"
 PACKED_FILE = "rbc.h5"
@@ -44,17 +41,10 @@ CROPPED = {
 SCRATCH_LEARNING_RATE = 0.01
 SCRATCH_WARMUP_STEPS = 200
 
-# Settings have names in capitals: nothing in a file takes the place of a method.
-_SETTING = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
-_MAX_BYTES = 1 << 20
-_MOST_LEVELS = 20
 _RESTORE = (
     "It describes the model beside it; restore it, or move it away and describe the model with "
     "--backbone, --image-size, --light, ..."
 )
-
-# Derived by Config when it is built; never taken from a file.
-_DERIVED = ("BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE")
 
 
 class RBCConfig(Config):
@@ -115,7 +105,7 @@ def make_config(settings: Mapping[str, Any] | None = None) -> RBCConfig:
     """
     attributes = dict(settings or {})
     for name in attributes:
-        if not isinstance(name, str) or not _SETTING.fullmatch(name) or name in _DERIVED:
+        if not is_setting_name(name):
             raise ConfigError(f"{shown(name)} is not the name of a setting.")
     if "CLASS_NAMES" in attributes:
         attributes["CLASS_NAMES"] = _class_names(attributes["CLASS_NAMES"])
@@ -179,59 +169,13 @@ def scratch_settings(config: RBCConfig) -> dict[str, Any]:
     }
 
 
-def config_text(config: RBCConfig) -> str:
-    """The settings as JSON text, for `CONFIG_FILE` beside the checkpoints."""
-    return json.dumps(config.to_dict(), indent=2, sort_keys=True) + "\n"
-
-
 def read_settings(weights: Path) -> dict[str, Any] | None:
-    """Settings saved beside a weights file; None where there are none.
+    """Settings saved beside a weights file, see `mrcnn.weights.settings`; None where none are.
 
     Raises:
         ConfigError: the file is there but is not what training writes.
     """
-    path = weights.parent / CONFIG_FILE
-    if not path.is_file():
-        return None
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError(f"{path}: is far larger than the settings of a model. {_RESTORE}")
-        settings = json.loads(path.read_bytes().decode("utf-8"))
-        if not _is_shallow(settings, _MOST_LEVELS):
-            raise RecursionError
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}.") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: is nested too deeply for settings. {_RESTORE}") from None
-    except ConfigError:
-        raise
-    except ValueError as error:
-        raise ConfigError(f"{path}: not valid JSON ({error}). {_RESTORE}") from None
-    if not isinstance(settings, dict):
-        raise ConfigError(f"{path}: expected a JSON object of settings.")
-    read = {}
-    for name, value in settings.items():
-        if not _SETTING.fullmatch(name):
-            raise ConfigError(f"{path}: {shown(name)} is not the name of a setting. {_RESTORE}")
-        if name in _DERIVED:
-            continue
-        try:
-            is_array = isinstance(getattr(Config, name, None), np.ndarray)
-            read[name] = np.array(value) if is_array else value
-        except (ValueError, OverflowError):
-            raise ConfigError(
-                f"{path}: {name} is {shown(value)}; a list of numbers is expected. {_RESTORE}"
-            ) from None
-    return read
-
-
-def _is_shallow(value: Any, levels: int) -> bool:
-    """Whether lists and objects hold one another to no more than so many levels."""
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list):
-        return True
-    return levels > 0 and all(_is_shallow(item, levels - 1) for item in value)
+    return stored_settings.read_settings(weights, advice=_RESTORE)
 
 
 def last_checkpoint(logs: Path, name: str = RBCConfig.NAME) -> Path:

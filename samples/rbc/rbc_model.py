@@ -8,11 +8,11 @@ import numpy as np
 
 from mrcnn.errors import WeightsError
 from mrcnn.evaluation import drop_duplicates
+from mrcnn.weights.settings import CONFIG_FILE
 from rbc_arguments import DEFAULT_LOGS, LEARNED, MEASURED, STAIN
 from rbc_cells.outline import fit_outlines
 from rbc_cells.sizes import are_sizes, measured_class_ids
 from rbc_config import (
-    CONFIG_FILE,
     RBCConfig,
     last_checkpoint,
     make_config,

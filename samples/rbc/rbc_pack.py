@@ -6,10 +6,9 @@ from typing import Any
 
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import atomic_write
+from mrcnn.weights.settings import CONFIG_FILE, settings_text
 from rbc_config import (
-    CONFIG_FILE,
     PACKED_FILE,
-    config_text,
     make_config,
     read_settings,
     settings_from_options,
@@ -60,7 +59,7 @@ def run(options: Any) -> int:
     model = load_trained_model(options, weights, 0.05)
     model.save_weights(target, dtype="float16")
     config = make_config({**settings, **settings_from_options(options)})
-    atomic_write(folder / CONFIG_FILE, config_text(config))
+    atomic_write(folder / CONFIG_FILE, settings_text(config))
     names = [CONFIG_FILE]
     record = weights.parent / RECORD_FILE
     if record.is_file():

@@ -13,12 +13,11 @@ from mrcnn.data.resizing import plan_resize, resize_settings
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write, make_writable_folder
 from mrcnn.runs.checkpoints import has_losses
+from mrcnn.weights.settings import CONFIG_FILE, settings_text
 from rbc_argument_types import AUTO
 from rbc_arguments import DEFAULT_DATASET, DEFAULT_MAX_OVERLAP, DEFAULT_WEIGHTS
 from rbc_config import (
-    CONFIG_FILE,
     RBCConfig,
-    config_text,
     make_config,
     read_settings,
     resolve_weights,
@@ -214,7 +213,7 @@ def run(options: Any) -> int:
 
     def store_settings() -> None:
         store_options(options, log_dir)
-        atomic_write(log_dir / CONFIG_FILE, config_text(config))
+        atomic_write(log_dir / CONFIG_FILE, settings_text(config))
         store_record(log_dir, record)
 
     print(f"Checkpoints and settings: {log_dir}", flush=True)

@@ -9,12 +9,12 @@ import pytest
 import rbc_config
 import rbc_model
 from mrcnn.errors import ConfigError, WeightsError
+from mrcnn.weights.settings import settings_text
 from rbc_arguments import build_parser
 from rbc_config import (
     BEST_FILE,
     LIGHT,
     RBCConfig,
-    config_text,
     last_checkpoint,
     make_config,
     read_settings,
@@ -157,7 +157,7 @@ def test_stored_settings_come_back_and_options_win(tmp_path):
     config = make_config(
         {**LIGHT, "BACKBONE": "resnet18", "CLASS_NAMES": ("a", "b"), "MEAN_PIXEL": np.ones(3)}
     )
-    (tmp_path / "config.json").write_text(config_text(config))
+    (tmp_path / "config.json").write_text(settings_text(config))
     stored = read_settings(tmp_path / "mask_rcnn_rbc_0001.h5")
     again = make_config(stored)
     assert again.to_dict() == config.to_dict()
