@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mrcnn.config import BACKBONES
-from rbc_argument_types import (
+from mrcnn.app.option_types import (
     anchor_scales,
     checkpoint_number,
     confidence_or_auto,
@@ -14,6 +13,7 @@ from rbc_argument_types import (
     seed_number,
     whole_number,
 )
+from mrcnn.config import BACKBONES
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_DATASET = ROOT / "datasets" / "rbc"

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mrcnn.app.option_types import ALL
 from mrcnn.config import Config
 from mrcnn.errors import ConfigError, WeightsError, shown
 from mrcnn.runs.checkpoints import newest_of_run
 from mrcnn.weights import settings as stored_settings
 from mrcnn.weights.settings import is_setting_name
-from rbc_argument_types import ALL
 from rbc_arguments import DEFAULT_WEIGHTS
 
 # The folder of the model that comes with the project, and what `rbc.py pack` calls its file.

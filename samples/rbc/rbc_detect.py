@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mrcnn.app.export import Exporter
+from mrcnn.app.names import unique_names
+from mrcnn.app.threshold import chosen_confidences
+from mrcnn.drawing.results import overlay_picture
 from mrcnn.errors import DataError, LimitWarning
 from mrcnn.files import atomic_write, make_writable_folder
 from mrcnn.instances.instances import InstanceMasks
 from mrcnn.pictures.reading import read_image
-from rbc_export import Exporter
-from rbc_measure import ImageCells, cell_rows, cells_csv, summary_csv
+from mrcnn.report.detection_files import ImageCells, cell_rows, cells_csv, summary_csv
 from rbc_model import Cells, detect_cells, limit_warnings, load_trained_model, trained_weights
-from rbc_outputs import unique_names
-from rbc_pictures import overlay_picture
-from rbc_threshold import chosen_confidences
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 OVERLAY, LABELS = "_overlay.png", "_labels.png"

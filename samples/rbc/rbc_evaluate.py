@@ -10,6 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from mrcnn.app.export import Exporter
+from mrcnn.app.names import unique_names
+from mrcnn.app.threshold import chosen_confidences, store_threshold
+from mrcnn.drawing.results import comparison_picture
 from mrcnn.errors import ConfigError, DataError, LimitWarning
 from mrcnn.evaluation import (
     Classification,
@@ -19,17 +23,13 @@ from mrcnn.evaluation import (
     classify,
 )
 from mrcnn.files import atomic_write, make_writable_folder
+from mrcnn.report.evaluation_files import per_cell_csv, per_image_csv, summary_of, summary_text
+from mrcnn.report.markdown import format_report, point_name, sweep_line
+from mrcnn.report.page import PageField, picture_data, report_page
 from rbc_arguments import DEFAULT_DATASET, DEFAULT_RESULTS
 from rbc_config import RBCConfig
 from rbc_dataset import RBCDataset
-from rbc_export import Exporter
 from rbc_model import Cells, detect_cells, limit_warnings, load_trained_model, trained_weights
-from rbc_outputs import unique_names
-from rbc_page import PageField, picture_data, report_page
-from rbc_pictures import comparison_picture
-from rbc_report import format_report, point_name, sweep_line
-from rbc_tables import per_cell_csv, per_image_csv, summary_of, summary_text
-from rbc_threshold import chosen_confidences, store_threshold
 
 PICTURES = "pictures"
 WATERSHED = "watershed"

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mrcnn.app.threshold import THRESHOLD_FILE, threshold_entry
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import atomic_write
 from mrcnn.weights.settings import CONFIG_FILE, settings_text
@@ -15,7 +16,6 @@ from rbc_config import (
 )
 from rbc_model import load_trained_model, trained_weights
 from rbc_record import RECORD_FILE
-from rbc_threshold import THRESHOLD_FILE, threshold_entry
 
 MEGABYTE = 1e6
 

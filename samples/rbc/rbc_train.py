@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from mrcnn.app.option_types import AUTO
 from mrcnn.data.resizing import plan_resize, resize_settings
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write, make_writable_folder
 from mrcnn.runs.checkpoints import has_losses
 from mrcnn.weights.settings import CONFIG_FILE, settings_text
-from rbc_argument_types import AUTO
 from rbc_arguments import DEFAULT_DATASET, DEFAULT_MAX_OVERLAP, DEFAULT_WEIGHTS
 from rbc_config import (
     RBCConfig,
@@ -197,8 +197,8 @@ def run(options: Any) -> int:
 
         weights = fetch_weights(options.weights, directory=DEFAULT_WEIGHTS)
 
+    from mrcnn.app.callbacks import AtTheBeginning, StopAfter
     from mrcnn.model import MaskRCNN
-    from rbc_callbacks import AtTheBeginning, StopAfter
 
     model = MaskRCNN(mode="training", config=config, model_dir=str(options.logs))
     if options.weights == "last":

@@ -9,8 +9,8 @@ import numpy as np
 
 from mrcnn.evaluation import Classification, Evaluation, ImageRecord, OperatingPoint
 from mrcnn.evaluation.operating_point import without_nan
-from rbc_measure import equivalent_diameter
-from rbc_outputs import csv_text
+from mrcnn.measure.shape import equivalent_diameter
+from mrcnn.report.csv_text import csv_text
 
 SCHEMA = "rbc.evaluation"
 SCHEMA_VERSION = 2

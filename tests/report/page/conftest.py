@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skimage.draw import disk
 
-from rbc_page import PageField, picture_data, report_page
+from mrcnn.report.page import PageField, picture_data, report_page
 
 HOSTILE_NAME = (
     "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=2>"

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from rbc_page.charts import (
+from mrcnn.report.page.charts import (
     Axes,
     histogram_bins,
     reliability_chart,
@@ -16,7 +16,7 @@ from rbc_page.charts import (
     thinned,
     ticks,
 )
-from rbc_page.html import confidence, count, figure, interval, percent, signed
+from mrcnn.report.page.html import confidence, count, figure, interval, percent, signed
 
 
 def parsed(chart: str) -> ElementTree.Element:

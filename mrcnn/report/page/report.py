@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rbc_page.gallery import PageField, check_field, point_name
-from rbc_page.html import (
+from mrcnn.report.page.gallery import PageField, check_field, point_name
+from mrcnn.report.page.html import (
     Markup,
     confidence,
     count,
@@ -19,7 +19,7 @@ from rbc_page.html import (
     percent,
     unbroken,
 )
-from rbc_page.texts import AVERAGES, BORDER_TEXTS, METHODS, OUTLINE_TEXTS
+from mrcnn.report.page.texts import AVERAGES, BORDER_TEXTS, METHODS, OUTLINE_TEXTS
 
 
 class Report:

@@ -1,17 +1,8 @@
-"""Names and folders of results: nothing overwrites anything by accident."""
+"""Names of results: nothing overwrites anything by accident."""
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-
-
-def csv_text(rows: Sequence[Sequence]) -> str:
-    """Rows of values, the head first, as the text of a CSV file."""
-    buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue()
 
 
 def unique_names(paths: Sequence[str | os.PathLike]) -> list[str]:

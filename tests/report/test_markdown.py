@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from mrcnn.evaluation import InstanceEvaluator, Instances
-from rbc_report import (
+from mrcnn.report.evaluation_files import (
+    CELL_COLUMNS,
+    per_cell_csv,
+    per_image_csv,
+    summary_of,
+    summary_text,
+)
+from mrcnn.report.markdown import (
     class_table,
     counting_table,
     format_report,
@@ -20,7 +27,6 @@ from rbc_report import (
     sweep_line,
     sweep_table,
 )
-from rbc_tables import CELL_COLUMNS, per_cell_csv, per_image_csv, summary_of, summary_text
 
 CLASSES = ("large", "normal")
 SHAPE = (100, 100)

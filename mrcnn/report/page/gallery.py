@@ -9,10 +9,20 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mrcnn.drawing.results import outlines
 from mrcnn.errors import DataError
 from mrcnn.evaluation import touches_border
-from rbc_page.html import Markup, clean, confidence, count, element, figure, join, name_text
-from rbc_pictures import outlines
+from mrcnn.measure.shape import equivalent_diameters
+from mrcnn.report.page.html import (
+    Markup,
+    clean,
+    confidence,
+    count,
+    element,
+    figure,
+    join,
+    name_text,
+)
 
 _PICTURE_SIDE = 1200
 _JPEG_QUALITY = 80
@@ -54,12 +64,6 @@ class PageField:
         pairs = pairs.reshape(len(pairs), -1)[:, :2] if len(pairs) else pairs.reshape(0, 2)
         iou = np.asarray(self.iou[point], float).reshape(-1)
         return [(int(t), int(d), float(v)) for (t, d), v in zip(pairs, iou, strict=True)]
-
-
-def diameters(crops: Sequence[np.ndarray]) -> np.ndarray:
-    """Equivalent diameters of masks, float [N] pixels: of the circles with the same area."""
-    areas = np.array([np.count_nonzero(crop) for crop in crops], float)
-    return np.sqrt(4 * areas / np.pi)
 
 
 def at_border(field: PageField, cells: Any) -> np.ndarray:
@@ -156,7 +160,7 @@ def picture_data(image: np.ndarray) -> str:
 
 def _cells_data(cells: Any, tolerance: float) -> list[dict[str, Any]]:
     boxes = np.reshape(np.asarray(cells.boxes, int), (-1, 4))
-    sizes = diameters(cells.crops)
+    sizes = equivalent_diameters(cells.crops)
     return [
         {
             "outline": outline_path(box, crop, tolerance),

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from mrcnn.report.detection_files import ImageCells, cell_rows, cells_csv, summary_csv
 from rbc_detect import visible_cells
-from rbc_measure import ImageCells, cell_rows, cells_csv, summary_csv
 from rbc_model import Cells
 
 NAMES = ("large", "small")

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mrcnn.errors import DataError
-from rbc_page.gallery import PageField, gallery_data, point_name
-from rbc_page.html import (
+from mrcnn.report.evaluation_files import SCHEMA_VERSION
+from mrcnn.report.page.gallery import PageField, gallery_data, point_name
+from mrcnn.report.page.html import (
     Markup,
     content_hash,
     count,
@@ -17,9 +18,8 @@ from rbc_page.html import (
     join,
     lookup,
 )
-from rbc_page.report import Report
-from rbc_page.sections import SECTIONS
-from rbc_tables import SCHEMA_VERSION
+from mrcnn.report.page.report import Report
+from mrcnn.report.page.sections import SECTIONS
 
 _SOURCES = Path(__file__).parent
 

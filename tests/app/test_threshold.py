@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from mrcnn.errors import ConfigError
-from rbc_threshold import (
+from mrcnn.app.threshold import (
     THRESHOLD_FILE,
     chosen_confidences,
     store_threshold,
     stored_threshold,
 )
+from mrcnn.errors import ConfigError
 
 
 def test_each_weights_file_has_its_own(tmp_path):

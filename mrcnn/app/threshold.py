@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mrcnn.app.option_types import AUTO
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write
-from rbc_argument_types import AUTO
 
 THRESHOLD_FILE = "min_confidence.json"
 

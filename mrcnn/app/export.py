@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from mrcnn.drawing.results import CLASS_COLOURS
 from mrcnn.formats import ExportedImage, write_coco, write_geojson, write_imagej, write_via
-from rbc_model import Cells
-from rbc_pictures import CLASS_COLOURS
 
 VIA_FILE = "via_predictions.json"
 COCO_FILE = "coco_predictions.json"
@@ -45,7 +44,7 @@ class Exporter:
         return options.via or options.coco or options.geojson or options.imagej
 
     def add(
-        self, filename: str, path: Path, stem: str, image_shape: Sequence[int], cells: Cells
+        self, filename: str, path: Path, stem: str, image_shape: Sequence[int], cells: Any
     ) -> None:
         """Take the cells of an image; the formats of one image are written at once.
 

@@ -1,6 +1,6 @@
 """Names of results."""
 
-from rbc_outputs import unique_names
+from mrcnn.app.names import unique_names
 
 
 def test_names_are_different_even_without_case():

@@ -17,11 +17,11 @@ import pytest
 from PIL import Image
 from skimage.draw import polygon2mask
 
-import rbc_page
 from mrcnn.errors import DataError
 from mrcnn.evaluation import InstanceEvaluator, Instances
-from rbc_page import PageField, report_page
-from rbc_page.gallery import outline_path, picture_data, simplified
+from mrcnn.report import page as page_package
+from mrcnn.report.page import PageField, report_page
+from mrcnn.report.page.gallery import outline_path, picture_data, simplified
 
 VOID = {"meta", "link", "img", "input", "br"}
 
@@ -392,7 +392,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read(scheme):
-    style = Path(rbc_page.__file__).with_name("page.css").read_text(encoding="utf-8")
+    style = Path(page_package.__file__).with_name("page.css").read_text(encoding="utf-8")
     blocks = re.findall(r":root \{(.*?)\}", style, re.S)
     colours = dict(re.findall(r"--([\w-]+): (#\w{6});", blocks[scheme == "dark"]))
 

@@ -1,15 +1,14 @@
-"""Size and shape of detected cells, and the tables of `detect`."""
+"""The tables of `detect`: a line for each object, and the counts of each image."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from skimage.measure import regionprops
 
-from rbc_model import Cells
-from rbc_outputs import csv_text
+from mrcnn.measure.shape import shape_of
+from mrcnn.report.csv_text import csv_text
 
 CELL_COLUMNS = (
     "image",
@@ -48,11 +47,6 @@ class ImageCells:
     problem: str = ""
 
 
-def equivalent_diameter(area: float) -> float:
-    """Diameter of the circle with an area, in the unit of its side."""
-    return math.sqrt(4 * area / math.pi)
-
-
 def _column(value: float, digits: int) -> str:
     return f"{value:.{digits}f}"
 
@@ -60,7 +54,7 @@ def _column(value: float, digits: int) -> str:
 def cell_rows(
     image: str,
     name: str,
-    cells: Cells,
+    cells: Any,
     labels: np.ndarray,
     class_names: Sequence[str],
     pixel_size: float | None,
@@ -82,10 +76,9 @@ def cell_rows(
     rows = []
     for index in range(len(cells)):
         y1, x1, y2, x2 = map(int, cells.boxes[index])
-        (region,) = regionprops(cells.crops[index].astype(np.uint8))
-        centroid_y, centroid_x = region.centroid[0] + y1, region.centroid[1] + x1
-        area = int(region.area)
-        diameter = equivalent_diameter(area)
+        shape = shape_of(cells.boxes[index], cells.crops[index])
+        centroid_y, centroid_x = shape.centroid
+        area, diameter = shape.area, shape.equivalent_diameter
         row = [
             image,
             name,
@@ -99,7 +92,7 @@ def cell_rows(
             area,
             int(visible[index + 1]),
             _column(diameter, 3),
-            _column(region.eccentricity, 4),
+            _column(shape.eccentricity, 4),
             _column(centroid_y, 2),
             _column(centroid_x, 2),
         ]

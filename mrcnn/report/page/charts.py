@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rbc_page.html import Markup, element, join, number
+from mrcnn.report.page.html import Markup, element, join, number
 
 # Enough for a smooth curve on any screen.
 _CURVE_POINTS = 240

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from rbc_page import charts, tables
-from rbc_page.gallery import at_border, diameters, field_card
-from rbc_page.html import (
+from mrcnn.measure.shape import equivalent_diameters
+from mrcnn.report.page import charts, tables
+from mrcnn.report.page.gallery import at_border, field_card
+from mrcnn.report.page.html import (
     MISSING,
     Markup,
     confidence,
@@ -20,8 +21,16 @@ from rbc_page.html import (
     signed,
     unbroken,
 )
-from rbc_page.report import Report, Section, beside, more, paragraphs, section, summary_section
-from rbc_page.texts import (
+from mrcnn.report.page.report import (
+    Report,
+    Section,
+    beside,
+    more,
+    paragraphs,
+    section,
+    summary_section,
+)
+from mrcnn.report.page.texts import (
     CALIBRATION,
     CLASSES,
     COCO,
@@ -155,7 +164,9 @@ def _sizes_section(report: Report) -> Section | None:
         found = []
         for field in report.fields:
             cells = cells_of(field)
-            found.append(np.where(at_border(field, cells), np.nan, diameters(cells.crops)))
+            found.append(
+                np.where(at_border(field, cells), np.nan, equivalent_diameters(cells.crops))
+            )
         return found
 
     truth = whole_cells(lambda field: field.truth)

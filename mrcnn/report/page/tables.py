@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rbc_page.gallery import point_name
-from rbc_page.html import (
+from mrcnn.report.page.gallery import point_name
+from mrcnn.report.page.html import (
     MISSING,
     Markup,
     cell,

@@ -3,7 +3,7 @@
 import numpy as np
 from skimage.draw import disk
 
-from rbc_pictures import GREEN, RED, comparison_picture, outlines, overlay_picture
+from mrcnn.drawing.results import GREEN, RED, comparison_picture, outlines, overlay_picture
 
 
 def round_mask(radius: int) -> np.ndarray:
