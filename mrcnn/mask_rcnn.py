@@ -20,7 +20,6 @@ from mrcnn.inference.detect import detect, detect_moulded, mould_together, netwo
 from mrcnn.inference.limits import DetectionLimits
 from mrcnn.inference.results import check_mask_form, unmold
 from mrcnn.matterport.log import log
-from mrcnn.nets.anchors import normalized_anchors
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.nets.inspection import (
     evaluate_tensors,
@@ -28,7 +27,7 @@ from mrcnn.nets.inspection import (
     layers_that_have_weights,
     trainable_layer_of,
 )
-from mrcnn.ops.anchors import pyramid_anchors
+from mrcnn.ops.anchors import normalized_anchors, pyramid_anchors
 from mrcnn.runs.checkpoints import (
     checkpoint_template,
     newest_checkpoint,

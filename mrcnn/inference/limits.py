@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops
 
 from mrcnn.data.limits import LimitNotes
+from mrcnn.inference.proposals import count_proposals, keep_best, refine_boxes
 from mrcnn.inference.results import count_filled
 from mrcnn.instances.geometry import compute_overlaps, non_max_suppression, norm_boxes
-from mrcnn.nets.proposals import propose_regions
-from mrcnn.ops.boxes import apply_box_deltas, clip_boxes
 
 # The share of the proposals, in their order, that counts as the end of the list.
 _LAST_SHARE = 0.1
@@ -110,16 +108,7 @@ class DetectionLimits(LimitNotes):
             setting = "POST_NMS_ROIS_INFERENCE"
             if setting in self.needed:
                 return
-            every = propose_regions(
-                ops.convert_to_tensor(rpn_class[None]),
-                ops.convert_to_tensor(rpn_bbox[None]),
-                ops.convert_to_tensor(np.asarray(anchors, np.float32)[None]),
-                count=min(config.PRE_NMS_LIMIT, len(anchors)),
-                nms_threshold=config.RPN_NMS_THRESHOLD,
-                pre_nms_limit=config.PRE_NMS_LIMIT,
-                box_std_dev=config.RPN_BBOX_STD_DEV,
-            )
-            needed = int(np.count_nonzero(ops.convert_to_numpy(every)[0].any(axis=1)))
+            needed = count_proposals(rpn_class, rpn_bbox, anchors, config)
             if needed > len(rois):
                 self.note(
                     setting,
@@ -156,8 +145,7 @@ def candidates_of(
     else:
         class_ids, scores = probabilities.argmax(axis=1), probabilities.max(axis=1)
     deltas = deltas[np.arange(len(rois)), class_ids] * np.asarray(config.BBOX_STD_DEV, np.float32)
-    tensors = [ops.convert_to_tensor(value) for value in (rois, deltas, window)]
-    boxes = ops.convert_to_numpy(clip_boxes(apply_box_deltas(*tensors[:2]), tensors[2]))
+    boxes = refine_boxes(rois, deltas, window)
     is_proposal = rois.any(axis=1)
     is_object = is_proposal & (class_ids > 0) & np.isfinite(boxes).all(axis=1)
     is_object &= scores >= config.DETECTION_MIN_CONFIDENCE
@@ -173,8 +161,7 @@ def count_kept(candidates: Candidates, config: Any) -> int:
     if not config.DETECTION_NMS_ACROSS_CLASSES:
         # Boxes of two classes do not meet.
         boxes += 2.0 * candidates.class_ids[order][:, None]
-    # By their order: of equal scores the first counts.
-    return len(non_max_suppression(boxes, -np.arange(len(order)), config.DETECTION_NMS_THRESHOLD))
+    return len(keep_best(boxes, config.DETECTION_NMS_THRESHOLD))
 
 
 def objects_found_last(candidates: Candidates, config: Any) -> int:

@@ -7,15 +7,6 @@ import numpy as np
 from keras import ops
 
 from mrcnn.nets.layers import register
-from mrcnn.ops.anchors import pyramid_anchors
-
-
-def normalized_anchors(config, image_shape) -> np.ndarray:
-    """float32 [A, 4] anchors of an image shape, normalised as boxes are."""
-    height, width = image_shape[:2]
-    scale = np.array([height - 1, width - 1, height - 1, width - 1], np.float64)
-    shift = np.array([0, 0, 1, 1], np.float64)
-    return ((pyramid_anchors(config, image_shape) - shift) / scale).astype(np.float32)
 
 
 @register

@@ -105,3 +105,14 @@ def pyramid_anchors(config, image_shape: Sequence[int]) -> np.ndarray:
         config.BACKBONE_STRIDES,
         config.RPN_ANCHOR_STRIDE,
     )
+
+
+def normalized_anchors(config, image_shape: Sequence[int]) -> np.ndarray:
+    """Anchors of an image shape, normalized as boxes are: float32 [anchors, 4].
+
+    The far edge of a pixel box lies one past its last pixel; normalized, it lies on that pixel.
+    """
+    height, width = image_shape[:2]
+    scale = np.array([height - 1, width - 1, height - 1, width - 1], np.float64)
+    shift = np.array([0, 0, 1, 1], np.float64)
+    return ((pyramid_anchors(config, image_shape) - shift) / scale).astype(np.float32)

@@ -7,13 +7,14 @@ from keras import ops
 
 from mrcnn.config import LOSS_NAMES
 from mrcnn.errors import ConfigError
-from mrcnn.nets.anchors import AnchorLayer, normalized_anchors
+from mrcnn.nets.anchors import AnchorLayer
 from mrcnn.nets.detector import class_and_box_outputs, mask_outputs, region_network
 from mrcnn.nets.layers import TakeRegions, register
 from mrcnn.nets.model import DetectorModel
 from mrcnn.nets.precision import compute_precision
 from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.speed.sampled_anchors import SampledAnchors
+from mrcnn.ops.anchors import normalized_anchors
 from mrcnn.ops.boxes import normalize_boxes
 from mrcnn.training import losses
 from mrcnn.training.optimizer import RegularizedSGD, l2_factor, weighted_squares

@@ -27,8 +27,8 @@ from mrcnn.evaluation.quality import Border
 from mrcnn.files import atomic_write
 from mrcnn.inference.detect import detect
 from mrcnn.inference.results import Detections
-from mrcnn.nets.anchors import normalized_anchors
 from mrcnn.nets.detector import inference_model_of
+from mrcnn.ops.anchors import normalized_anchors
 from mrcnn.runs.checkpoints import BEST_RECORD, BEST_WEIGHTS
 from mrcnn.training.callbacks import RunCallback
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mrcnn.errors import OutputError, WeightsError
-from mrcnn.nets.anchors import normalized_anchors
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.nets.model import DetectorModel
+from mrcnn.ops.anchors import normalized_anchors
 from mrcnn.training.model import build_training_model
 
 

@@ -7,8 +7,8 @@ from keras import ops
 
 from mrcnn.data.loader import BatchLoader
 from mrcnn.model import MaskRCNN
-from mrcnn.nets.anchors import normalized_anchors
 from mrcnn.nets.detector import build_inference_model
+from mrcnn.ops.anchors import normalized_anchors
 from mrcnn.parallel_model import ParallelModel
 from mrcnn.training.model import build_training_model
 

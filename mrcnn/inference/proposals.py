@@ -1,0 +1,65 @@
+"""Boxes as the network refines and suppresses them, once more in NumPy.
+
+The limits of a configuration are judged by what would be there without them, whatever runs the
+network. Values are those of `mrcnn.ops.boxes` and `mrcnn.ops.nms` in float32.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from mrcnn.instances.geometry import non_max_suppression
+
+# The bounds of `mrcnn.ops.boxes`: what lies beyond comes from a network that has diverged.
+_FARTHEST = 1e9
+_LARGEST_GROWTH = 20.0
+
+
+def refine_boxes(boxes: np.ndarray, deltas: np.ndarray, window: np.ndarray) -> np.ndarray:
+    """Boxes moved and scaled by deltas, and clipped.
+
+    Args:
+        boxes: float32 [N, 4], normalized.
+        deltas: float32 [N, 4] of (dy, dx, log dh, log dw).
+        window: float32 [4], normalized, to which boxes are clipped.
+
+    Returns:
+        float32 [N, 4]; NaN where a value is.
+    """
+    boxes, deltas = (np.clip(values, -_FARTHEST, _FARTHEST) for values in (boxes, deltas))
+    sides = boxes[:, 2:] - boxes[:, :2]
+    centers = boxes[:, :2] + np.float32(0.5) * sides + deltas[:, :2] * sides
+    sides = sides * np.exp(np.minimum(deltas[:, 2:], np.float32(_LARGEST_GROWTH)))
+    corners = centers - np.float32(0.5) * sides
+    low, high = np.tile(window[:2], 2), np.tile(window[2:], 2)
+    return np.maximum(np.minimum(np.hstack([corners, corners + sides]), high), low)
+
+
+def keep_best(boxes: np.ndarray, threshold: float) -> np.ndarray:
+    """Indices of the boxes that suppression keeps.
+
+    Args:
+        boxes: float [N, 4] by falling score; of equal scores the first counts.
+        threshold: a box that overlaps a kept one by more than this IoU is dropped.
+    """
+    return non_max_suppression(boxes, -np.arange(len(boxes)), threshold)
+
+
+def count_proposals(
+    rpn_class: np.ndarray, rpn_bbox: np.ndarray, anchors: np.ndarray, config: Any
+) -> int:
+    """How many proposals suppression leaves of an image's anchors, without a limit.
+
+    Args:
+        rpn_class: float32 [A, 2], probabilities of background and object.
+        rpn_bbox: float32 [A, 4], divided by RPN_BBOX_STD_DEV.
+        anchors: float32 [A, 4], normalized.
+        config: gives PRE_NMS_LIMIT, RPN_NMS_THRESHOLD and RPN_BBOX_STD_DEV.
+    """
+    best = np.argsort(-rpn_class[:, 1], kind="stable")[: config.PRE_NMS_LIMIT]
+    deltas = rpn_bbox[best] * np.asarray(config.RPN_BBOX_STD_DEV, np.float32)
+    boxes = refine_boxes(anchors[best], deltas, np.array([0, 0, 1, 1], np.float32))
+    boxes = boxes[np.isfinite(boxes).all(axis=1) & (rpn_class[best, 1] >= 0)]
+    kept = boxes[keep_best(boxes, config.RPN_NMS_THRESHOLD)]
+    # A row of zeros is padding to the network.
+    return int(np.count_nonzero(kept.any(axis=1)))
