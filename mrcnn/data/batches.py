@@ -131,11 +131,11 @@ class BatchMaker:
         self._note_limits(len(instances), item)
         if len(instances) > config.MAX_GT_INSTANCES:
             chosen = rng.choice(len(instances), config.MAX_GT_INSTANCES, replace=False)
-            instances = instances.select(chosen)
+            instances = instances.take(chosen)
         masks = (
             mini_masks(instances, config.MINI_MASK_SHAPE)
             if config.USE_MINI_MASK
-            else instances.to_full()
+            else instances.full_masks()
         )
         arrays = (
             mold_image(item.image, config),

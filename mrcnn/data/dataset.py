@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mrcnn.errors import DataError
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 from mrcnn.pictures.reading import read_image
 
 
@@ -152,7 +152,7 @@ class Dataset:
         if self.load_polygons(image_id) is None:
             return np.empty((0, 0, 0), bool), np.empty(0, np.int32)
         instances = self.load_instances(image_id)
-        return instances.to_full(), instances.class_ids
+        return instances.full_masks(), instances.class_ids
 
     def load_polygons(self, image_id: int) -> tuple[list[np.ndarray], np.ndarray] | None:
         """The instances of an image as polygons, where the annotations are polygons.
@@ -170,13 +170,13 @@ class Dataset:
             return int(info["height"]), int(info["width"])
         return self.load_image(image_id).shape[:2]
 
-    def load_instances(self, image_id: int) -> InstanceMasks:
+    def load_instances(self, image_id: int) -> Instances:
         """The instances of an image as crops of their boxes: from polygons, else `load_mask`."""
         annotation = self.load_polygons(image_id)
         if annotation is not None:
             polygons, class_ids = annotation
-            return InstanceMasks.from_polygons(polygons, class_ids, self.image_shape(image_id))
+            return Instances.from_polygons(polygons, class_ids, self.image_shape(image_id))
         masks, class_ids = self.load_mask(image_id)
         if masks.shape[-1] == 0:
-            return InstanceMasks.empty(self.image_shape(image_id))
-        return InstanceMasks.from_full(masks, class_ids)
+            return Instances.empty(self.image_shape(image_id))
+        return Instances.from_masks(masks, class_ids).tight()

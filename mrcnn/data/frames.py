@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Frame:
         result[y1:y2, x1:x2] = part
         return result
 
-    def map_instances(self, instances: InstanceMasks) -> InstanceMasks:
+    def map_instances(self, instances: Instances) -> Instances:
         """The masks in their places: each pixel of the input shows the pixel at its centre.
 
         Instances of which nothing is left are dropped.
@@ -118,7 +118,7 @@ class Frame:
             part = crop[rows][:, columns]
             boxes.append(window)
             crops.append(part.T if self.swaps_axes else part)
-        return InstanceMasks.from_crops(self.shape, boxes, crops, instances.class_ids)
+        return Instances.from_crops(self.shape, boxes, crops, instances.class_ids)
 
     def _sources(self, window: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Edge coordinates of the picture, its rows and its columns, that a window shows."""

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.ndimage
 
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 
 
 def is_imgaug(augmentation: Any) -> bool:
@@ -22,9 +22,9 @@ def is_imgaug(augmentation: Any) -> bool:
 def apply_imgaug(
     augmenter: Any,
     image: np.ndarray,
-    instances: InstanceMasks,
+    instances: Instances,
     seed: int | None = None,
-) -> tuple[np.ndarray, InstanceMasks]:
+) -> tuple[np.ndarray, Instances]:
     """Augment an image and its instances with one and the same draw.
 
     Args:
@@ -66,7 +66,7 @@ def apply_imgaug(
     return np.ascontiguousarray(augmented), _instances_of(labels, instances)
 
 
-def _label_maps(instances: InstanceMasks) -> np.ndarray:
+def _label_maps(instances: Instances) -> np.ndarray:
     """int32 [H, W, K]: each instance by its number from 1, on the first map where it has room."""
     maps: list[np.ndarray] = []
     for number, (box, crop) in enumerate(zip(instances.boxes, instances.crops, strict=True), 1):
@@ -81,7 +81,7 @@ def _label_maps(instances: InstanceMasks) -> np.ndarray:
     return np.stack(maps, axis=-1) if maps else np.zeros((*instances.image_shape, 0), np.int32)
 
 
-def _instances_of(labels: np.ndarray, instances: InstanceMasks) -> InstanceMasks:
+def _instances_of(labels: np.ndarray, instances: Instances) -> Instances:
     """The instances that augmented label maps show, in their order."""
     found = {}
     for layer in range(labels.shape[-1]):
@@ -92,7 +92,7 @@ def _instances_of(labels: np.ndarray, instances: InstanceMasks) -> InstanceMasks
                 box = (rows.start, columns.start, rows.stop, columns.stop)
                 found[number] = (box, labels[..., layer][area] == number)
     numbers = sorted(found)
-    return InstanceMasks.from_crops(
+    return Instances.from_crops(
         instances.image_shape,
         [found[number][0] for number in numbers],
         [found[number][1] for number in numbers],

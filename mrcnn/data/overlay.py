@@ -9,7 +9,7 @@ darker, as they are under the microscope, and both objects keep their whole outl
 import numpy as np
 import scipy.ndimage
 
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 
 # Of the pixels without objects, those that show the light; the rest is shadow and dirt.
 _BRIGHT_PERCENTILE = 75
@@ -28,7 +28,7 @@ _ATTEMPTS = 10
 Box = tuple[int, ...]
 
 
-def light_of(image: np.ndarray, instances: InstanceMasks, window: Box) -> np.ndarray | None:
+def light_of(image: np.ndarray, instances: Instances, window: Box) -> np.ndarray | None:
     """Colour of an image where nothing lies.
 
     Args:
@@ -52,12 +52,12 @@ def light_of(image: np.ndarray, instances: InstanceMasks, window: Box) -> np.nda
 
 def lay_over(
     image: np.ndarray,
-    instances: InstanceMasks,
+    instances: Instances,
     window: Box,
-    donor: tuple[np.ndarray, InstanceMasks, Box],
+    donor: tuple[np.ndarray, Instances, Box],
     most: int,
     rng: np.random.Generator,
-) -> tuple[np.ndarray, InstanceMasks]:
+) -> tuple[np.ndarray, Instances]:
     """Lay objects of a donor beside and partly over those of an image.
 
     Args:
@@ -95,10 +95,10 @@ def lay_over(
         boxes.append((y1, x1, y2, x2))
         crops.append(crop[y1 - top : y2 - top, x1 - left : x2 - left])
         class_ids.append(donor_instances.class_ids[number])
-    return image, InstanceMasks.from_crops(instances.image_shape, boxes, crops, class_ids)
+    return image, Instances.from_crops(instances.image_shape, boxes, crops, class_ids)
 
 
-def _inside(instances: InstanceMasks, window: Box) -> np.ndarray:
+def _inside(instances: Instances, window: Box) -> np.ndarray:
     """Indices of the objects that are whole: those away from the window's edge."""
     y1, x1, y2, x2 = window
     boxes = instances.boxes

@@ -20,7 +20,7 @@ from mrcnn.data.resizing import (
     scale_image,
 )
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TrainingItem:
 
     image: np.ndarray
     image_meta: np.ndarray
-    instances: InstanceMasks
+    instances: Instances
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class PreparedImage:
     class_ids: np.ndarray
     points: np.ndarray | None = None
     ends: np.ndarray | None = None
-    masks: InstanceMasks | None = None
+    masks: Instances | None = None
 
     @property
     def nbytes(self) -> int:
@@ -67,10 +67,10 @@ class PreparedImage:
         if self.points is not None:
             size += self.points.nbytes
         if self.masks is not None:
-            size += sum(crop.nbytes for crop in self.masks.crops)
+            size += self.masks.crops.nbytes
         return size
 
-    def instances_in(self, frame: Frame) -> InstanceMasks:
+    def instances_in(self, frame: Frame) -> Instances:
         """The instances as a frame shows them."""
         if self.masks is not None:
             return frame.map_instances(self.masks)
@@ -79,7 +79,7 @@ class PreparedImage:
         points = frame.map_points(self.points) - 0.5
         polygons = np.split(points, self.ends[:-1]) if len(self.ends) else []
         window = frame.window(self.picture.shape)
-        return InstanceMasks.from_polygons(polygons, self.class_ids, frame.shape, window)
+        return Instances.from_polygons(polygons, self.class_ids, frame.shape, window)
 
 
 class ImageCache:
@@ -153,14 +153,14 @@ def prepare_image(dataset: Dataset, config: Any, image_id: int) -> PreparedImage
             "[height, width, N] and N are expected."
         )
     if masks.shape[-1] == 0:
-        instances = InstanceMasks.empty(plan.resized_shape)
+        instances = Instances.empty(plan.resized_shape)
     elif masks.shape[:2] != plan.original_shape:
         raise DataError(
             f"{name}: its masks are {masks.shape[0]} x {masks.shape[1]} pixels, the image is "
             f"{image.shape[0]} x {image.shape[1]}."
         )
     else:
-        instances = InstanceMasks.from_full(masks, class_ids)
+        instances = Instances.from_masks(masks, class_ids).tight()
         # An empty mask is no instance, whatever class it was given.
         _check_class_ids(instances.class_ids, dataset, name)
         instances = _resize_instances(instances, plan)
@@ -237,7 +237,7 @@ def _draw_frame(
 
 def _shown(
     prepared: PreparedImage, frame: Frame
-) -> tuple[np.ndarray, InstanceMasks, tuple[int, int, int, int]]:
+) -> tuple[np.ndarray, Instances, tuple[int, int, int, int]]:
     """What a frame shows of an image: input, its instances, and the pixel box of the picture."""
     picture = prepared.picture
     return frame.map_image(picture), prepared.instances_in(frame), frame.window(picture.shape)
@@ -255,7 +255,7 @@ def check_augmentation(augmentation: Any) -> None:
         )
 
 
-def _resize_instances(instances: InstanceMasks, plan: ResizePlan) -> InstanceMasks:
+def _resize_instances(instances: Instances, plan: ResizePlan) -> Instances:
     """The masks scaled as `resize_mask` does, each in its own box."""
     rows = nearest_indices(plan.original_shape[0], plan.scale)
     columns = nearest_indices(plan.original_shape[1], plan.scale)
@@ -265,7 +265,7 @@ def _resize_instances(instances: InstanceMasks, plan: ResizePlan) -> InstanceMas
         left, right = np.searchsorted(columns, (x1, x2))
         boxes.append((top, left, bottom, right))
         crops.append(crop[rows[top:bottom] - y1][:, columns[left:right] - x1])
-    return InstanceMasks.from_crops(plan.resized_shape, boxes, crops, instances.class_ids)
+    return Instances.from_crops(plan.resized_shape, boxes, crops, instances.class_ids)
 
 
 def _check_class_ids(class_ids: Any, dataset: Dataset, name: str) -> np.ndarray:

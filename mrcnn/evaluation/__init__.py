@@ -8,18 +8,14 @@ from mrcnn.evaluation.calibration import Reliability, reliability
 from mrcnn.evaluation.classification import Classification, classify
 from mrcnn.evaluation.counting import CountErrors, count_errors
 from mrcnn.evaluation.evaluator import Evaluation, InstanceEvaluator
-from mrcnn.evaluation.instances import ImageRecord, Instances
-from mrcnn.evaluation.matching import (
-    drop_duplicates,
-    mask_iou,
-    match_by_score,
-    match_one_to_one,
-    touches_border,
-)
+from mrcnn.evaluation.matching import match_by_score, match_one_to_one
 from mrcnn.evaluation.operating_point import OperatingPoint
 from mrcnn.evaluation.overlap import OverlapSums, overlap_sums
 from mrcnn.evaluation.quality import Quality, Tally, mean_over_images, pooled, tally_image
+from mrcnn.evaluation.records import ImageRecord
 from mrcnn.evaluation.sweep import Sweep
+from mrcnn.instances import Instances
+from mrcnn.instances.overlap import drop_duplicates, mask_iou, touches_border
 
 __all__ = [
     "Classification",

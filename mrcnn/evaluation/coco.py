@@ -38,7 +38,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mrcnn.errors import DataError
-from mrcnn.evaluation.instances import InstanceRecord
+from mrcnn.evaluation.records import InstanceRecord
 
 IouType = Literal["mask", "box"]
 

@@ -9,11 +9,12 @@ import numpy as np
 from mrcnn.errors import DataError
 from mrcnn.evaluation.calibration import Reliability, reliability
 from mrcnn.evaluation.coco import CocoImage, IouType, average_precision
-from mrcnn.evaluation.instances import ImageRecord, Instances
 from mrcnn.evaluation.matching import match_by_score
 from mrcnn.evaluation.operating_point import OperatingPoint, operating_point, without_nan
 from mrcnn.evaluation.quality import Border, Quality, check_border, pooled, tally_image
+from mrcnn.evaluation.records import ImageRecord
 from mrcnn.evaluation.sweep import Sweep, sweep_confidence
+from mrcnn.instances import Instances
 
 
 @dataclass(frozen=True)
@@ -126,12 +127,11 @@ class InstanceEvaluator:
         if name in self._truth:
             raise DataError(f"{name}: has ground truth already.")
         self._check(name, truth)
-        for index, crop in enumerate(truth.crops):
-            if not crop.any():
-                raise DataError(
-                    f"{name}: ground-truth mask {index} has no pixel, so nothing can match it. "
-                    "Leave it out."
-                )
+        for index in np.flatnonzero(truth.areas() == 0):
+            raise DataError(
+                f"{name}: ground-truth mask {index} has no pixel, so nothing can match it. "
+                "Leave it out."
+            )
         self._truth[name] = truth
 
     def process(self, name: str, predictions: Instances) -> ImageRecord:
@@ -264,6 +264,11 @@ class InstanceEvaluator:
         return self.records
 
     def _check(self, name: str, instances: Instances) -> None:
+        for index in np.flatnonzero(~instances.has_mask()):
+            raise DataError(
+                f"{name}: instance {index} is a box without a mask, and masks are compared here. "
+                "Give those that `has_mask()`."
+            )
         highest = len(self.class_names)
         wrong = (instances.class_ids < 1) | (instances.class_ids > highest)
         if wrong.any():

@@ -10,7 +10,6 @@ import numpy as np
 from mrcnn.evaluation.bootstrap import bootstrap_intervals
 from mrcnn.evaluation.classification import Classification, classify
 from mrcnn.evaluation.counting import CountErrors, count_errors
-from mrcnn.evaluation.instances import ImageRecord
 from mrcnn.evaluation.matching import match_one_to_one
 from mrcnn.evaluation.overlap import OverlapSums, overlap_sums, pooled_overlap
 from mrcnn.evaluation.quality import (
@@ -22,6 +21,7 @@ from mrcnn.evaluation.quality import (
     pooled,
     tally_image,
 )
+from mrcnn.evaluation.records import ImageRecord
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mrcnn.evaluation.instances import ImageRecord
 from mrcnn.evaluation.quality import Border, Tally, tally_image
+from mrcnn.evaluation.records import ImageRecord
 
 # A threshold is given with so many decimals, so that the one that is printed is the one meant.
 _DECIMALS = 4

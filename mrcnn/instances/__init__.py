@@ -2,3 +2,8 @@
 
 Nothing here knows a network, a file format or a configuration.
 """
+
+from mrcnn.instances.instances import Instances
+from mrcnn.instances.packed_masks import PackedMasks
+
+__all__ = ["Instances", "PackedMasks"]

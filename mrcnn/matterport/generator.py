@@ -58,7 +58,9 @@ def load_image_gt(
     image, instances = item.image, item.instances
     if by_imgaug:
         image, instances = apply_imgaug(augmentation, image, instances)
-    masks = mini_masks(instances, config.MINI_MASK_SHAPE) if use_mini_mask else instances.to_full()
+    masks = (
+        mini_masks(instances, config.MINI_MASK_SHAPE) if use_mini_mask else instances.full_masks()
+    )
     return image, item.image_meta, instances.class_ids, instances.boxes, masks
 
 

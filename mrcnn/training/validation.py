@@ -269,7 +269,7 @@ class EvaluateDetections(RunCallback):
         )
         for image_id, name in self._names.items():
             truth = self.dataset.load_instances(image_id)
-            truth = truth.select(np.flatnonzero(truth.class_ids > 0))
+            truth = truth.take(np.flatnonzero(truth.class_ids > 0))
             self._objects += len(truth)
             evaluator.add_truth(
                 name, Instances(truth.image_shape, truth.boxes, truth.crops, truth.class_ids)

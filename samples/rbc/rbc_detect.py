@@ -15,7 +15,7 @@ from mrcnn.app.threshold import chosen_confidences
 from mrcnn.drawing.results import overlay_picture
 from mrcnn.errors import DataError, LimitWarning
 from mrcnn.files import atomic_write, make_writable_folder
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 from mrcnn.pictures.reading import read_image
 from mrcnn.report.detection_files import ImageCells, cell_rows, cells_csv, summary_csv
 from rbc_model import Cells, detect_cells, limit_warnings, load_trained_model, trained_weights
@@ -75,7 +75,7 @@ def _is_earlier_result(path: Path, stems: set[str]) -> bool:
 
 
 def _label_image(image_shape: tuple[int, ...], cells: Cells) -> np.ndarray:
-    masks = InstanceMasks(image_shape[:2], cells.boxes, cells.crops, cells.class_ids)
+    masks = Instances(image_shape[:2], cells.boxes, cells.crops, cells.class_ids)
     return masks.label_image()
 
 

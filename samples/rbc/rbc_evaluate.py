@@ -47,7 +47,7 @@ class Field:
         image_id: in the data set.
         name: as shown.
         stem: of the names of its files.
-        truth: `InstanceMasks` of the annotated cells.
+        truth: `Instances` of the annotated cells.
         cells: detections by falling score.
     """
 

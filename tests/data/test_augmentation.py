@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from mrcnn.data.augmentation import Augmentation, random_place
 from mrcnn.data.frames import Frame
 from mrcnn.errors import ConfigError
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 
 shapes = st.tuples(st.integers(1, 20), st.integers(1, 20))
 moves = st.lists(st.sampled_from(["flip 0", "flip 1", "transpose", "turn"]), max_size=5)
@@ -60,11 +60,11 @@ def test_flips_and_turns_are_those_of_numpy(picture_shape, shape, offset, steps,
     image = frame.map_image(picture)
     np.testing.assert_array_equal(image, expected)
 
-    instances = frame.map_instances(InstanceMasks.from_full(masks, [0, 1]))
+    instances = frame.map_instances(Instances.from_masks(masks, [0, 1]).tight())
     expected_masks = move_array(paste(masks, shape, offset), steps)
     kept = np.flatnonzero(expected_masks.any(axis=(0, 1)))
     assert instances.class_ids.tolist() == kept.tolist()
-    np.testing.assert_array_equal(instances.to_full(), expected_masks[:, :, kept])
+    np.testing.assert_array_equal(instances.full_masks(), expected_masks[:, :, kept])
 
     y1, x1, y2, x2 = frame.window(picture_shape)
     shown = np.zeros(expected.shape[:2], bool)
@@ -99,13 +99,13 @@ def test_scaled_masks_and_polygons_stay_together(scale, offset, steps, seed):
     rng = np.random.default_rng(seed)
     angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     polygon = rng.uniform(14, 26, 2) + 10 * np.stack([np.sin(angles), np.cos(angles)], axis=-1)
-    drawn = InstanceMasks.from_polygons([polygon], [1], (40, 40))
+    drawn = Instances.from_polygons([polygon], [1], (40, 40))
     frame = move_frame(Frame.at((64, 64), offset, scale), steps)
 
-    moved_mask = frame.map_instances(drawn).to_full()
+    moved_mask = frame.map_instances(drawn).full_masks()
     moved_polygon = frame.map_points(polygon + 0.5) - 0.5
     window = frame.window((40, 40))
-    redrawn = InstanceMasks.from_polygons([moved_polygon], [1], (64, 64), window).to_full()
+    redrawn = Instances.from_polygons([moved_polygon], [1], (64, 64), window).full_masks()
     different = np.count_nonzero(moved_mask != redrawn)
     assert different < 0.5 * 2 * np.pi * 10 * max(scale, 1) * scale + 4
     assert frame.scale == pytest.approx(scale)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from mrcnn.data.dataset import Dataset
 from mrcnn.errors import DataError
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 from mrcnn.utils import Dataset as PublicDataset
 
 
@@ -107,7 +107,7 @@ def test_masks_are_made_from_polygons():
     assert masks.dtype == bool
     assert class_ids.tolist() == [1, 2]
     assert masks[1:4, 1:5, 0].all() and masks[:, :, 0].sum() == 12
-    np.testing.assert_array_equal(masks, instances.to_full())
+    np.testing.assert_array_equal(masks, instances.full_masks())
 
 
 class Masks(Dataset):
@@ -123,7 +123,7 @@ def test_instances_are_made_from_masks_of_any_type():
     dataset.add_image("a", 1, None)
     dataset.prepare()
     instances = dataset.load_instances(0)
-    assert isinstance(instances, InstanceMasks)
+    assert isinstance(instances, Instances)
     assert instances.class_ids.tolist() == [1, 3]
     assert instances.boxes.tolist() == [[1, 2, 3, 5], [5, 6, 6, 7]]
     assert all(crop.dtype == bool for crop in instances.crops)

@@ -10,7 +10,7 @@ import pytest
 
 from mrcnn.data.imgaug_augmentation import apply_imgaug, is_imgaug
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 
 GEOMETRIC = {
     "Fliplr": iaa.Fliplr(1.0),
@@ -49,7 +49,7 @@ def scene():
     ):
         masks[y1:y2, x1:x2, number] = True
     image[masks[..., 0]] = (220, 40, 90)
-    return image, masks, InstanceMasks.from_full(masks, [1, 2, 1, -1])
+    return image, masks, Instances.from_masks(masks, [1, 2, 1, -1]).tight()
 
 
 @pytest.mark.parametrize("augmenter", GEOMETRIC.values(), ids=GEOMETRIC)
@@ -59,7 +59,7 @@ def test_masks_move_with_the_image(scene, augmenter):
     assert not np.array_equal(moved, image)
     assert found.class_ids.tolist() == [1, 2, 1, -1][: len(found)] or len(found) < 4
     shown = moved[..., 0] > 125
-    first = found.to_full()[..., 0]
+    first = found.full_masks()[..., 0]
     # Interpolation may decide otherwise about a line of pixels along the outline.
     assert np.count_nonzero(shown != first) <= np.count_nonzero(first) * 0.15
 
@@ -69,7 +69,7 @@ def test_what_changes_pixels_leaves_masks_alone(scene, augmenter):
     image, masks, instances = scene
     varied, found = apply_imgaug(augmenter, image, instances, seed=3)
     assert not np.array_equal(varied, image)
-    np.testing.assert_array_equal(found.to_full(), masks)
+    np.testing.assert_array_equal(found.full_masks(), masks)
     np.testing.assert_array_equal(found.boxes, instances.boxes)
 
 
@@ -78,14 +78,14 @@ def test_quarter_turns_are_exact(scene, turns):
     image, masks, instances = scene
     turned, found = apply_imgaug(iaa.Rot90(turns), image, instances)
     np.testing.assert_array_equal(turned, np.rot90(image, -turns))
-    np.testing.assert_array_equal(found.to_full(), np.rot90(masks, -turns))
+    np.testing.assert_array_equal(found.full_masks(), np.rot90(masks, -turns))
     assert found.class_ids.tolist() == [1, 2, 1, -1]
 
 
 def test_overlapping_instances_keep_their_shared_pixels(scene):
     image, masks, instances = scene
     _, found = apply_imgaug(iaa.Fliplr(1.0), image, instances)
-    np.testing.assert_array_equal(found.to_full(), masks[:, ::-1])
+    np.testing.assert_array_equal(found.full_masks(), masks[:, ::-1])
 
 
 def test_what_leaves_the_image_is_dropped(scene):
@@ -111,7 +111,7 @@ def test_a_seed_decides_and_draws_differ_without(scene):
 
 def test_an_image_without_instances(scene):
     image = scene[0]
-    turned, found = apply_imgaug(iaa.Flipud(1.0), image, InstanceMasks.empty(image.shape))
+    turned, found = apply_imgaug(iaa.Flipud(1.0), image, Instances.empty(image.shape))
     np.testing.assert_array_equal(turned, image[::-1])
     assert len(found) == 0 and found.image_shape == (60, 60)
 

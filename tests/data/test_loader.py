@@ -103,7 +103,7 @@ def test_whole_masks(dataset, small_config):
     inputs = inputs_of(BatchLoader(dataset, WholeMasks(), shuffle=False))
     assert inputs["masks"].shape == (2, 128, 128, 12)
     item = load_training_item(dataset, WholeMasks(), 0, np.random.default_rng())
-    np.testing.assert_array_equal(inputs["masks"][0, :, :, :5], item.instances.to_full())
+    np.testing.assert_array_equal(inputs["masks"][0, :, :, :5], item.instances.full_masks())
 
 
 def test_more_cells_than_fit(cells_dataset, small_config):

@@ -7,7 +7,7 @@ import pytest
 
 from mrcnn.data.augmentation import Augmentation
 from mrcnn.data.loader import BatchLoader
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 
 MIB = 2**20
 
@@ -26,8 +26,8 @@ def images(cells_dataset):
         def load_mask(self, image_id):
             info = self.image_info[image_id]
             shape = info["pixels"].shape
-            instances = InstanceMasks.from_polygons(info["polygons"], info["class_ids"], shape)
-            return instances.to_full(), instances.class_ids
+            instances = Instances.from_polygons(info["polygons"], info["class_ids"], shape)
+            return instances.full_masks(), instances.class_ids
 
     return lambda as_polygons=True: Fresh([4] * 36, as_polygons=as_polygons)
 

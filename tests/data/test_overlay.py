@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrcnn.data.overlay import lay_over, light_of
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 
 WHOLE = (0, 0, 96, 128)
 
@@ -20,7 +20,7 @@ def field(disks, light, shape=(96, 128), classes=None):
     image = np.ones((*shape, 3)) * light
     image[masks.any(axis=-1)] *= 0.5
     ids = np.ones(len(disks), np.int32) if classes is None else classes
-    return image.astype(np.uint8), InstanceMasks.from_full(masks, ids)
+    return image.astype(np.uint8), Instances.from_masks(masks, ids).tight()
 
 
 def test_the_light_is_that_of_the_empty_part():
@@ -28,16 +28,16 @@ def test_the_light_is_that_of_the_empty_part():
     np.testing.assert_allclose(light_of(image, instances, WHOLE), (240, 200, 220))
     # Padding is no light.
     padded = np.pad(image, ((0, 40), (0, 0), (0, 0)))
-    grown = InstanceMasks((136, 128), instances.boxes, instances.crops, instances.class_ids)
+    grown = Instances((136, 128), instances.boxes, instances.crops, instances.class_ids)
     np.testing.assert_allclose(light_of(padded, grown, WHOLE), (240, 200, 220))
 
 
 def test_without_an_empty_part_nothing_changes():
     image, instances = field([(48, 64, 30)], (240, 240, 240))
-    full = InstanceMasks.from_crops((96, 128), [WHOLE], [np.ones((96, 128), bool)], [1])
+    full = Instances.from_crops((96, 128), [WHOLE], [np.ones((96, 128), bool)], [1])
     assert light_of(image, full, WHOLE) is None
     rng = np.random.default_rng(0)
-    for objects, others in ((instances, full), (InstanceMasks.empty((96, 128)), instances)):
+    for objects, others in ((instances, full), (Instances.empty((96, 128)), instances)):
         found = lay_over(image, objects, WHOLE, (image, others, WHOLE), 5, rng)
         assert found[0] is image and found[1] is objects
 
@@ -54,8 +54,8 @@ def test_objects_darken_by_what_they_let_through():
         assert objects.class_ids.tolist() == [1, 3][: len(objects)]
         if len(objects) == 1:
             continue
-        first, second = np.moveaxis(objects.to_full(), -1, 0)
-        np.testing.assert_array_equal(first, instances.to_full()[..., 0])
+        first, second = np.moveaxis(objects.full_masks(), -1, 0)
+        np.testing.assert_array_equal(first, instances.full_masks()[..., 0])
         both = first & second
         pairs += both.any()
         core = np.zeros_like(second)

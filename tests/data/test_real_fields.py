@@ -10,7 +10,7 @@ import skimage.draw
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.training_item import ImageCache, load_training_item
 from mrcnn.formats.via_reading import locate_image, read_via
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "rbc" / "val"
 NAMES = ["large", "normal", "small", "undefined"]
@@ -47,7 +47,7 @@ def test_counts(entries):
 def test_masks_equal_those_of_skimage(entries):
     shape = (1200, 1600)
     polygons = entries[0].polygons[:12]
-    instances = InstanceMasks.from_polygons(polygons, np.ones(len(polygons)), shape)
+    instances = Instances.from_polygons(polygons, np.ones(len(polygons)), shape)
     for polygon, (y1, x1, y2, x2), crop in zip(
         polygons, instances.boxes, instances.crops, strict=True
     ):

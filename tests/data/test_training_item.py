@@ -13,7 +13,7 @@ from mrcnn.data.dataset import Dataset
 from mrcnn.data.moulding import mini_masks
 from mrcnn.data.training_item import ImageCache, load_training_item
 from mrcnn.errors import DataError
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 
 
 def generator(seed=0):
@@ -60,7 +60,7 @@ def test_recorded_item(recorded, small_config):
     np.testing.assert_array_equal(
         mini_masks(item.instances, (28, 28)), unpack(recorded, "gt_mini_masks")
     )
-    np.testing.assert_array_equal(item.instances.to_full(), unpack(recorded, "gt_full_masks"))
+    np.testing.assert_array_equal(item.instances.full_masks(), unpack(recorded, "gt_full_masks"))
     np.testing.assert_array_equal(item.instances.boxes, recorded["gt_full_boxes"])
 
 
@@ -93,7 +93,7 @@ def test_masks_are_resized_as_whole_masks_are(shape, dims, seed):
     expected = utils.resize_mask(masks, scale, padding)
     kept = expected.any(axis=(0, 1))
     np.testing.assert_array_equal(item.image, expected_image)
-    np.testing.assert_array_equal(item.instances.to_full(), expected[:, :, kept])
+    np.testing.assert_array_equal(item.instances.full_masks(), expected[:, :, kept])
     np.testing.assert_array_equal(item.instances.class_ids, ids[kept])
     assert tuple(item.image_meta[7:11]) == window
     assert item.image_meta[11] == pytest.approx(scale)
@@ -109,7 +109,7 @@ def test_polygons_and_masks_give_nearly_the_same(cells_dataset, small_config):
     np.testing.assert_array_equal(items[0].image, items[1].image)
     np.testing.assert_array_equal(items[0].image_meta, items[1].image_meta)
     assert items[0].instances.class_ids.tolist() == items[1].instances.class_ids.tolist()
-    first, second = (item.instances.to_full() for item in items)
+    first, second = (item.instances.full_masks() for item in items)
     union = (first | second).sum(axis=(0, 1))
     assert ((first & second).sum(axis=(0, 1)) / union > 0.8).all()
     assert np.abs(items[0].instances.boxes - items[1].instances.boxes).max() <= 2
@@ -135,7 +135,7 @@ def test_augmented_masks_follow_the_picture(small_config, as_polygons):
             assert item.image.max() < 128
             continue
         shown += 1
-        mask = item.instances.to_full()[:, :, 0]
+        mask = item.instances.full_masks()[:, :, 0]
         red = item.image[:, :, 0] > 127
         perimeter = 2 * (mask.any(axis=0).sum() + mask.any(axis=1).sum())
         assert np.count_nonzero(mask != red) <= perimeter
@@ -174,7 +174,7 @@ class TestCrop:
     def test_crop_shows_a_part(self, cells_dataset, config, as_polygons):
         dataset = cells_dataset([20], shape=(100, 150), as_polygons=as_polygons)
         whole = dataset.load_image(0)
-        full = dataset.load_instances(0).to_full()
+        full = dataset.load_instances(0).full_masks()
         places = set()
         for seed in range(8):
             item = load_training_item(dataset, config, 0, generator(seed))
@@ -192,7 +192,7 @@ class TestCrop:
             places.add((y, x))
             part = full[y : y + 64, x : x + 64]
             kept = part.any(axis=(0, 1))
-            np.testing.assert_array_equal(item.instances.to_full(), part[:, :, kept])
+            np.testing.assert_array_equal(item.instances.full_masks(), part[:, :, kept])
         assert len(places) > 5
 
     def test_small_images_are_scaled_up(self, cells_dataset, config):
@@ -213,7 +213,7 @@ class TestCrop:
 def test_image_without_instances(cells_dataset, small_config, as_polygons):
     dataset = cells_dataset([0], as_polygons=as_polygons)
     item = load_training_item(dataset, small_config(), 0, generator(), Augmentation())
-    assert isinstance(item.instances, InstanceMasks)
+    assert isinstance(item.instances, Instances)
     assert len(item.instances) == 0
     assert item.instances.boxes.shape == (0, 4)
 

@@ -16,7 +16,8 @@ from pycocotools.cocoeval import COCOeval
 
 from mrcnn.errors import DataError
 from mrcnn.evaluation.coco import CocoImage, average_precision
-from mrcnn.evaluation.instances import InstanceRecord, Instances
+from mrcnn.evaluation.records import InstanceRecord
+from mrcnn.instances import Instances
 
 from .fields import CellSet, Field, random_field
 

@@ -18,7 +18,7 @@ from mrcnn.evaluation import (
     tally_image,
 )
 from mrcnn.evaluation.bootstrap import bootstrap_intervals
-from mrcnn.evaluation.instances import ImageRecord
+from mrcnn.evaluation.records import ImageRecord
 from mrcnn.evaluation.sweep import sweep_confidence
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from mrcnn.errors import DataError
 from mrcnn.formats.via_reading import read_via
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 
 NAMES = ["large", "normal", "small", "undefined"]
 ALIASES = {"besar": "large", "kecil": "small"}
@@ -67,13 +67,13 @@ def test_coco_export(via, nested):
 
 def test_coco_box_and_parts(via):
     (boxed, _) = read_via(via.write(via.coco([], bbox=[3, 4, 5, 6])), NAMES)
-    masks = InstanceMasks.from_polygons(boxed.polygons, [1], (20, 20))
+    masks = Instances.from_polygons(boxed.polygons, [1], (20, 20))
     assert masks.boxes.tolist() == [[4, 3, 10, 8]]
     assert masks.crops[0].all()
 
     parts = [[1, 1, 4, 1, 4, 4, 1, 4], [10, 10, 15, 10, 15, 13, 10, 13], [1, 9, 3, 9, 3, 12, 1, 12]]
     (entry, _) = read_via(via.write(via.coco(parts)), NAMES)
-    masks = InstanceMasks.from_polygons(entry.polygons, [1], (20, 20)).to_full()[:, :, 0]
+    masks = Instances.from_polygons(entry.polygons, [1], (20, 20)).full_masks()[:, :, 0]
     expected = np.zeros((20, 20), bool)
     expected[1:5, 1:5] = expected[10:14, 10:16] = expected[9:13, 1:4] = True
     np.testing.assert_array_equal(masks, expected)
@@ -90,8 +90,8 @@ def test_byte_order_mark(via):
 
 def pixels(via, shape):
     (entry,) = read_via(via.save(via.image(via.region(shape=shape))), NAMES)
-    instances = InstanceMasks.from_polygons(entry.polygons, [1], (40, 50))
-    return instances.to_full()[:, :, 0]
+    instances = Instances.from_polygons(entry.polygons, [1], (40, 50))
+    return instances.full_masks()[:, :, 0]
 
 
 def test_polyline_is_closed(via):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.formats import via_project, write_via
 from mrcnn.formats.via_reading import read_via
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 from tests.formats.drawn import CLASSES, disc, empty_image, field, full_masks, image_of, iou, masks
 
 NAMES = ["Zellen/плоская 1.jpg", 'a "quoted" \\ name.png', "日本.tif", "a&b<c>#1?.jpg"]
@@ -22,8 +22,8 @@ def test_masks_come_back(tmp_path_factory, mask, y, x):
     image = image_of(mask, (y, x))
     write_via(path, [image], CLASSES)
     (read,) = read_via(path, CLASSES)
-    back = InstanceMasks.from_polygons(read.polygons, [1], image.image_shape)
-    assert iou(back.to_full()[:, :, 0], full_masks(image)[0]) >= 0.98
+    back = Instances.from_polygons(read.polygons, [1], image.image_shape)
+    assert iou(back.full_masks()[:, :, 0], full_masks(image)[0]) >= 0.98
 
 
 def test_classes_names_and_sizes_come_back(tmp_path):
@@ -36,9 +36,9 @@ def test_classes_names_and_sizes_come_back(tmp_path):
     assert read[1].polygons == []
     for image, original in zip(read, images, strict=True):
         assert image.class_names == original.names(CLASSES)
-        back = InstanceMasks.from_polygons(image.polygons, original.class_ids, original.image_shape)
+        back = Instances.from_polygons(image.polygons, original.class_ids, original.image_shape)
         for number, mask in enumerate(full_masks(original)):
-            assert iou(back.to_full()[:, :, number], mask) >= 0.98
+            assert iou(back.full_masks()[:, :, number], mask) >= 0.98
 
 
 def test_a_class_attribute_of_another_name(tmp_path):

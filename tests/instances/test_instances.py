@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from mrcnn import utils
 from mrcnn.data.moulding import mini_masks, shrink_mask, spread_mask
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 
 stacks = hnp.arrays(
     bool, hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=14), fill=st.nothing()
@@ -17,12 +17,12 @@ stacks = hnp.arrays(
 
 @given(stacks)
 def test_full_masks_there_and_back(masks):
-    instances = InstanceMasks.from_full(masks, np.arange(masks.shape[2]))
+    instances = Instances.from_masks(masks, np.arange(masks.shape[2])).tight()
     kept = masks.any(axis=(0, 1))
     assert instances.class_ids.tolist() == np.flatnonzero(kept).tolist()
     assert instances.class_ids.dtype == np.int32
     assert instances.boxes.dtype == np.int32
-    np.testing.assert_array_equal(instances.to_full(), masks[:, :, kept])
+    np.testing.assert_array_equal(instances.full_masks(), masks[:, :, kept])
     np.testing.assert_array_equal(instances.boxes, utils.extract_bboxes(masks[:, :, kept]))
     np.testing.assert_array_equal(instances.areas(), masks[:, :, kept].sum(axis=(0, 1)))
     for (y1, x1, y2, x2), crop in zip(instances.boxes, instances.crops, strict=True):
@@ -72,7 +72,7 @@ def test_masks_of_the_network_with_any_values(seed, shape):
 @given(stacks)
 def test_mini_masks_equal_minimize_mask(masks):
     masks = masks[:, :, masks.any(axis=(0, 1))]
-    instances = InstanceMasks.from_full(masks, np.ones(masks.shape[2]))
+    instances = Instances.from_masks(masks, np.ones(masks.shape[2])).tight()
     expected = utils.minimize_mask(utils.extract_bboxes(masks), masks, (28, 20))
     actual = mini_masks(instances, (28, 20))
     assert actual.shape == (28, 20, masks.shape[2])
@@ -82,11 +82,11 @@ def test_mini_masks_equal_minimize_mask(masks):
 
 @given(stacks, st.randoms(use_true_random=False))
 def test_label_image_gives_overlaps_to_the_first(masks, random):
-    instances = InstanceMasks.from_full(masks, np.ones(masks.shape[2]))
+    instances = Instances.from_masks(masks, np.ones(masks.shape[2])).tight()
     order = list(range(len(instances)))
     random.shuffle(order)
     labels = instances.label_image(order)
-    full = instances.to_full()
+    full = instances.full_masks()
     expected = np.zeros(masks.shape[:2], int)
     for label, number in enumerate(order, start=1):
         expected[(expected == 0) & full[:, :, number]] = label
@@ -98,11 +98,11 @@ def test_label_image_gives_overlaps_to_the_first(masks, random):
 
 
 def test_empty():
-    instances = InstanceMasks.empty((5, 7, 3))
+    instances = Instances.empty((5, 7, 3))
     assert len(instances) == 0
     assert instances.image_shape == (5, 7)
     assert instances.boxes.shape == (0, 4)
-    assert instances.to_full().shape == (5, 7, 0)
+    assert instances.full_masks().shape == (5, 7, 0)
     assert mini_masks(instances, (28, 28)).shape == (28, 28, 0)
     assert instances.areas().shape == (0,)
     assert not instances.label_image().any()
@@ -112,7 +112,7 @@ def test_select_keeps_the_order_asked_for():
     masks = np.zeros((4, 4, 3), bool)
     for number in range(3):
         masks[number, number, number] = True
-    picked = InstanceMasks.from_full(masks, [5, 6, 7]).select([2, 0])
+    picked = Instances.from_masks(masks, [5, 6, 7]).tight().take([2, 0])
     assert picked.class_ids.tolist() == [7, 5]
     assert picked.boxes.tolist() == [[2, 2, 3, 3], [0, 0, 1, 1]]
     assert len(picked) == 2

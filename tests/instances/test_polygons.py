@@ -6,7 +6,7 @@ import skimage.draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 from mrcnn.instances.polygons import rasterise_polygons
 
 # Whole numbers, halves and thirds put corners and edges exactly on pixel centres.
@@ -34,10 +34,10 @@ def fill(polygon: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 @given(polygon_lists, st.integers(1, 33), st.integers(1, 33))
 def test_equal_to_skimage_on_the_full_image(polygons, height, width):
     masks = [fill(polygon, (height, width)) for polygon in polygons]
-    instances = InstanceMasks.from_polygons(polygons, range(1, len(polygons) + 1), (height, width))
+    instances = Instances.from_polygons(polygons, range(1, len(polygons) + 1), (height, width))
     expected = [number for number, mask in enumerate(masks, start=1) if mask.any()]
     assert instances.class_ids.tolist() == expected
-    full = instances.to_full()
+    full = instances.full_masks()
     for position, number in enumerate(expected):
         np.testing.assert_array_equal(full[:, :, position], masks[number - 1])
 
@@ -60,14 +60,14 @@ def test_a_window_cuts(polygons, top, left, end):
 
 def test_boxes_are_tight_and_pixels_on_the_edge_belong():
     square = np.array([(2, 3), (2, 6), (5, 6), (5, 3)], float)
-    instances = InstanceMasks.from_polygons([square], [1], (20, 20))
+    instances = Instances.from_polygons([square], [1], (20, 20))
     assert instances.boxes.tolist() == [[2, 3, 6, 7]]
     assert instances.boxes.dtype == np.int32
     assert instances.crops[0].all()
 
 
 def test_a_polygon_around_the_image_fills_it():
-    instances = InstanceMasks.from_polygons(
+    instances = Instances.from_polygons(
         [np.array([(-50, -50), (-50, 90), (90, 90), (90, -50)], float)], [2], (7, 9)
     )
     assert instances.boxes.tolist() == [[0, 0, 7, 9]]
@@ -77,14 +77,14 @@ def test_a_polygon_around_the_image_fills_it():
 @pytest.mark.parametrize("far", [1e5, 1e12, 1e300])
 def test_far_corners_are_harmless(far):
     polygon = np.array([(1, 1), (1, far), (far, far), (far, 1)], float)
-    instances = InstanceMasks.from_polygons([polygon], [1], (5, 6))
+    instances = Instances.from_polygons([polygon], [1], (5, 6))
     assert instances.boxes.tolist() == [[1, 1, 5, 6]]
     assert instances.crops[0].all()
 
 
 def test_a_cell_of_three_pixels_survives():
     corner = np.array([(4, 4), (4, 5), (5, 4)], float)
-    instances = InstanceMasks.from_polygons([corner], [1], (10, 10))
+    instances = Instances.from_polygons([corner], [1], (10, 10))
     assert instances.areas().tolist() == [3]
 
 
@@ -93,7 +93,7 @@ def test_polygons_without_a_pixel_are_dropped_and_the_others_keep_their_class():
     outside = np.array([(-9, -9), (-9, -5), (-5, -5)], float)
     nothing = np.zeros((0, 2))
     visible = np.array([(0, 0), (0, 3), (3, 0)], float)
-    instances = InstanceMasks.from_polygons(
+    instances = Instances.from_polygons(
         [between_pixels, outside, visible, nothing], [1, 2, 3, 4], (10, 10)
     )
     assert instances.class_ids.tolist() == [3]
@@ -105,7 +105,7 @@ def test_many_large_polygons_stay_crops():
     angles = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     circle = 50 * np.stack([np.sin(angles), np.cos(angles)], axis=-1)
     polygons = [rng.uniform((60, 60), (1140, 1540)) + circle for _ in range(100)]
-    instances = InstanceMasks.from_polygons(polygons, np.ones(100), (1200, 1600))
+    instances = Instances.from_polygons(polygons, np.ones(100), (1200, 1600))
     assert len(instances) == 100
     assert sum(crop.nbytes for crop in instances.crops) < 100 * 103 * 103
     np.testing.assert_allclose(instances.areas(), np.pi * 50**2, rtol=0.01)

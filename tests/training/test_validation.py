@@ -190,7 +190,7 @@ def test_what_is_counted(tiny_config, disks, network, monkeypatch):
     assert figures(config=tiny_config(DETECTION_SCORE="object"))["val_mask_AP50"] == 1.0
 
     # Each cell found twice, under both classes; scores that are no numbers are not counted.
-    twice = first.select([0, 1, 0, 1, 0])
+    twice = first.take([0, 1, 0, 1, 0])
     scores = [0.9, 0.8, 0.75, 0.72, np.nan]
     repeated = perfect(twice, scores, [1, 2, 2, 1, 1])
     for arguments, expected in (({}, 4 / 6), ({"max_overlap": 0.5}, 1.0)):
@@ -205,7 +205,7 @@ def test_detections_of_classes_that_a_source_does_not_annotate_are_left_out(
     dataset.class_info[2]["source"] = "elsewhere"
     dataset.prepare()
     truth = dataset.load_instances(0)
-    found = perfect(truth.select([0, 0]), [0.9, 0.8], [1, 2])
+    found = perfect(truth.take([0, 0]), [0.9, 0.8], [1, 2])
     monkeypatch.setattr("mrcnn.training.validation.detect", lambda images, *_: [found])
     callback = begin(EvaluateDetections(dataset, tiny_config(), max_overlap=1), network)
     assert callback.evaluate() == {"val_mask_AP50": 1.0, "val_F1": 1.0}

@@ -7,7 +7,7 @@ import pytest
 
 from mrcnn.errors import DataError
 from mrcnn.evaluation import mask_iou, match_one_to_one, touches_border
-from mrcnn.instances.instances import InstanceMasks
+from mrcnn.instances import Instances
 from rbc_cells.watershed import watershed_cells
 from rbc_dataset import RBCDataset
 
@@ -33,14 +33,14 @@ def draw(shape, discs, pale=0.0, noise=3.0, light=None) -> np.ndarray:
     return np.clip(image, 0, 255).round().astype(np.uint8)
 
 
-def truth_of(shape, discs) -> InstanceMasks:
+def truth_of(shape, discs) -> Instances:
     """Whole discs, cut by the image only; the later of two that overlap is not cut."""
     angles = np.linspace(0, 2 * np.pi, 90, endpoint=False)
     polygons = [
         np.stack([y + radius * np.sin(angles), x + radius * np.cos(angles)], axis=1)
         for y, x, radius in discs
     ]
-    return InstanceMasks.from_polygons(polygons, np.ones(len(discs)), shape)
+    return Instances.from_polygons(polygons, np.ones(len(discs)), shape)
 
 
 def matched_iou(truth, cells) -> np.ndarray:
@@ -196,7 +196,7 @@ def test_uneven_light_hides_no_cell_and_makes_none():
 def test_a_single_cell_is_found_in_a_large_field():
     discs = [(500, 900, 50)]
     cells = watershed_cells(draw((1200, 1600), discs), NAMES)
-    assert matched_iou(truth_of((1200, 1600), discs).select([0]), cells).min() > 0.95
+    assert matched_iou(truth_of((1200, 1600), discs).take([0]), cells).min() > 0.95
     assert NAMES[cells.class_ids[0] - 1] == "normal"
 
 
