@@ -59,7 +59,7 @@ def kind_of(name: str, folder: Path) -> Kind:
 def _annotations(name: str) -> Kind:
     from benchmarks import fuzz_json
     from mrcnn.errors import DataError
-    from mrcnn.formats.via_reading import locate_image, read_via
+    from mrcnn.formats import locate_image, read_annotations, read_coco, read_via
 
     seeds = fuzz_json.via_seeds() if name == "via" else fuzz_json.coco_seeds()
     bombs = fuzz_json.via_bombs() if name == "via" else fuzz_json.coco_bombs()
@@ -69,7 +69,11 @@ def _annotations(name: str) -> Kind:
         problems = rng.choice([None, []])
         aliases = {"besar": "large"} if classes != ["cell"] else None
         attribute = rng.choice([None, None, "name"])
-        images = read_via(path, classes, attribute, aliases, problems=problems)
+        reader = rng.choice([read_via, read_annotations] + ([read_coco] if name == "coco" else []))
+        options = {"class_names": classes, "class_aliases": aliases, "problems": problems}
+        if reader is not read_coco:
+            options["attribute"] = attribute
+        images = reader(path, **options)
         for image in images[:20]:
             if not len(image.polygons) == len(image.class_names) == len(image.region_numbers):
                 raise AssertionError("lists of different lengths")

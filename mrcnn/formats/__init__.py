@@ -1,24 +1,29 @@
-"""Instances as files that other programs open: VIA, COCO JSON, QuPath (GeoJSON) and ImageJ.
+"""Annotations and instances as files that other programs write and open.
 
-Takes plain arrays, wrapped as `ExportedImage`. VIA and COCO JSON hold several images in a file,
-GeoJSON and ImageJ's ROI sets one. The same input gives the same bytes.
+VIA and COCO JSON are read and written, QuPath's GeoJSON and ImageJ's ROI sets written. VIA and COCO
+JSON hold several images in a file, GeoJSON and ROI sets one. The same input gives the same bytes.
 """
 
-from mrcnn.formats.coco import coco_dataset, write_coco
+from mrcnn.formats.annotations import AnnotatedImage, locate_image
+from mrcnn.formats.coco import coco_dataset, read_coco, write_coco
 from mrcnn.formats.exported_image import ExportedImage
 from mrcnn.formats.geojson import feature_collection, write_geojson
 from mrcnn.formats.imagej import imagej_rois, write_imagej
-from mrcnn.formats.via import via_project, write_via
-from mrcnn.instances.outlines import TARGET_IOU, outline_parts, outline_polygon
+from mrcnn.formats.outline_checks import check_outlines
+from mrcnn.formats.reading import read_annotations
+from mrcnn.formats.via import read_via, via_project, write_via
 
 __all__ = [
-    "TARGET_IOU",
+    "AnnotatedImage",
     "ExportedImage",
+    "check_outlines",
     "coco_dataset",
     "feature_collection",
     "imagej_rois",
-    "outline_parts",
-    "outline_polygon",
+    "locate_image",
+    "read_annotations",
+    "read_coco",
+    "read_via",
     "via_project",
     "write_coco",
     "write_geojson",

@@ -1,4 +1,4 @@
-"""Which class a VIA region has: by a region attribute that is named, or found."""
+"""Which class a region has: by one of its attributes, which is named or found."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -44,6 +44,11 @@ class ClassReader:
         if self.attribute is None and self.class_names is not None and len(self.class_names) == 1:
             return self.class_names[0]
         return None
+
+    def default_to(self, attribute: str) -> None:
+        """Read this attribute where none was named, and where there is more than one class."""
+        if self.attribute is None and self.single_class is None:
+            self.attribute = attribute
 
     def find_attribute(self, regions: Sequence[tuple[str, Mapping]], path: Any) -> None:
         """Find the region attribute that holds the class, where none was named.

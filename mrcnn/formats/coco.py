@@ -1,18 +1,194 @@
-"""Writing COCO JSON with run-length encoded masks, exact to the pixel.
+"""COCO's JSON: images, annotations and categories in three lists; read and written.
 
+Masks are written as run lengths, exact to the pixel.
 Format: https://cocodataset.org/#format-data
 """
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mrcnn.errors import DataError, listed, shown
 from mrcnn.files import atomic_write
+from mrcnn.formats.annotations import AnnotatedImage
+from mrcnn.formats.classes import ClassReader
 from mrcnn.formats.exported_image import ExportedImage, check_class_names, check_filenames
+from mrcnn.formats.regions import Note, RawImage, RawRegion, read_images
+from mrcnn.formats.run_outlines import mask_outlines
+from mrcnn.formats.shapes import join_outlines, points_to_polygon, rectangle
 from mrcnn.instances import run_length
+
+_LISTS = ("images", "annotations", "categories")
+
+
+def read_coco(
+    path: str | os.PathLike,
+    class_names: Sequence[str] | None = None,
+    class_aliases: Mapping[str, str] | None = None,
+    *,
+    problems: list[str] | None = None,
+) -> list[AnnotatedImage]:
+    """Read a COCO annotation file.
+
+    Polygons, masks as run lengths, and boxes where there is neither become polygons. An annotation
+    in several parts stays one object. Regions without area and crowds are left out; one warning
+    says how many. Images without annotations stay.
+
+    Args:
+        path: the JSON file.
+        class_names: the known classes; None takes the name of every category as a class. With a
+            single class, all annotations have this class.
+        class_aliases: names of categories -> class names, e.g. {"besar": "large"}. Case and
+            surrounding blanks do not count, neither here nor in class names.
+        problems: takes the message of each image and annotation that cannot be used, which is then
+            left out, up to 10,000 of them; None raises the first one.
+
+    Returns:
+        one `AnnotatedImage` for each image, in the order of the file.
+
+    Raises:
+        DataError: file missing or not COCO, an annotation of an unknown image or class, a bad
+            number; the message names file, image, annotation and key. With `problems`, only what
+            makes the whole file useless.
+    """
+    return read_images(path, _images, class_names, None, class_aliases, problems)
+
+
+def is_coco(content: Any) -> bool:
+    """Whether a JSON file has the three lists of the COCO format."""
+    return isinstance(content, Mapping) and all(
+        isinstance(content.get(key), list) for key in _LISTS
+    )
+
+
+def _images(content: Any, path: Path, classes: ClassReader, note: Note) -> Iterator[RawImage]:
+    if not is_coco(content):
+        raise DataError(
+            f"{path} is not a COCO annotation file: expected is an object with the lists "
+            f"{listed(_LISTS)}."
+        )
+    yield from iterate_coco(content, path, classes, note)
+
+
+def iterate_coco(
+    content: Mapping, path: Path, classes: ClassReader, note: Note
+) -> Iterator[RawImage]:
+    """The images with their regions, which are numbered by their place in the annotations.
+
+    The category is a region's one attribute, and so the one that holds the class.
+
+    Args:
+        content: what the file holds, for which `is_coco` is true.
+        path: the file, for messages.
+        classes: is told which attribute it is.
+        note: takes what is wrong with an entry.
+    """
+    attribute = classes.attribute or "class"
+    classes.default_to(attribute)
+    categories = {}
+    for number, category in enumerate(content["categories"]):
+        where = f"{path}, category {number}"
+        try:
+            categories[_identity(category, "id", where)] = _text(category, "name", where)
+        except DataError as error:
+            note(error)
+
+    images: dict[str, RawImage] = {}
+    for number, image in enumerate(content["images"]):
+        where = f"{path}, image {number}"
+        try:
+            identity = _identity(image, "id", where)
+            if identity in images:
+                raise DataError(f"{where}: its 'id' {shown(identity)} is that of an earlier image.")
+            filename = _text(image, "file_name", where)
+            images[identity] = RawImage(filename, image_shape=_image_shape(image))
+        except DataError as error:
+            note(error)
+
+    for number, annotation in enumerate(content["annotations"]):
+        where = f"{path}, annotation {number}"
+        try:
+            owner = images.get(_identity(annotation, "image_id", where))
+            if owner is None:
+                raise DataError(
+                    f"{where}: there is no image with the 'id' {shown(annotation['image_id'])}."
+                )
+            where = f"{path}, image {shown(owner.filename)}, annotation {number}"
+            category = _identity(annotation, "category_id", where)
+            if category not in categories:
+                known = listed(categories) or "none"
+                raise DataError(
+                    f"{where}: there is no category with the 'id' {shown(category)} (known: "
+                    f"{known})."
+                )
+            if annotation.get("iscrowd"):
+                owner.crowds += 1
+                continue
+            polygon = _outline(annotation, owner, where)
+        except DataError as error:
+            note(error)
+            continue
+        owner.regions.append(RawRegion(where, number, polygon, {attribute: categories[category]}))
+    yield from images.values()
+
+
+def _image_shape(image: Mapping) -> tuple[int, int] | None:
+    shape: tuple[Any, Any] = image.get("height"), image.get("width")
+    return shape if all(isinstance(side, int) and side > 0 for side in shape) else None
+
+
+def _outline(annotation: Mapping, image: RawImage, where: str) -> np.ndarray:
+    segmentation = annotation.get("segmentation")
+    if isinstance(segmentation, Mapping):
+        try:
+            return join_outlines(mask_outlines(segmentation, image.image_shape))
+        except DataError as error:
+            raise DataError(f"{where}: {error}") from None
+    if not segmentation:
+        box = annotation.get("bbox")
+        if not isinstance(box, list) or len(box) != 4:
+            raise DataError(f"{where}: neither 'segmentation' nor a 'bbox' of 4 numbers.")
+        corner = points_to_polygon(box[::2], box[1::2], where, ("bbox", "bbox"))
+        (y, x), (height, width) = corner
+        return rectangle(x, y, width, height)
+    if not isinstance(segmentation, list):
+        raise DataError(f"{where}: 'segmentation' must be a list.")
+    # Some versions of VIA write the numbers of the one polygon without a list around them.
+    parts = segmentation if isinstance(segmentation[0], list) else [segmentation]
+    outlines = []
+    for part in parts:
+        if not isinstance(part, list) or len(part) % 2:
+            raise DataError(
+                f"{where}: 'segmentation' must hold x and y of each point, an even number of "
+                "numbers."
+            )
+        if part:
+            outlines.append(
+                points_to_polygon(part[::2], part[1::2], where, ("segmentation", "segmentation"))
+            )
+    return join_outlines(outlines)
+
+
+def _identity(entry: Any, key: str, where: str) -> str:
+    """Ids as text: VIA writes some as numbers and some as text."""
+    value = entry.get(key) if isinstance(entry, Mapping) else None
+    if not isinstance(value, int | str):
+        raise DataError(f"{where}: {key!r} is missing or neither a number nor text.")
+    return str(value)
+
+
+def _text(entry: Any, key: str, where: str) -> str:
+    value = entry.get(key) if isinstance(entry, Mapping) else None
+    if not isinstance(value, str) or not value:
+        raise DataError(f"{where}: {key!r} is missing or not text.")
+    return value
+
+
+# ---- writing
 
 
 def write_coco(

@@ -1,101 +1,29 @@
-"""The shapes of VIA regions as polygons."""
+"""Outlines from the numbers of a file, which are checked here."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from mrcnn.errors import DataError, shown
 
-SHAPES = ("polygon", "polyline", "rect", "circle", "ellipse", "point")
+# No image is larger; beyond it a number is a mistake, not a place.
+LARGEST = 1e6
 
 # Largest distance in pixels between a circle and the polygon that stands for it.
 _ROUNDNESS = 0.05
 # Enough for that up to a radius of 5,000 pixels; a file may hold a hundred thousand circles.
 _MOST_CORNERS = 720
-# No image is larger; beyond it a number is a mistake, not a place.
-_LARGEST = 1e6
 
 
-@dataclass
-class RawRegion:
-    """One region as the file has it: where it is, for messages; outline or None; attributes."""
-
-    where: str
-    number: int
-    polygon: np.ndarray | None
-    attributes: Mapping
-
-
-@dataclass
-class RawImage:
-    """The regions of an image, and what the annotations tell of it.
-
-    Attributes:
-        filename: as it stands there.
-        regions: that can be used.
-        size: of the image file in bytes, or None.
-        image_shape: (height, width) in pixels, or None.
-        crowds: number of regions around many objects at once, which are left out.
-    """
-
-    filename: str
-    regions: list[RawRegion] = field(default_factory=list)
-    size: int | None = None
-    image_shape: tuple[int, int] | None = None
-    crowds: int = 0
-
-
-def shape_to_polygon(shape: Any, where: str) -> np.ndarray | None:
-    """The outline of a VIA shape.
-
-    Corners of polygons are pixel centres. A rectangle covers `width` x `height` whole pixels from
-    (x, y) on.
-
-    Args:
-        shape: VIA's "shape_attributes" of a region.
-        where: names file, image and region in error messages.
-
-    Returns:
-        float64 [K, 2] of (y, x) in pixels; None for a point, which has no area.
-
-    Raises:
-        DataError: unknown shape, or a number that is missing or not usable.
-    """
-    if not isinstance(shape, Mapping):
-        raise DataError(f"{where}: 'shape_attributes' must be an object, not {shown(shape)}.")
-    name = shape.get("name")
-    if name == "point":
-        return None
-    if name in ("polygon", "polyline"):
-        return _polygon(shape, where)
-    if name == "rect":
-        x, y = _number(shape, "x", where), _number(shape, "y", where)
-        width = _number(shape, "width", where, smallest=0)
-        height = _number(shape, "height", where, smallest=0)
-        return rectangle(x, y, width, height)
-    if name == "circle":
-        radius = _number(shape, "r", where, smallest=0)
-        return _ellipse(shape, radius, radius, 0.0, where)
-    if name == "ellipse":
-        theta = _number(shape, "theta", where) if "theta" in shape else 0.0
-        return _ellipse(
-            shape,
-            _number(shape, "rx", where, smallest=0),
-            _number(shape, "ry", where, smallest=0),
-            theta,
-            where,
+def checked_number(value: Any, key: str, where: str, smallest: float = -LARGEST) -> float:
+    """A place or length in pixels; DataError, which names its key, for anything else."""
+    if not _is_coordinate(value) or value < smallest:
+        raise DataError(
+            f"{where}: {key!r} is {shown(value)}; a number between {smallest:.0f} and "
+            f"{LARGEST:.0f} is expected."
         )
-    raise DataError(f"{where}: unknown shape {shown(name)}. Known shapes are {', '.join(SHAPES)}.")
-
-
-def rectangle(x: float, y: float, width: float, height: float) -> np.ndarray:
-    """Outline float64 [4, 2] of (y, x) around `width` x `height` pixels from pixel (x, y) on."""
-    top, left = y - 0.5, x - 0.5
-    bottom, right = top + height, left + width
-    return np.array([(top, left), (top, right), (bottom, right), (bottom, left)], np.float64)
+    return float(value)
 
 
 def points_to_polygon(xs: Any, ys: Any, where: str, keys: tuple[str, str]) -> np.ndarray:
@@ -114,21 +42,29 @@ def points_to_polygon(xs: Any, ys: Any, where: str, keys: tuple[str, str]) -> np
         position, value = next((n, v) for n, v in enumerate(values) if not _is_coordinate(v))
         raise DataError(
             f"{where}: {key!r}[{position}] is {shown(value)}; a number between "
-            f"{-_LARGEST:.0f} and {_LARGEST:.0f} is expected."
+            f"{-LARGEST:.0f} and {LARGEST:.0f} is expected."
         )
     return np.stack([np.asarray(ys, np.float64), np.asarray(xs, np.float64)], axis=-1)
 
 
-def _polygon(shape: Mapping, where: str) -> np.ndarray:
-    keys = ("all_points_x", "all_points_y")
-    for key in keys:
-        if key not in shape:
-            raise DataError(f"{where}: the {shape['name']} has no {key!r}.")
-    return points_to_polygon(shape[keys[0]], shape[keys[1]], where, keys)
+def rectangle(x: float, y: float, width: float, height: float) -> np.ndarray:
+    """Outline float64 [4, 2] of (y, x) around `width` x `height` pixels from pixel (x, y) on."""
+    top, left = y - 0.5, x - 0.5
+    bottom, right = top + height, left + width
+    return np.array([(top, left), (top, right), (bottom, right), (bottom, left)], np.float64)
 
 
-def _ellipse(shape: Mapping, rx: float, ry: float, theta: float, where: str) -> np.ndarray:
-    x, y = _number(shape, "cx", where), _number(shape, "cy", where)
+def ellipse(x: float, y: float, rx: float, ry: float, theta: float = 0.0) -> np.ndarray:
+    """Outline of an ellipse or circle.
+
+    Args:
+        x, y: its middle, in pixels.
+        rx, ry: the radii, in pixels.
+        theta: by how much `rx` is turned from the x axis towards the y axis, in radians.
+
+    Returns:
+        float64 [K, 2] of (y, x) in pixels, K at least 32.
+    """
     radius = max(rx, ry)
     corners = 32
     if radius > _ROUNDNESS:
@@ -142,16 +78,26 @@ def _ellipse(shape: Mapping, rx: float, ry: float, theta: float, where: str) -> 
     )
 
 
-def _number(shape: Mapping, key: str, where: str, smallest: float = -_LARGEST) -> float:
-    if key not in shape:
-        raise DataError(f"{where}: the {shape['name']} has no {key!r}.")
-    value = shape[key]
-    if not _is_coordinate(value) or value < smallest:
-        raise DataError(
-            f"{where}: {key!r} is {shown(value)}; a number between {smallest:.0f} and "
-            f"{_LARGEST:.0f} is expected."
-        )
-    return float(value)
+def join_outlines(outlines: list[np.ndarray]) -> np.ndarray:
+    """Several outlines as one polygon: walked one after the other from the first one's start.
+
+    The way to each further outline is gone forth and back, so it encloses nothing.
+    """
+    if len(outlines) == 1:
+        return outlines[0]
+    if not outlines:
+        return np.zeros((0, 2))
+    start = outlines[0][:1]
+    return np.concatenate([part for outline in outlines for part in (outline, outline[:1], start)])
+
+
+def has_area(polygon: np.ndarray) -> bool:
+    """Whether there are three distinct points that do not lie on one line."""
+    if len(polygon) < 3:
+        return False
+    edges = polygon[1:] - polygon[0]
+    farthest = edges[np.argmax((edges**2).sum(axis=1))]
+    return bool(np.any(np.abs(edges[:, 0] * farthest[1] - edges[:, 1] * farthest[0]) > 1e-6))
 
 
 def _is_coordinate(value: Any) -> bool:
@@ -159,5 +105,5 @@ def _is_coordinate(value: Any) -> bool:
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)
-        and -_LARGEST <= value <= _LARGEST
+        and -LARGEST <= value <= LARGEST
     )

@@ -8,8 +8,8 @@ import numpy as np
 
 from mrcnn.data.dataset import Dataset
 from mrcnn.errors import DataError
+from mrcnn.formats import read_via
 from mrcnn.formats.annotations import AnnotatedImage, locate_image
-from mrcnn.formats.via_reading import read_via
 from mrcnn.pictures.reading import read_image
 from rbc_arguments import SKIP, STOP
 from rbc_config import RBCConfig
@@ -65,10 +65,10 @@ def read_fields(
         annotations: the VIA file.
         class_names: the known classes.
         attribute: region attribute that holds the class; None finds it.
-        problems: see `mrcnn.formats.via_reading.read_via`.
+        problems: see `mrcnn.formats.via.read_via`.
 
     Raises:
-        DataError: see `mrcnn.formats.via_reading.read_via`.
+        DataError: see `mrcnn.formats.via.read_via`.
     """
     aliases = {alias: name for alias, name in CLASS_ALIASES.items() if name in class_names}
     return read_via(

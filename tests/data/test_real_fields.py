@@ -9,7 +9,7 @@ import skimage.draw
 
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.training_item import ImageCache, load_training_item
-from mrcnn.formats.via_reading import locate_image, read_via
+from mrcnn.formats import locate_image, read_via
 from mrcnn.instances import Instances
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "rbc" / "val"

@@ -4,6 +4,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from mrcnn.formats import ExportedImage
+from mrcnn.formats.shapes import join_outlines
+from mrcnn.instances.polygons import rasterise_polygons
 
 CLASSES = ("large", "normal", "small")
 
@@ -91,3 +93,18 @@ def full_masks(image: ExportedImage) -> np.ndarray:
     for mask, (y1, x1, y2, x2), crop in zip(masks, image.boxes, image.crops, strict=True):
         mask[y1:y2, x1:x2] = crop
     return masks
+
+
+def filled(outlines: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """The pixels inside an odd number of outlines, bool of that shape."""
+    mask = np.zeros(shape, bool)
+    boxes, crops, _ = rasterise_polygons([join_outlines(outlines)], (0, 0, *shape))
+    for (y1, x1, y2, x2), crop in zip(boxes, crops, strict=True):
+        mask[y1:y2, x1:x2] = crop
+    return mask
+
+
+def area(outline: np.ndarray) -> float:
+    """Area that an outline encloses; the sign tells in which direction it turns."""
+    y, x = outline.T
+    return 0.5 * (np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))

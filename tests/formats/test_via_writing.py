@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.formats import via_project, write_via
-from mrcnn.formats.via_reading import read_via
+from mrcnn.formats import read_via, via_project, write_via
 from mrcnn.instances import Instances
 from tests.formats.drawn import CLASSES, disc, empty_image, field, full_masks, image_of, iou, masks
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from skimage.measure import find_contours
 
 from mrcnn.errors import DataError
-from mrcnn.formats import TARGET_IOU, outline_parts, outline_polygon
+from mrcnn.instances.outlines import TARGET_IOU, outline_parts, outline_polygon
 from mrcnn.instances.polygons import rasterise_polygons
 from tests.formats.drawn import disc, iou, masks, picture
 

@@ -1,0 +1,83 @@
+"""Images that annotations name are found inside their folder, and nowhere else."""
+
+import os
+import sys
+
+import pytest
+
+from mrcnn.errors import DataError
+from mrcnn.formats import locate_image
+
+
+def test_locate_image(tmp_path):
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "a.jpg").touch()
+    assert locate_image(tmp_path, "inner/a.jpg") == tmp_path / "inner" / "a.jpg"
+
+
+def test_listed_image_is_missing(tmp_path):
+    with pytest.raises(DataError, match=r"name the image 'b\.jpg'.*does not exist"):
+        locate_image(tmp_path, "b.jpg")
+
+
+@pytest.mark.parametrize("name", ["../secret.jpg", "/etc/passwd", "link/secret.jpg", "a\0b"])
+def test_images_outside_the_folder_are_refused(tmp_path, name):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "secret.jpg").touch()
+    (tmp_path / "data" / "link").symlink_to(tmp_path)
+    with pytest.raises(DataError, match="not inside the folder"):
+        locate_image(tmp_path / "data", name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "C:\\secret.jpg",
+        "c:/secret.jpg",
+        "\\\\server\\share\\a.jpg",
+        "..\\secret.jpg",
+        "inner\\..\\..\\secret.jpg",
+        "inner/../../secret.jpg",
+        "loop/a.jpg",
+        "",
+        "x" * 300,
+        "x" * 100_000,
+        "\ud800.jpg",
+    ],
+)
+def test_names_that_lead_out_or_nowhere(tmp_path, name):
+    folder = tmp_path / "data"
+    (folder / "inner").mkdir(parents=True)
+    (tmp_path / "secret.jpg").touch()
+    (folder / "loop").symlink_to(folder / "loop")
+    with pytest.raises(DataError) as caught:
+        locate_image(folder, name)
+    assert len(str(caught.value)) < 1000
+    str(caught.value).encode()
+
+
+def test_links_count_by_where_they_lead(tmp_path):
+    folder = tmp_path / "real" / "train"
+    folder.mkdir(parents=True)
+    (folder / "a.jpg").touch()
+    (tmp_path / "other.jpg").touch()
+    (folder / "inside.jpg").symlink_to("a.jpg")
+    (folder / "outside.jpg").symlink_to(tmp_path / "other.jpg")
+    # What the user names may be a link, or lie below one.
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "train").symlink_to(folder)
+    (tmp_path / "linked").symlink_to(tmp_path / "real")
+    for named in (folder, tmp_path / "set" / "train", tmp_path / "linked" / "train"):
+        assert locate_image(named, "a.jpg").is_file()
+        assert locate_image(named, "inside.jpg").is_file()
+        with pytest.raises(DataError, match=r"'outside\.jpg'.*not inside.*is not followed"):
+            locate_image(named, "outside.jpg")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files in folders")
+def test_what_is_no_file_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    for name in ("pipe.jpg", "folder.jpg", "."):
+        with pytest.raises(DataError, match="does not exist"):
+            locate_image(tmp_path, name)
