@@ -151,5 +151,5 @@ format: $(LINT_STAMP)
 	$(ENVIRONMENT_PYTHON) -m ruff format .
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist site mrcnn.egg-info
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist site *.egg-info
 	find mrcnn samples tests -name __pycache__ -type d -exec rm -rf {} +

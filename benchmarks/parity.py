@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if absent or not backends:
         print(
             f"error: not installed: {', '.join(absent or BACKENDS)}. Install the backend "
-            "(pip install mrcnn[jax], mrcnn[torch]), or choose others by --backends.",
+            '(pip install ".[jax]" or ".[torch]" in the clone), or choose others by --backends.',
             file=sys.stderr,
         )
         return 2
