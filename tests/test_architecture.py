@@ -5,6 +5,7 @@ tried on made-up sources that break it.
 """
 
 import ast
+import graphlib
 import json
 import re
 import subprocess
@@ -18,6 +19,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 MAX_LINES = 450
+# Loose modules in the hall of the package.
+MOST_MODULES = 12
 
 # What each room of mrcnn/ may import from the others. Arrows point one way: a room that is not
 # named here has no rule yet, which is an error as well.
@@ -268,9 +271,58 @@ def test_the_types_of_the_public_api_are_checked():
     assert {room_of(module) for module in unchecked} & PUBLIC <= {"training", "weights"}
 
 
+def test_the_rooms_have_an_order():
+    """Somebody who reads them in this order never meets a room that comes later."""
+    order = list(graphlib.TopologicalSorter(ROOMS).static_order())
+    for earlier, later in (
+        ("errors", "ops"),
+        ("ops", "nets"),
+        ("nets", "training"),
+        ("inference", "mask_rcnn"),
+        ("training", "mask_rcnn"),
+        ("mask_rcnn", "app"),
+    ):
+        assert order.index(earlier) < order.index(later)
+
+
+# Rooms that need no network, so that another runtime can take the place of Keras, and their files
+# that do.
+KERAS_FREE = ["instances", "pictures", "formats", "evaluation", "measure", "report", "drawing"]
+KERAS_FREE += ["inference", "app", "runs", "config"]
+WITH_KERAS = {"mrcnn.inference.keras_runner", "mrcnn.app.callbacks"}
+IMPORT_WITHOUT_KERAS = """
+import importlib, pkgutil, sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"keras", "tensorflow", "jax", "torch"}:
+            raise ImportError(f"{name} is not here")
+
+sys.meta_path.insert(0, Blocked())
+for room in sys.argv[1].split():
+    package = importlib.import_module(f"mrcnn.{room}")
+    for module in pkgutil.walk_packages(getattr(package, "__path__", []), f"mrcnn.{room}."):
+        try:
+            importlib.import_module(module.name)
+        except ImportError as error:
+            print(module.name, error)
+"""
+
+
+def test_rooms_that_need_no_network_import_without_keras():
+    command = [sys.executable, "-c", IMPORT_WITHOUT_KERAS, " ".join(KERAS_FREE)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    found = {line.split()[0]: line for line in done.stdout.splitlines()}
+    assert {name: found[name] for name in found.keys() - WITH_KERAS} == {}
+
+
 def test_no_file_is_too_long():
     lengths = {relative(p): len(p.read_text(encoding="utf-8").splitlines()) for p in SOURCES}
     assert {name: lines for name, lines in lengths.items() if lines > MAX_LINES} == {}
+
+
+def test_the_hall_is_short():
+    assert len(list((ROOT / "mrcnn").glob("*.py"))) <= MOST_MODULES
 
 
 def test_no_file_names_a_machine_or_changes_the_import_path():

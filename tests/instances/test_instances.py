@@ -1,13 +1,12 @@
 """Crops say the same as stacks of whole masks."""
 
 import numpy as np
-import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mrcnn import utils
-from mrcnn.data.moulding import mini_masks, shrink_mask, spread_mask
+from mrcnn.data.moulding import mini_masks
 from mrcnn.instances import Instances
 
 stacks = hnp.arrays(
@@ -28,56 +27,6 @@ def test_full_masks_there_and_back(masks):
     for (y1, x1, y2, x2), crop in zip(instances.boxes, instances.crops, strict=True):
         assert crop.shape == (y2 - y1, x2 - x1)
         assert crop.dtype == bool
-
-
-@settings(max_examples=200)
-@given(
-    hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40)),
-    st.sampled_from([(28, 28), (56, 56), (7, 20), (1, 1), (14, 3)]),
-)
-def test_small_masks_are_rounded_interpolation(crop, shape):
-    expected = np.around(utils.resize(crop, shape)).astype(bool)
-    np.testing.assert_array_equal(shrink_mask(crop, shape), expected)
-
-
-@pytest.mark.parametrize("side", [1, 2, 5, 14, 28, 56, 112, 113])
-def test_small_masks_of_whole_and_half_boxes(side):
-    """Full boxes are clipped and halves give sums of exactly one half: the hard cases."""
-    crops = [np.ones((side, side), bool), np.tri(side, dtype=bool), np.eye(side, dtype=bool)]
-    stripes = np.zeros((side, side), bool)
-    stripes[::2] = True
-    for crop in [*crops, stripes]:
-        expected = np.around(utils.resize(crop, (56, 56))).astype(bool)
-        np.testing.assert_array_equal(shrink_mask(crop, (56, 56)), expected)
-
-
-@settings(max_examples=200)
-@given(
-    hnp.arrays(np.float32, st.sampled_from([(28, 28), (14, 14), (56, 56), (3, 5)]),
-               elements=st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, 0.4999999, 0.5000001, 0.3])),
-    st.tuples(st.integers(1, 130), st.integers(1, 130)),
-)  # fmt: skip
-def test_masks_of_the_network_are_interpolated(values, shape):
-    np.testing.assert_array_equal(spread_mask(values, shape), utils.resize(values, shape) >= 0.5)
-
-
-@settings(max_examples=50)
-@given(st.integers(0, 2**32 - 1), st.tuples(st.integers(1, 300), st.integers(1, 300)))
-def test_masks_of_the_network_with_any_values(seed, shape):
-    values = np.random.default_rng(seed).random((28, 28), np.float32)
-    for mask in (values, 0.5 + 0.5 * values, 0.5 * values, np.round(values)):
-        np.testing.assert_array_equal(spread_mask(mask, shape), utils.resize(mask, shape) >= 0.5)
-
-
-@given(stacks)
-def test_mini_masks_equal_minimize_mask(masks):
-    masks = masks[:, :, masks.any(axis=(0, 1))]
-    instances = Instances.from_masks(masks, np.ones(masks.shape[2])).tight()
-    expected = utils.minimize_mask(utils.extract_bboxes(masks), masks, (28, 20))
-    actual = mini_masks(instances, (28, 20))
-    assert actual.shape == (28, 20, masks.shape[2])
-    assert actual.dtype == bool
-    np.testing.assert_array_equal(actual, expected)
 
 
 @given(stacks, st.randoms(use_true_random=False))
