@@ -28,7 +28,8 @@ import numpy as np
 
 from benchmarks.interruption_run import BEGUN, EPOCHS, NAME
 from mrcnn.files import atomic_write
-from mrcnn.runs.checkpoints import newest_checkpoint, run_of_checkpoint, state_path
+from mrcnn.runs.checkpoints import epoch_of
+from mrcnn.runs.run import Run
 from mrcnn.weights.layouts import open_weights
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -135,6 +136,13 @@ def half_written(folder: Path) -> list[str]:
     return found
 
 
+def newest_checkpoint(folder: Path) -> tuple[Run, Path, int]:
+    """The newest run in a folder, its newest checkpoint, and the epochs of that."""
+    run = Run.newest(folder, NAME)
+    path = run.newest_checkpoint()
+    return run, path, epoch_of(path)
+
+
 def check_newest(folder: Path) -> int:
     """Read the newest checkpoint and its state; the epoch, 0 if there is none yet.
 
@@ -143,14 +151,13 @@ def check_newest(folder: Path) -> int:
     """
     if not list(folder.glob(f"{NAME}*/mask_rcnn_*.h5")):
         return 0
-    path = Path(newest_checkpoint(folder, NAME))
-    epoch = run_of_checkpoint(path)[1]
+    run, path, epoch = newest_checkpoint(folder)
     try:
         with open_weights(path) as groups:
             for weights in groups.values():
                 for weight in weights:
                     weight.read()
-        with np.load(state_path(path.parent, epoch), allow_pickle=False) as state:
+        with np.load(run.state(epoch), allow_pickle=False) as state:
             for name in state.files:
                 state[name]
     except Exception as error:
@@ -160,17 +167,15 @@ def check_newest(folder: Path) -> int:
 
 def outcome(folder: Path) -> dict[str, Any]:
     """All that a finished training leaves: arrays of weights and state, losses, the best epoch."""
-    path = Path(newest_checkpoint(folder, NAME))
-    epoch = run_of_checkpoint(path)[1]
+    run, path, epoch = newest_checkpoint(folder)
     with open_weights(path) as groups:
         found = {
             weight.path: weight.read().tobytes() for group in groups.values() for weight in group
         }
-    with np.load(state_path(path.parent, epoch), allow_pickle=False) as state:
+    with np.load(run.state(epoch), allow_pickle=False) as state:
         found |= {f"state {name}": state[name].tobytes() for name in state.files}
-    found["losses.csv"] = (path.parent / "losses.csv").read_text()
-    best = path.parent / "best.json"
-    found["best.json"] = best.read_text() if best.exists() else ""
+    found["losses.csv"] = run.losses.read_text()
+    found["best.json"] = run.best_record.read_text() if run.best_record.exists() else ""
     found["files"] = sorted(entry.name for entry in path.parent.iterdir() if entry.is_file())
     return found
 

@@ -1,10 +1,10 @@
 """`MaskRCNN`, the front door: build, train, load and save weights, detect, look inside."""
 
-import datetime
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,8 @@ from mrcnn.nets.inspection import (
     trainable_layer_of,
 )
 from mrcnn.ops.anchors import normalized_anchors, pyramid_anchors
-from mrcnn.runs.checkpoints import (
-    checkpoint_template,
-    newest_checkpoint,
-    run_folder,
-    run_of_checkpoint,
-    state_path,
-)
+from mrcnn.runs.checkpoints import Checkpoint
+from mrcnn.runs.run import Run
 from mrcnn.training.fitting import fit
 from mrcnn.training.freezing import LAYER_CHOICES, set_trainable
 from mrcnn.training.model import build_training_model, compile_training_model
@@ -61,16 +56,17 @@ class MaskRCNN:
         keras_model: the Keras model; its inputs, outputs and layer names are Matterport's. It is
             a `ParallelModel` around that model where GPU_COUNT GPUs are used.
         epoch: epochs trained so far.
-        log_dir: folder of the present run, `NAMEyyyymmddThhmm` in `model_dir`.
-        checkpoint_path: checkpoint file with `{epoch:04d}` for the number of the epoch.
+        run: the present run; `log_dir` and `checkpoint_path` are its.
         limits: what detection needed more of than the configuration allows.
 
     Raises:
         ConfigError: an unknown mode, or settings that do not go with it.
     """
 
+    run: Run
     epoch: int
-    _state_file: Path | None
+    # The checkpoint that all weights are of; None once they are trained, or are of somewhere else.
+    _loaded: Checkpoint | None
 
     def __init__(self, mode: str, config: Config, model_dir: str | os.PathLike) -> None:
         if mode not in MODES:
@@ -105,7 +101,7 @@ class MaskRCNN:
         Raises:
             NoCheckpointError: there is none; it is a FileNotFoundError as well.
         """
-        return newest_checkpoint(self.model_dir, self._name())
+        return str(Run.newest(self.model_dir, self._name()).newest_checkpoint())
 
     def load_weights(
         self,
@@ -134,8 +130,8 @@ class MaskRCNN:
             print(report)
         self.set_log_dir(str(filepath))
         is_whole = not (report.misfits or report.missing or report.unused or report.excluded)
-        if is_whole and self.epoch:
-            self._state_file = state_path(Path(filepath).parent, self.epoch)
+        if is_whole:
+            self._loaded = Checkpoint.named(filepath)
         return report
 
     def save_weights(self, filepath: str | os.PathLike, *, dtype: str = "float32") -> None:
@@ -188,21 +184,34 @@ class MaskRCNN:
             model_path: a checkpoint in Matterport's naming, whose run goes on in its folder with
                 the next epoch. Anything else starts a new run.
         """
-        self._state_file = None
-        run = run_of_checkpoint(model_path) if model_path else None
-        began, self.epoch = run or (datetime.datetime.now(), 0)
-        self._set_run(began)
-        # Two runs of one minute must not share a folder.
-        while not run and os.path.exists(self.log_dir):
-            began += datetime.timedelta(minutes=1)
-            self._set_run(began)
+        self._loaded = None
+        checkpoint = Checkpoint.named(model_path) if model_path else None
+        if checkpoint is None:
+            self.run, self.epoch = Run.new(self.model_dir, self._name()), 0
+        else:
+            self.run = Run.dated(self.model_dir, self._name(), checkpoint.began)
+            self.epoch = checkpoint.epoch
+
+    @property
+    def log_dir(self) -> str:
+        """Folder of the present run, `NAMEyyyymmddThhmm` in `model_dir`; may be set."""
+        return self.run.folder
+
+    @log_dir.setter
+    def log_dir(self, folder: str) -> None:
+        self.run = replace(self.run, folder=folder)
+
+    @property
+    def checkpoint_path(self) -> str:
+        """Checkpoint file with `{epoch:04d}` for the number of the epoch; may be set."""
+        return self.run.checkpoint_path
+
+    @checkpoint_path.setter
+    def checkpoint_path(self, template: str) -> None:
+        self.run = replace(self.run, checkpoint_path=template)
 
     def _name(self) -> str:
         return (self.config.NAME or "").lower()
-
-    def _set_run(self, began: datetime.datetime) -> None:
-        self.log_dir = run_folder(self.model_dir, self._name(), began)
-        self.checkpoint_path = checkpoint_template(self.log_dir, self._name())
 
     def _network(self) -> keras.Model:
         """The model that holds the layers: without the parts that share a batch among GPUs."""
@@ -247,9 +256,10 @@ class MaskRCNN:
         if not self.keras_model.trainable_weights:
             raise ConfigError(f"layers is {layers!r}: no layer of the model has such a name.")
         stage = Stage.called(self.epoch, epochs, learning_rate, layers)
-        stage, state, goes_on = take_up(stage, self._state_file, self._network())
+        state_path = None if self._loaded is None else self._loaded.state
+        stage, state, goes_on = take_up(stage, state_path, self._network())
         if epochs > self.epoch or (epochs == self.epoch and state is None):
-            self._state_file = None
+            self._loaded = None
         steps = max(0, epochs - stage.first_epoch) * int(config.STEPS_PER_EPOCH)
         self.compile(learning_rate_for(config, learning_rate, steps), config.LEARNING_MOMENTUM)
 
@@ -265,8 +275,7 @@ class MaskRCNN:
             val_dataset,
             stage=stage,
             first_epoch=self.epoch,
-            log_dir=self.log_dir,
-            checkpoint_path=self.checkpoint_path,
+            run=self.run,
             save_weights=lambda _, path: self.save_weights(path),
             state=state,
             goes_on=goes_on,

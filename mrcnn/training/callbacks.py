@@ -12,7 +12,7 @@ from keras import ops
 
 from mrcnn.errors import TrainingError
 from mrcnn.files import atomic_write
-from mrcnn.runs.checkpoints import prune_run, state_path
+from mrcnn.runs.run import Run
 from mrcnn.training.run_state import RunState, write_state
 
 
@@ -20,7 +20,7 @@ class SaveCheckpoint(keras.callbacks.Callback):
     """Saves the weights at the end of each epoch, and all that the run needs to go on from them.
 
     Args:
-        template: path of the checkpoints, with `{epoch:04d}` for the number of epochs.
+        run: where they are kept.
         save: writes a model's weights to a path, in one step.
         capture: the state at the end of an epoch: (model, epochs, logs).
         keep: number of the newest checkpoints that stay; None keeps all.
@@ -31,13 +31,13 @@ class SaveCheckpoint(keras.callbacks.Callback):
 
     def __init__(
         self,
-        template: str,
+        run: Run,
         save: Callable[[keras.Model, Path], None],
         capture: Callable[[keras.Model, int, dict], RunState],
         keep: int | None = None,
     ) -> None:
         super().__init__()
-        self.template = template
+        self.run = run
         self.save = save
         self.capture = capture
         self.keep = keep
@@ -46,12 +46,11 @@ class SaveCheckpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Write state and checkpoint, in this order: a killed run is to find both, or the last."""
         done = epoch + 1
-        path = Path(self.template.format(epoch=done))
         state = self.capture(self.model, done, dict(logs or {}))
-        write_state(state_path(path.parent, done), state)
-        self.save(self.model, path)
+        write_state(self.run.state(done), state)
+        self.save(self.model, self.run.checkpoint(done))
         self.epoch = done
-        prune_run(self.template, done, self.keep)
+        self.run.prune(done, self.keep)
 
 
 class FinishEpoch(keras.callbacks.Callback):
@@ -131,24 +130,27 @@ class RunCallback(keras.callbacks.Callback):
     TensorBoard.
 
     Attributes:
-        run_dir: folder of the run; None where another program's `fit` is used.
+        run: the run that is trained; None where another program's `fit` is used.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.run_dir: Path | None = None
+        self.run: Run | None = None
         self._save: Callable[[keras.Model, Path], None] | None = None
 
-    def enter_run(
-        self, run_dir: str | os.PathLike, save: Callable[[keras.Model, Path], None]
-    ) -> None:
+    @property
+    def run_dir(self) -> Path | None:
+        """Folder of the run, or None."""
+        return None if self.run is None else Path(self.run.folder)
+
+    def enter_run(self, run: Run, save: Callable[[keras.Model, Path], None]) -> None:
         """Told by `fit` before the training begins.
 
         Args:
-            run_dir: folder of the run.
+            run: that is trained.
             save: writes a model's weights to a path, in one step.
         """
-        self.run_dir, self._save = Path(run_dir), save
+        self.run, self._save = run, save
 
     def save_weights(self, name: str) -> None:
         """Write the weights as they are now to a file in the folder of the run, in one step."""

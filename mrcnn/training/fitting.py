@@ -1,10 +1,7 @@
 """One call of training: loaders, checkpoints, logs, and errors that name the image."""
 
-import contextlib
-import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import keras
@@ -13,9 +10,7 @@ from mrcnn.data.dataset import Dataset
 from mrcnn.data.limits import LimitNotes
 from mrcnn.data.loader import BatchLoader, FollowEpochs
 from mrcnn.errors import TrainingError
-from mrcnn.files import make_writable_folder, remove_leftovers
-from mrcnn.locks import LockHeldError, exclusive
-from mrcnn.runs.checkpoints import LOSSES, TRAINING_PREFIXES
+from mrcnn.runs.run import Run
 from mrcnn.training.callbacks import (
     FinishEpoch,
     LogToTable,
@@ -24,9 +19,6 @@ from mrcnn.training.callbacks import (
     StopWhenNotFinite,
 )
 from mrcnn.training.run_state import RunState, Stage, capture, restore
-
-# Held while a run is trained.
-_LOCK = "training.lock"
 
 
 def fit(
@@ -37,8 +29,7 @@ def fit(
     *,
     stage: Stage,
     first_epoch: int,
-    log_dir: str,
-    checkpoint_path: str,
+    run: Run,
     save_weights: Callable[[keras.Model, Any], None],
     state: RunState | None = None,
     goes_on: bool = False,
@@ -55,8 +46,7 @@ def fit(
         train_dataset, val_dataset: prepared; the latter may be None.
         stage: the call of `train`, over all its interruptions.
         first_epoch: epochs trained before.
-        log_dir: folder for TensorBoard logs and `losses.csv`; it is made if need be.
-        checkpoint_path: with `{epoch:04d}` for the number of epochs.
+        run: where checkpoints and logs go; its folder is made if need be.
         save_weights: writes a model's weights to a path, in one step.
         state: that of the last of these epochs, if there is one. What the run was killed before is
             done first.
@@ -74,9 +64,7 @@ def fit(
         OutputError: the folder cannot be written to, or the disk is full.
         KeyboardInterrupt: with a message that says what is saved.
     """
-    with _alone_in(make_writable_folder(log_dir)):
-        for prefix in TRAINING_PREFIXES:
-            remove_leftovers(log_dir, prefix)
+    with run.alone():
         goes_on = goes_on and _restored(state, model)
         limits = LimitNotes()
         loader = BatchLoader(
@@ -89,12 +77,12 @@ def fit(
         )
         val_loader = _validation_loader(val_dataset, config, loader.seed, limits)
         checkpoints = SaveCheckpoint(
-            checkpoint_path,
+            run,
             save_weights,
             lambda network, epoch, logs: capture(network, stage, epoch, loader.seed, logs),
             config.KEEP_CHECKPOINTS,
         )
-        own, others = _entered(custom_callbacks or (), log_dir, save_weights)
+        own, others = _entered(custom_callbacks or (), run, save_weights)
         try:
             return model.fit(
                 loader,
@@ -105,7 +93,7 @@ def fit(
                     FollowEpochs(loader),
                     StopWhenNotFinite(lambda step: _names(train_dataset, loader, step)),
                     checkpoints,
-                    *_at_the_end(own, log_dir, state),
+                    *_at_the_end(own, run, state),
                     *others,
                 ],
                 verbose=1 if _can_rewrite_lines() else 2,
@@ -128,23 +116,6 @@ def fit(
             limits.say(least_rise=1.0, stacklevel=3)
 
 
-@contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep other processes out of the folder of a run, where two would replace each other's files.
-
-    Raises:
-        TrainingError: another process is training there.
-    """
-    try:
-        with exclusive(folder / _LOCK, lambda holder: None, lambda: None, patience_seconds=0):
-            yield
-    except LockHeldError as error:
-        raise TrainingError(
-            f"{folder}: {error} is training in this folder. Wait until it has ended, or begin a "
-            "run of its own."
-        ) from None
-
-
 def _validation_loader(
     dataset: Dataset | None, config: Any, seed: int, limits: LimitNotes
 ) -> BatchLoader | None:
@@ -162,21 +133,21 @@ def _validation_loader(
 
 
 def _entered(
-    callbacks: Sequence[keras.callbacks.Callback], log_dir: str, save_weights: Callable
+    callbacks: Sequence[keras.callbacks.Callback], run: Run, save_weights: Callable
 ) -> tuple[list[RunCallback], list[keras.callbacks.Callback]]:
     """The callbacks that know the run, told of it, and the others."""
     own = [callback for callback in callbacks if isinstance(callback, RunCallback)]
     for callback in own:
-        callback.enter_run(log_dir, save_weights)
+        callback.enter_run(run, save_weights)
     return own, [callback for callback in callbacks if not isinstance(callback, RunCallback)]
 
 
 def _at_the_end(
-    own: list[RunCallback], log_dir: str, state: RunState | None
+    own: list[RunCallback], run: Run, state: RunState | None
 ) -> list[keras.callbacks.Callback]:
     """What happens after the checkpoint of an epoch: the run's own callbacks, then the loggers."""
-    board = keras.callbacks.TensorBoard(log_dir=log_dir, write_graph=False)
-    table = LogToTable(os.path.join(log_dir, LOSSES))
+    board = keras.callbacks.TensorBoard(log_dir=run.folder, write_graph=False)
+    table = LogToTable(run.losses)
     callbacks = [*own, board, table]
     if state is None:
         return callbacks
@@ -206,9 +177,9 @@ def _restored(state: RunState, model: keras.Model) -> bool:
 def _what_is_saved(checkpoints: SaveCheckpoint, first_epoch: int) -> str:
     epoch = checkpoints.epoch or first_epoch
     # It may have come right after the next one got its name.
-    epoch += os.path.exists(checkpoints.template.format(epoch=epoch + 1))
-    path = checkpoints.template.format(epoch=epoch)
-    if not os.path.exists(path):
+    epoch += checkpoints.run.checkpoint(epoch + 1).exists()
+    path = checkpoints.run.checkpoint(epoch)
+    if not path.exists():
         return "Training interrupted in its first epoch: nothing is saved yet."
     epochs = "1 epoch is" if epoch == 1 else f"{epoch} epochs are"
     return f"Training interrupted: {epochs} saved in {path}; a training that loads it goes on."

@@ -9,7 +9,6 @@ together from the layers that are being trained.
 """
 
 import copy
-import json
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -24,12 +23,11 @@ from mrcnn.data.dataset import Dataset
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.evaluation import InstanceEvaluator, Instances, drop_duplicates
 from mrcnn.evaluation.quality import Border
-from mrcnn.files import atomic_write
 from mrcnn.inference.detect import detect
 from mrcnn.inference.results import Detections
 from mrcnn.nets.detector import inference_model_of
 from mrcnn.ops.anchors import normalized_anchors
-from mrcnn.runs.checkpoints import BEST_RECORD, BEST_WEIGHTS
+from mrcnn.runs.run import Run
 from mrcnn.training.callbacks import RunCallback
 
 MASK_AP50 = "val_mask_AP50"
@@ -198,7 +196,7 @@ class EvaluateDetections(RunCallback):
     @property
     def best_path(self) -> Path | None:
         """File of the best weights so far, or None."""
-        return None if self.best is None or self.run_dir is None else self.run_dir / BEST_WEIGHTS
+        return None if self.best is None or self.run is None else self.run.best_weights
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         if self._evaluator is None:
@@ -207,8 +205,8 @@ class EvaluateDetections(RunCallback):
             floor = min(SCORE_FLOOR, self.min_confidence)
             self.detector = LiveDetector(self.model, self.config, floor)
             self._network = self.model
-        if self.run_dir is not None:
-            self.best = self._stored_best(self.run_dir)
+        if self.run is not None:
+            self.best = self._stored_best(self.run)
         if self.best is not None and self.best.without_improvement >= (self.patience or math.inf):
             # It was ended for that, and somebody wants it to go on.
             self.best = replace(self.best, without_improvement=0)
@@ -299,29 +297,30 @@ class EvaluateDetections(RunCallback):
 
     def _keep(self, best: BestEpoch) -> None:
         self.best = best
-        if self.run_dir is not None:
+        if self.run is not None:
             # The weights first: a record must not speak of weights that are not there.
-            self.save_weights(BEST_WEIGHTS)
+            self.save_weights(self.run.best_weights.name)
         self._keep_record()
 
     def _keep_record(self) -> None:
-        if self.run_dir is not None and self.best is not None:
-            text = json.dumps(asdict(self.best), indent=2, allow_nan=False)
-            atomic_write(self.run_dir / BEST_RECORD, text + "\n")
+        if self.run is not None and self.best is not None:
+            self.run.write_best(asdict(self.best))
 
-    def _stored_best(self, run_dir: Path) -> BestEpoch | None:
+    def _stored_best(self, run: Run) -> BestEpoch | None:
         """The best epoch that an earlier part of the run left, if it was measured alike."""
-        path = run_dir / BEST_RECORD
-        if not path.is_file() or not (run_dir / BEST_WEIGHTS).is_file():
+        if not run.best_record.is_file() or not run.best_weights.is_file():
             return None
         try:
-            best = BestEpoch(**json.loads(path.read_text(encoding="utf-8")))
+            best = BestEpoch(**run.read_best())
             comparable = best.settings == self._settings and math.isfinite(best.value)
-        except (ValueError, TypeError, RecursionError):
+        except TypeError:
             comparable = False
         if comparable:
             return best
-        print(f"{path}: cannot be compared with this evaluation; the best is looked for anew.")
+        print(
+            f"{run.best_record}: cannot be compared with this evaluation; the best is looked for "
+            "anew."
+        )
         return None
 
 

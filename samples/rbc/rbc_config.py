@@ -8,7 +8,7 @@ from typing import Any
 from mrcnn.app.option_types import ALL
 from mrcnn.config import Config
 from mrcnn.errors import ConfigError, WeightsError, shown
-from mrcnn.runs.checkpoints import newest_of_run
+from mrcnn.runs.run import Run
 from mrcnn.weights import settings as stored_settings
 from mrcnn.weights.settings import is_setting_name
 from rbc_arguments import DEFAULT_WEIGHTS
@@ -16,8 +16,6 @@ from rbc_arguments import DEFAULT_WEIGHTS
 # The folder of the model that comes with the project, and what `rbc.py pack` calls its file.
 SHIPPED = "rbc"
 PACKED_FILE = "rbc.h5"
-# As `mrcnn.training.validation` names it.
-BEST_FILE = "best.h5"
 
 # Narrower feature pyramid and heads, for training on a CPU.
 LIGHT = {
@@ -187,9 +185,8 @@ def last_checkpoint(logs: Path, name: str = RBCConfig.NAME) -> Path:
     Raises:
         WeightsError: there is no checkpoint.
     """
-    runs = [logs, *sorted(logs.glob(f"{name.lower()}2*"), reverse=True)]
-    for run in runs:
-        if newest := newest_of_run(run, f"_{name.lower()}_*"):
+    for run in _runs(logs, name):
+        if newest := run.newest_checkpoint(name.lower()):
             return newest
     raise WeightsError(
         f"No trained model in {logs}: expected {name.lower()}*/mask_rcnn_{name.lower()}_*.h5. "
@@ -203,13 +200,20 @@ def best_weights(logs: Path, name: str = RBCConfig.NAME) -> Path:
     Raises:
         WeightsError: no run was evaluated while it trained.
     """
-    for run in [logs, *sorted(logs.glob(f"{name.lower()}2*"), reverse=True)]:
-        if (run / BEST_FILE).is_file():
-            return run / BEST_FILE
+    for run in _runs(logs, name):
+        if run.best_weights.is_file():
+            return run.best_weights
+    best = Run.at(logs).best_weights.name
     raise WeightsError(
-        f"No {BEST_FILE} in {logs}: expected {name.lower()}*/{BEST_FILE}, which `rbc.py train "
+        f"No {best} in {logs}: expected {name.lower()}*/{best}, which `rbc.py train "
         "--validate-every N` keeps. Give `last`, or train with it."
     )
+
+
+def _runs(logs: Path, name: str) -> list[Run]:
+    """The run that a folder may be, and those in it, the newest first."""
+    # Their names go on with a year.
+    return [Run.at(logs), *Run.among(logs, f"{name.lower()}2")]
 
 
 def shipped_weights() -> Path:

@@ -13,7 +13,8 @@ from mrcnn.app.option_types import AUTO
 from mrcnn.data.resizing import plan_resize, resize_settings
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write, make_writable_folder
-from mrcnn.runs.checkpoints import has_losses
+from mrcnn.runs.checkpoints import epoch_of
+from mrcnn.runs.run import Run
 from mrcnn.weights.settings import CONFIG_FILE, settings_text
 from rbc_arguments import DEFAULT_DATASET, DEFAULT_MAX_OVERLAP, DEFAULT_WEIGHTS
 from rbc_config import (
@@ -143,9 +144,8 @@ def check_epochs(checkpoint: Path, epochs: int) -> None:
         ConfigError: the checkpoint is of the last epoch, of which nothing is left to do, or of a
             later one.
     """
-    number = re.search(r"_(\d+)\.h5$", checkpoint.name)
-    done = int(number[1]) if number else 0
-    if done > epochs or (done == epochs and has_losses(checkpoint.parent, done)):
+    done = epoch_of(checkpoint)
+    if done > epochs or (done == epochs and Run.at(checkpoint.parent).has_losses(done)):
         raise ConfigError(
             f"{checkpoint} has {done} epochs already; --epochs {epochs} is the number "
             "in total. Give a higher one."

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import interruptions
-from mrcnn.runs.checkpoints import checkpoint_template, state_path
+from mrcnn.runs.run import Run
 
 
 def test_a_killed_training_comes_to_the_same_end(tmp_path):
@@ -12,16 +12,16 @@ def test_a_killed_training_comes_to_the_same_end(tmp_path):
 
 
 def test_a_checkpoint_that_is_not_whole_is_noticed(tmp_path):
-    run = tmp_path / "kill20260101T0101"
-    run.mkdir()
+    folder = tmp_path / "kill20260101T0101"
+    folder.mkdir()
+    run = Run.at(folder)
     assert interruptions.check_newest(tmp_path) == 0
-    path = checkpoint_template(run, "kill").format(epoch=1)
-    with open(path, "wb") as file:
+    with open(run.checkpoint(1), "wb") as file:
         file.write(b"\x89HDF\r\n\x1a\n half of it")
-    state_path(run, 1).touch()
+    run.state(1).touch()
     with pytest.raises(interruptions.InterruptionError, match=r"0001\.h5 .* not whole"):
         interruptions.check_newest(tmp_path)
-    (run / ".mask_rcnn_kill_0002.12-0123abcd.h5").touch()
+    (folder / ".mask_rcnn_kill_0002.12-0123abcd.h5").touch()
     assert interruptions.half_written(tmp_path) == [".mask_rcnn_kill_0002.12-0123abcd.h5"]
 
 

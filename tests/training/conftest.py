@@ -6,6 +6,7 @@ import keras
 import pytest
 from keras import ops
 
+from mrcnn.runs.run import Run
 from mrcnn.training.fitting import fit
 from mrcnn.training.run_state import Stage
 
@@ -38,8 +39,7 @@ def light_fit(tmp_path):
             validation,
             stage=Stage(0, epochs, 1e-6, "all"),
             first_epoch=0,
-            log_dir=str(tmp_path),
-            checkpoint_path=str(tmp_path / "mask_rcnn_light_{epoch:04d}.h5"),
+            run=Run.at(tmp_path, "light"),
             save_weights=lambda _, path: Path(path).touch(),
             custom_callbacks=callbacks,
         )

@@ -11,7 +11,7 @@ import pytest
 from mrcnn.data.augmentation import Augmentation
 from mrcnn.errors import OutputError, TrainingError
 from mrcnn.model import MaskRCNN
-from mrcnn.runs.checkpoints import state_path
+from mrcnn.runs.run import Run
 from mrcnn.training.callbacks import RunCallback
 from mrcnn.training.run_state import read_state, write_state
 from tests.validation_runs import SMALL_NETWORK
@@ -89,7 +89,7 @@ def test_what_was_left_of_a_killed_epoch_is_done_first(small_config, disks, tmp_
     assert note.epochs == [1]
 
     # Within a training of three.
-    path = state_path(model.log_dir, 2)
+    path = Run.at(model.log_dir).state(2)
     state = read_state(path)
     write_state(path, replace(state, stage=replace(state.stage, epochs=3)))
     go_on(epochs=3)

@@ -14,8 +14,9 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.inference.results import Detections
 from mrcnn.model import MaskRCNN
 from mrcnn.parallel_model import ParallelModel
-from mrcnn.runs.checkpoints import run_of_checkpoint
-from mrcnn.training.validation import BEST_RECORD, BEST_WEIGHTS, EvaluateDetections, LiveDetector
+from mrcnn.runs.checkpoints import Checkpoint
+from mrcnn.runs.run import Run
+from mrcnn.training.validation import EvaluateDetections, LiveDetector
 from tests.validation_runs import FIELDS, FIGURES, train_twice, values_of
 
 # What several tests look at is made once.
@@ -99,9 +100,9 @@ def test_figures_reach_every_log(trained, tmp_path):
 
 def test_the_best_weights_are_kept_beside_the_checkpoints(trained):
     run = trained.with_
-    record = json.loads((run.callback.run_dir / BEST_RECORD).read_text())
+    record = json.loads((run.callback.run_dir / "best.json").read_text())
     assert (record["epoch"], record["value"], record["figures"]) == (2, 0.625, FIGURES[2])
-    best = run.callback.run_dir / BEST_WEIGHTS
+    best = run.callback.run_dir / "best.h5"
     assert run.callback.best_path == best
     detector = MaskRCNN("inference", trained.config, run.folder)
     for path, equal in ((best, True), (run.model.checkpoint_path.format(epoch=3), False)):
@@ -112,8 +113,8 @@ def test_the_best_weights_are_kept_beside_the_checkpoints(trained):
         assert all(np.array_equal(before[name], after[name]) for name in before) == equal
     # It is neither the newest checkpoint nor one that a run is taken up from.
     assert run.model.find_last() == run.model.checkpoint_path.format(epoch=3)
-    assert run_of_checkpoint(best) is None
-    assert not (run.callback.run_dir.parent / BEST_WEIGHTS).exists()
+    assert Checkpoint.named(best) is None
+    assert not (run.callback.run_dir.parent / "best.h5").exists()
 
 
 @pytest.fixture
@@ -130,7 +131,7 @@ def begin(callback, model, folder=None, epochs=100):
     callback.set_model(model.keras_model)
     callback.set_params({"epochs": epochs})
     if folder is not None:
-        callback.enter_run(folder, lambda network, path: model.save_weights(path))
+        callback.enter_run(Run.at(folder), lambda network, path: model.save_weights(path))
     model.keras_model.stop_training = False
     callback.on_train_begin()
     return callback
@@ -268,32 +269,32 @@ def test_the_best_epoch_is_kept_over_a_resumed_run(
         return scripted(begin(made, network, tmp_path), monkeypatch, values)
 
     def record():
-        return json.loads((tmp_path / BEST_RECORD).read_text())
+        return json.loads((tmp_path / "best.json").read_text())
 
     first = callback([math.nan, 0.2, 0.5, 0.5, 0.4])
     assert first.best is None
     for epoch in range(5):
         first.on_epoch_end(epoch, {})
         if epoch == 2:
-            written = (tmp_path / BEST_WEIGHTS).stat().st_mtime_ns
+            written = (tmp_path / "best.h5").stat().st_mtime_ns
     assert (record()["epoch"], record()["value"]) == (3, 0.5)
     assert record()["figures"] == {"val_F1": None, "val_mask_AP50": 0.5}
 
     resumed = callback([0.45, 0.6])
     assert (resumed.best.epoch, resumed.best.value) == (3, 0.5)
     resumed.on_epoch_end(5, {})
-    assert (tmp_path / BEST_WEIGHTS).stat().st_mtime_ns == written
+    assert (tmp_path / "best.h5").stat().st_mtime_ns == written
     resumed.on_epoch_end(6, {})
     assert record()["epoch"] == resumed.best.epoch == 7
-    assert (tmp_path / BEST_WEIGHTS).stat().st_mtime_ns > written
-    assert sorted(path.name for path in tmp_path.iterdir()) == [BEST_WEIGHTS, BEST_RECORD]
+    assert (tmp_path / "best.h5").stat().st_mtime_ns > written
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.h5", "best.json"]
 
     # What was measured on other images, or cannot be read, is not compared with.
     assert callback([], max_images=1).best is None
-    (tmp_path / BEST_RECORD).write_text("{")
+    (tmp_path / "best.json").write_text("{")
     assert callback([]).best is None
     assert capsys.readouterr().out.count("cannot be compared") == 2
-    (tmp_path / BEST_WEIGHTS).unlink()
+    (tmp_path / "best.h5").unlink()
     assert callback([]).best is None
 
 

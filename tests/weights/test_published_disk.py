@@ -11,7 +11,8 @@ import subprocess
 import pytest
 
 from mrcnn.errors import WeightsError
-from mrcnn.runs.checkpoints import NoCheckpointError, newest_checkpoint
+from mrcnn.runs.checkpoints import NoCheckpointError
+from mrcnn.runs.run import Run
 from tests.download_server import (
     CONTENT,
     HALF,
@@ -163,7 +164,7 @@ def test_no_loader_takes_a_part_for_weights(server, tmp_path, monkeypatch):
         fetch_into_run()
     assert len(names(run)) == 2
     with pytest.raises(NoCheckpointError):
-        newest_checkpoint(tmp_path / "logs", "cells")
+        Run.newest(tmp_path / "logs", "cells")
     assert list(run.glob("*.h5")) == []
 
 

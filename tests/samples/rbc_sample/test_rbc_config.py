@@ -12,7 +12,6 @@ from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.weights.settings import settings_text
 from rbc_arguments import build_parser
 from rbc_config import (
-    BEST_FILE,
     LIGHT,
     RBCConfig,
     last_checkpoint,
@@ -199,16 +198,13 @@ def test_last_checkpoint_is_the_last_epoch_of_the_newest_run(tmp_path):
 
 
 def test_best_weights_are_those_of_the_newest_run_that_has_some(tmp_path):
-    from mrcnn.training.validation import BEST_WEIGHTS
-
-    assert BEST_FILE == BEST_WEIGHTS
     for run in ("rbc20250101T0900", "rbc20260101T0900", "rbc20270101T0900"):
         (tmp_path / run).mkdir()
     with pytest.raises(WeightsError, match=r"No best.h5 in .*--validate-every"):
         resolve_weights("best", tmp_path)
     for run in ("rbc20250101T0900", "rbc20260101T0900"):
-        (tmp_path / run / BEST_FILE).touch()
-    assert resolve_weights("best", tmp_path) == tmp_path / "rbc20260101T0900" / BEST_FILE
+        (tmp_path / run / "best.h5").touch()
+    assert resolve_weights("best", tmp_path) == tmp_path / "rbc20260101T0900" / "best.h5"
     assert resolve_weights("best", tmp_path / "rbc20250101T0900").parent.name == "rbc20250101T0900"
 
 
