@@ -119,9 +119,9 @@ def test_the_check_of_a_submission_runs_the_make_targets():
 
 
 def commands_in(text: str) -> list[list[str]]:
-    """Calls of rbc.py in a text, each as its arguments."""
+    """Calls of rbc.py and of `rbc` in a text, each as its arguments."""
     joined = re.sub(r"\\\n\s*", " ", text)
-    lines = re.findall(r"samples/rbc/rbc\.py +([a-z].*)", joined)
+    lines = re.findall(r"(?:samples/rbc/rbc\.py|^(?:\S+/)?rbc) +([a-z].*)", joined, re.M)
     return [shlex.split(line, comments=True) for line in lines]
 
 
