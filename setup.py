@@ -35,4 +35,8 @@ class BuildWithModels(build_py):
         return [(path, into / path.relative_to(root)) for path in files]
 
 
-setup(cmdclass={"build_py": BuildWithModels})
+setup(
+    cmdclass={"build_py": BuildWithModels},
+    # What the build keeps for itself stays out of the folder of the sample.
+    options={"egg_info": {"egg_base": "."}},
+)
