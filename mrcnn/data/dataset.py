@@ -7,7 +7,7 @@ import numpy as np
 
 from mrcnn.errors import DataError
 from mrcnn.instances import Instances
-from mrcnn.pictures.reading import read_image
+from mrcnn.pictures import read_image
 
 
 class Dataset:

@@ -29,7 +29,7 @@ def warn_of_unit_range(image: np.ndarray, config: Any, name: str = "An image") -
     if is_float and np.max(config.MEAN_PIXEL) > 1 and 0 < image.max() <= 1:
         warnings.warn(
             f"{name} has values from 0 to 1, where 0 to 255 are expected: the network sees black. "
-            "Multiply it by 255, or read it with mrcnn.pictures.reading.read_image.",
+            "Multiply it by 255, or read it with mrcnn.pictures.read_image.",
             stacklevel=2,
         )
 

@@ -48,7 +48,7 @@ def mould(image: np.ndarray, config: Any) -> MouldedImage:
     if image.ndim != 3 or image.shape[2] != channels or 0 in image.shape:
         raise DataError(
             f"An image of shape {image.shape} was given: expected (height, width, {channels}), "
-            "values from 0 to 255. mrcnn.pictures.reading.read_image reads any file as such."
+            "values from 0 to 255. mrcnn.pictures.read_image reads any file as such."
         )
     warn_of_unit_range(image, config)
     settings = resize_settings(config)

@@ -13,7 +13,7 @@ import numpy as np
 from mrcnn.errors import DataError
 from mrcnn.formats.annotations import AnnotatedImage, locate_image
 from mrcnn.formats.outline_checks import check_outlines
-from mrcnn.pictures.reading import read_image
+from mrcnn.pictures import read_image
 from rbc_config import RBCConfig
 from rbc_dataset import find_annotations, read_fields, size_problem
 

@@ -10,7 +10,7 @@ from mrcnn.data.dataset import Dataset
 from mrcnn.errors import DataError
 from mrcnn.formats import read_via
 from mrcnn.formats.annotations import AnnotatedImage, locate_image
-from mrcnn.pictures.reading import read_image
+from mrcnn.pictures import read_image
 from rbc_arguments import SKIP, STOP
 from rbc_config import RBCConfig
 

@@ -16,7 +16,7 @@ from mrcnn.drawing.results import overlay_picture
 from mrcnn.errors import DataError, LimitWarning
 from mrcnn.files import atomic_write, make_writable_folder
 from mrcnn.instances import Instances
-from mrcnn.pictures.reading import read_image
+from mrcnn.pictures import read_image
 from mrcnn.report.detection_files import ImageCells, cell_rows, cells_csv, summary_csv
 from rbc_model import Cells, detect_cells, limit_warnings, load_trained_model, trained_weights
 

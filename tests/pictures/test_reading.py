@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 
 from mrcnn.errors import DataError
-from mrcnn.pictures.reading import read_image
+from mrcnn.pictures import read_image
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (11, 17, 3)).astype(np.uint8)
 GREYS = COLOURS[:, :, 0]
