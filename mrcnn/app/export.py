@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mrcnn.drawing.results import CLASS_COLOURS
-from mrcnn.formats import ExportedImage, write_coco, write_geojson, write_imagej, write_via
+from mrcnn.errors import DataError
+from mrcnn.formats import write_coco, write_geojson, write_imagej, write_via
+from mrcnn.instances import Instances
 
 VIA_FILE = "via_predictions.json"
 COCO_FILE = "coco_predictions.json"
@@ -15,7 +15,7 @@ GEOJSON, IMAGEJ = ".geojson", "_rois.zip"
 
 
 class Exporter:
-    """Collects the cells of images and writes what was asked for.
+    """Collects the instances of images and writes what was asked for.
 
     Args:
         options: `via`, `coco`, `geojson` and `imagej`, each a bool.
@@ -31,11 +31,10 @@ class Exporter:
         self.out = out
         self.class_names = list(class_names)
         self.attribute = attribute or "name"
-        self.colours = [
-            tuple(channel / 255 for channel in CLASS_COLOURS[index % len(CLASS_COLOURS)])
-            for index in range(len(self.class_names))
-        ]
-        self.images: list[ExportedImage] = []
+        chosen = [CLASS_COLOURS[index % len(CLASS_COLOURS)] for index in range(len(class_names))]
+        self.colors = [(red / 255, green / 255, blue / 255) for red, green, blue in chosen]
+        self.images: dict[str, Instances] = {}
+        self.sizes: dict[str, int] = {}
 
     @property
     def wanted(self) -> bool:
@@ -43,35 +42,33 @@ class Exporter:
         options = self.options
         return options.via or options.coco or options.geojson or options.imagej
 
-    def add(
-        self, filename: str, path: Path, stem: str, image_shape: Sequence[int], cells: Any
-    ) -> None:
-        """Take the cells of an image; the formats of one image are written at once.
+    def add(self, filename: str, path: Path, stem: str, found: Instances) -> None:
+        """Take the instances of an image; the formats of one image are written at once.
 
         Args:
             filename: as the shared files name the image.
             path: of the image.
             stem: of the names of this image's own files.
-            image_shape: (height, width, ...).
-            cells: what was detected.
+            found: what was detected.
+
+        Raises:
+            DataError: an image of this name is there already.
         """
         if not self.wanted:
             return
-        image = ExportedImage(
-            filename=filename,
-            image_shape=tuple(image_shape[:2]),
-            boxes=cells.boxes,
-            crops=cells.crops,
-            class_ids=cells.class_ids,
-            scores=np.asarray(cells.scores, np.float64),
-            size=path.stat().st_size,
-        )
         if self.options.geojson:
-            write_geojson(self.out / f"{stem}{GEOJSON}", image, self.class_names, self.colours)
+            write_geojson(self.out / f"{stem}{GEOJSON}", found, self.class_names, self.colors)
         if self.options.imagej:
-            write_imagej(self.out / f"{stem}{IMAGEJ}", image, self.class_names, self.colours)
-        if self.options.via or self.options.coco:
-            self.images.append(image)
+            write_imagej(self.out / f"{stem}{IMAGEJ}", found, self.class_names, self.colors)
+        if not (self.options.via or self.options.coco):
+            return
+        if filename in self.images:
+            raise DataError(
+                f"Two images are called {filename!r}: give names relative to a folder that holds "
+                "both, or write them to files of their own."
+            )
+        self.images[filename] = found
+        self.sizes[filename] = path.stat().st_size
 
     def finish(self, image_folder: Path) -> None:
         """Write the files that hold all images.
@@ -84,6 +81,7 @@ class Exporter:
                 self.out / VIA_FILE,
                 self.images,
                 self.class_names,
+                sizes=self.sizes,
                 attribute=self.attribute,
                 default_filepath=image_folder.resolve().as_uri(),
             )

@@ -6,7 +6,6 @@ JSON hold several images in a file, GeoJSON and ROI sets one. The same input giv
 
 from mrcnn.formats.annotations import AnnotatedImage, locate_image
 from mrcnn.formats.coco import coco_dataset, read_coco, write_coco
-from mrcnn.formats.exported_image import ExportedImage
 from mrcnn.formats.geojson import feature_collection, write_geojson
 from mrcnn.formats.imagej import imagej_rois, write_imagej
 from mrcnn.formats.outline_checks import check_outlines
@@ -15,7 +14,6 @@ from mrcnn.formats.via import read_via, via_project, write_via
 
 __all__ = [
     "AnnotatedImage",
-    "ExportedImage",
     "check_outlines",
     "coco_dataset",
     "feature_collection",

@@ -16,11 +16,11 @@ from mrcnn.errors import DataError, listed, shown
 from mrcnn.files import atomic_write
 from mrcnn.formats.annotations import AnnotatedImage
 from mrcnn.formats.classes import ClassReader
-from mrcnn.formats.exported_image import ExportedImage, check_class_names, check_filenames
+from mrcnn.formats.naming import check_class_names, check_classes, check_filenames
 from mrcnn.formats.regions import Note, RawImage, RawRegion, read_images
 from mrcnn.formats.run_outlines import mask_outlines
 from mrcnn.formats.shapes import join_outlines, points_to_polygon, rectangle
-from mrcnn.instances import run_length
+from mrcnn.instances import Instances, run_length
 
 _LISTS = ("images", "annotations", "categories")
 
@@ -192,21 +192,22 @@ def _text(entry: Any, key: str, where: str) -> str:
 
 
 def write_coco(
-    path: str | os.PathLike, images: Sequence[ExportedImage], class_names: Sequence[str]
+    path: str | os.PathLike, images: Mapping[str, Instances], class_names: Sequence[str]
 ) -> None:
     """Write a COCO JSON file; the arguments are those of `coco_dataset`."""
     atomic_write(path, json.dumps(coco_dataset(images, class_names)) + "\n")
 
 
-def coco_dataset(images: Sequence[ExportedImage], class_names: Sequence[str]) -> dict[str, Any]:
+def coco_dataset(images: Mapping[str, Instances], class_names: Sequence[str]) -> dict[str, Any]:
     """Images, annotations and categories in COCO's form, as `pycocotools.coco.COCO` reads it.
 
     Ids of images and annotations count from 1; the id of a category is the class id. Masks are
-    run-length codes with packed counts and `iscrowd` 0. A `bbox` is (x, y, width, height) in
-    pixels. Scores are kept as "score" of the annotations.
+    run-length codes with packed counts; a row without a mask has no segmentation. A `bbox` is
+    (x, y, width, height) in pixels, tight around the mask. Instances without a pixel are left out,
+    those to ignore have `iscrowd` 1. Scores are kept as "score" of the annotations.
 
     Args:
-        images: with file names relative to the folder of the images.
+        images: file name, relative to the folder of the images -> what is on the image.
         class_names: the name of class 1, of class 2 and so on.
 
     Returns:
@@ -214,43 +215,46 @@ def coco_dataset(images: Sequence[ExportedImage], class_names: Sequence[str]) ->
 
     Raises:
         ConfigError: class names that cannot be used.
-        DataError: two images of the same name, or an instance of an unknown class.
+        DataError: something that is no file name, or an instance of an unknown class.
     """
     check_class_names(class_names)
     check_filenames(images)
+    entries: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for image_id, image in enumerate(images, start=1):
-        image.check_classes(class_names)
-        for number, (box, crop) in enumerate(zip(image.boxes, image.crops, strict=True)):
-            y1, x1, y2, x2 = box.tolist()
-            counts = run_length.compress(run_length.encode(box, crop, image.image_shape))
-            annotation = {
-                "id": len(annotations) + 1,
-                "image_id": image_id,
-                "category_id": int(image.class_ids[number]),
-                "segmentation": {"size": list(image.image_shape), "counts": counts},
-                "area": int(np.count_nonzero(crop)),
-                "bbox": [x1, y1, x2 - x1, y2 - y1],
-                "iscrowd": 0,
-            }
-            if image.scores is not None:
-                annotation["score"] = float(image.scores[number])
-            annotations.append(annotation)
+    for image_id, (filename, instances) in enumerate(images.items(), start=1):
+        check_classes(instances, class_names, filename)
+        height, width = instances.image_shape
+        entries.append({"id": image_id, "file_name": filename, "height": height, "width": width})
+        for annotation in _annotations(instances.tight()):
+            ids = {"id": len(annotations) + 1, "image_id": image_id}
+            annotations.append(ids | annotation)
     return {
         "info": {},
         "licenses": [],
-        "images": [
-            {
-                "id": image_id,
-                "file_name": image.filename,
-                "height": image.image_shape[0],
-                "width": image.image_shape[1],
-            }
-            for image_id, image in enumerate(images, start=1)
-        ],
+        "images": entries,
         "annotations": annotations,
         "categories": [
             {"id": class_id, "name": name, "supercategory": ""}
             for class_id, name in enumerate(class_names, start=1)
         ],
     }
+
+
+def _annotations(instances: Instances) -> Iterator[dict[str, Any]]:
+    areas = instances.areas()
+    for row, (box, crop) in enumerate(zip(instances.boxes, instances.crops, strict=True)):
+        y1, x1, y2, x2 = box.tolist()
+        segmentation: Any = []
+        if crop is not None:
+            counts = run_length.compress(run_length.encode(box, crop, instances.image_shape))
+            segmentation = {"size": list(instances.image_shape), "counts": counts}
+        annotation = {
+            "category_id": int(instances.class_ids[row]),
+            "segmentation": segmentation,
+            "area": int(areas[row]),
+            "bbox": [x1, y1, x2 - x1, y2 - y1],
+            "iscrowd": int(instances.ignore[row]),
+        }
+        if instances.scores is not None:
+            annotation["score"] = float(instances.scores[row])
+        yield annotation

@@ -1,6 +1,6 @@
 """Writing GeoJSON as QuPath reads it (File > Import objects from file), one file an image.
 
-A pixel is the square between its indices and the next ones: its centre has .5 in both coordinates.
+A pixel is the square between its indices and the next ones: its center has .5 in both coordinates.
 
 QuPath from version 0.4 on reads these properties; see its
 `qupath-core/src/main/java/qupath/lib/io/PathObjectTypeAdapters.java`. Geometry: RFC 7946, with
@@ -15,61 +15,72 @@ from typing import Any
 import numpy as np
 
 from mrcnn.files import atomic_write
-from mrcnn.formats.exported_image import Colour, ExportedImage, check_class_names, rgb_bytes
-from mrcnn.instances.outlines import Part, json_numbers, outline_parts, signed_area
+from mrcnn.formats.colors import Color, rgb_bytes
+from mrcnn.formats.naming import check_class_names, check_classes
+from mrcnn.formats.row_outlines import is_point, row_parts
+from mrcnn.instances import Instances
+from mrcnn.instances.outlines import json_numbers, signed_area
 
 
 def write_geojson(
     path: str | os.PathLike,
-    image: ExportedImage,
+    instances: Instances,
     class_names: Sequence[str],
-    class_colours: Sequence[Colour] | None = None,
+    class_colors: Sequence[Color] | None = None,
 ) -> None:
-    """Write one image's instances as GeoJSON; the arguments are those of `feature_collection`."""
-    atomic_write(path, json.dumps(feature_collection(image, class_names, class_colours)) + "\n")
+    """Write the instances of one image; the arguments are those of `feature_collection`."""
+    atomic_write(path, json.dumps(feature_collection(instances, class_names, class_colors)) + "\n")
 
 
 def feature_collection(
-    image: ExportedImage,
+    instances: Instances,
     class_names: Sequence[str],
-    class_colours: Sequence[Colour] | None = None,
+    class_colors: Sequence[Color] | None = None,
 ) -> dict[str, Any]:
     """The instances of one image as QuPath's annotations, which a person can correct.
 
     Outlines are those of `mrcnn.instances.outlines.outline_parts`: a `Polygon`, with its holes, or
-    a `MultiPolygon`. The score is the measurement "Confidence".
+    a `MultiPolygon`. Without a mask it is the `Polygon` of the box, or a `Point`. Instances without
+    a pixel are left out. QuPath has no mark for those to ignore. The score is the measurement
+    "Confidence".
 
     Args:
-        image: the instances.
+        instances: of one image.
         class_names: the name of class 1, of class 2 and so on.
-        class_colours: (red, green, blue) of each class, each 0..1; None leaves them to QuPath.
+        class_colors: (red, green, blue) of each class, each 0..1; None leaves them to QuPath.
 
     Returns:
         what JSON takes.
 
     Raises:
-        ConfigError: class names or colours that cannot be used.
+        ConfigError: class names or colors that cannot be used.
         DataError: an instance of an unknown class.
     """
     check_class_names(class_names)
-    colours = rgb_bytes(class_colours, class_names)
+    colors = rgb_bytes(class_colors, class_names)
+    check_classes(instances, class_names)
+    instances = instances.tight()
     features = []
-    for number, name in enumerate(image.names(class_names)):
-        classification: Any = name
-        if colours is not None:
-            colour = colours[image.class_ids[number] - 1]
-            classification = {"name": name, "color": list(colour)}
+    for row, (box, crop) in enumerate(zip(instances.boxes, instances.crops, strict=True)):
+        number = instances.class_ids[row] - 1
+        classification: Any = class_names[number]
+        if colors is not None:
+            classification = {"name": class_names[number], "color": list(colors[number])}
         properties = {"objectType": "annotation", "classification": classification}
-        if image.scores is not None:
-            properties["measurements"] = {"Confidence": round(float(image.scores[number]), 4)}
-        parts = outline_parts(image.crops[number], image.boxes[number, :2])
-        features.append({"type": "Feature", "geometry": _geometry(parts), "properties": properties})
+        if instances.scores is not None:
+            properties["measurements"] = {"Confidence": round(float(instances.scores[row]), 4)}
+        features.append(
+            {"type": "Feature", "geometry": _geometry(box, crop), "properties": properties}
+        )
     return {"type": "FeatureCollection", "features": features}
 
 
-def _geometry(parts: list[Part]) -> dict[str, Any]:
+def _geometry(box: np.ndarray, crop: np.ndarray | None) -> dict[str, Any]:
+    if is_point(box, crop):
+        return {"type": "Point", "coordinates": [box[1] + 0.5, box[0] + 0.5]}
     polygons = [
-        [_closed_ring(ring, hole=number > 0) for number, ring in enumerate(part)] for part in parts
+        [_closed_ring(ring, hole=number > 0) for number, ring in enumerate(part)]
+        for part in row_parts(box, crop)
     ]
     if len(polygons) == 1:
         return {"type": "Polygon", "coordinates": polygons[0]}

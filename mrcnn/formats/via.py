@@ -23,9 +23,11 @@ from mrcnn.files import atomic_write
 from mrcnn.formats.annotations import AnnotatedImage
 from mrcnn.formats.classes import ClassReader
 from mrcnn.formats.coco import is_coco, iterate_coco
-from mrcnn.formats.exported_image import ExportedImage, check_class_names, check_filenames
+from mrcnn.formats.naming import check_class_names, check_classes, check_filenames
 from mrcnn.formats.regions import Note, RawImage, RawRegion, read_images
+from mrcnn.formats.row_outlines import is_point
 from mrcnn.formats.shapes import LARGEST, checked_number, ellipse, points_to_polygon, rectangle
+from mrcnn.instances import Instances
 from mrcnn.instances.outlines import json_numbers, outline_polygon
 
 SHAPES = ("polygon", "polyline", "rect", "circle", "ellipse", "point")
@@ -224,9 +226,10 @@ def _number(shape: Mapping, key: str, where: str, smallest: float = -LARGEST) ->
 
 def write_via(
     path: str | os.PathLike,
-    images: Sequence[ExportedImage],
+    images: Mapping[str, Instances],
     class_names: Sequence[str],
     *,
+    sizes: Mapping[str, int] | None = None,
     attribute: str = "name",
     default_filepath: str = "",
     project_name: str = "predictions",
@@ -235,6 +238,7 @@ def write_via(
     project = via_project(
         images,
         class_names,
+        sizes=sizes,
         attribute=attribute,
         default_filepath=default_filepath,
         project_name=project_name,
@@ -243,22 +247,25 @@ def write_via(
 
 
 def via_project(
-    images: Sequence[ExportedImage],
+    images: Mapping[str, Instances],
     class_names: Sequence[str],
     *,
+    sizes: Mapping[str, int] | None = None,
     attribute: str = "name",
     default_filepath: str = "",
     project_name: str = "predictions",
 ) -> dict[str, Any]:
-    """A VIA 2 project: one polygon for each instance, which VIA labels and colours by class.
+    """A VIA 2 project: one region for each instance, which VIA labels and colors by class.
 
-    The polygon is that of `mrcnn.instances.outlines.outline_polygon`. Scores are in a text
-    attribute of their own, called "score".
+    The region is the polygon `mrcnn.instances.outlines.outline_polygon` of the mask; without a mask
+    it is the rectangle of the box, or a point. Instances without a pixel are left out. VIA has no
+    mark for those to ignore. Scores are in a text attribute of their own, called "score".
 
     Args:
-        images: with file names relative to the folder of the images, and sizes in bytes: VIA
-            knows an image by both.
+        images: file name, relative to the folder of the images -> what is on the image.
         class_names: the options of the class attribute, of class 1, class 2 and so on.
+        sizes: file name -> size of the image file in bytes, as far as it is known. VIA knows an
+            image by its name and its size.
         attribute: name of the region attribute that holds the class.
         default_filepath: where VIA looks for the images: what goes before each file name, as a
             path relative to VIA's page or a URL such as `Path(folder).resolve().as_uri()`; a
@@ -273,7 +280,8 @@ def via_project(
     Raises:
         ConfigError: class names that cannot be used, or an attribute name that is empty or that
             of the score.
-        DataError: two images of the same name, or an instance of an unknown class.
+        DataError: something that is no file name, a size below 0, images that VIA cannot tell
+            apart, or an instance of an unknown class.
     """
     check_class_names(class_names)
     check_filenames(images)
@@ -285,18 +293,19 @@ def via_project(
     if default_filepath and not default_filepath.endswith(("/", "\\")):
         default_filepath += "/"
     entries: dict[str, dict] = {}
-    for image in images:
-        size = _UNKNOWN_SIZE if image.size is None else int(image.size)
-        key = f"{image.filename}{size}"
+    for filename, instances in images.items():
+        size = _known_size(filename, sizes or {})
+        key = f"{filename}{size}"
         if key in entries:
             raise DataError(
-                f"VIA cannot tell {image.filename!r} of {size} bytes from "
+                f"VIA cannot tell {filename!r} of {size} bytes from "
                 f"{entries[key]['filename']!r} of {entries[key]['size']} bytes: rename one."
             )
+        check_classes(instances, class_names, filename)
         entries[key] = {
-            "filename": image.filename,
+            "filename": filename,
             "size": size,
-            "regions": _regions(image, image.names(class_names), attribute),
+            "regions": _regions(instances.tight(), class_names, attribute),
             "file_attributes": {},
         }
     return {
@@ -319,28 +328,47 @@ def via_project(
     }
 
 
-def _regions(image: ExportedImage, names: list[str], attribute: str) -> list[dict]:
-    regions = []
-    for number, (box, crop) in enumerate(zip(image.boxes, image.crops, strict=True)):
-        polygon = outline_polygon(crop, box[:2])
-        attributes = {attribute: names[number]}
-        if image.scores is not None:
-            attributes[SCORE_ATTRIBUTE] = f"{image.scores[number]:.4f}"
-        regions.append(
-            {
-                "shape_attributes": {
-                    "name": "polygon",
-                    "all_points_x": json_numbers(polygon[:, 1]),
-                    "all_points_y": json_numbers(polygon[:, 0]),
-                },
-                "region_attributes": attributes,
-            }
+def _known_size(filename: str, sizes: Mapping[str, int]) -> int:
+    size = sizes.get(filename)
+    if size is None:
+        return _UNKNOWN_SIZE
+    if size < 0:
+        raise DataError(
+            f"Image {filename!r}: the file's size is {size} bytes; leave it out of `sizes` if it "
+            "is unknown."
         )
+    return int(size)
+
+
+def _regions(
+    instances: Instances, class_names: Sequence[str], attribute: str
+) -> list[dict[str, Any]]:
+    regions = []
+    for row, (box, crop) in enumerate(zip(instances.boxes, instances.crops, strict=True)):
+        attributes = {attribute: class_names[instances.class_ids[row] - 1]}
+        if instances.scores is not None:
+            attributes[SCORE_ATTRIBUTE] = f"{instances.scores[row]:.4f}"
+        regions.append({"shape_attributes": _shape(box, crop), "region_attributes": attributes})
     return regions
 
 
+def _shape(box: np.ndarray, crop: np.ndarray | None) -> dict[str, Any]:
+    """The "shape_attributes" of an instance."""
+    y1, x1, y2, x2 = box.tolist()
+    if is_point(box, crop):
+        return {"name": "point", "cx": x1, "cy": y1}
+    if crop is None:
+        return {"name": "rect", "x": x1, "y": y1, "width": x2 - x1, "height": y2 - y1}
+    polygon = outline_polygon(crop, box[:2])
+    return {
+        "name": "polygon",
+        "all_points_x": json_numbers(polygon[:, 1]),
+        "all_points_y": json_numbers(polygon[:, 0]),
+    }
+
+
 def _settings(attribute: str, default_filepath: str, project_name: str) -> dict[str, Any]:
-    """VIA's settings as it has them at the start, but labels and colours are those of classes."""
+    """VIA's settings as it has them at the start, but labels and colors are those of classes."""
     return {
         "ui": {
             "annotation_editor_height": 25,

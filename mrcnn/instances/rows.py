@@ -203,7 +203,16 @@ class Rows:
 
 
 def shape_of(image_shape: Sequence[int]) -> tuple[int, int]:
-    """(height, width) of an image's shape, as int."""
+    """(height, width) of an image's shape, as int.
+
+    Raises:
+        DataError: there are not both, or one is below 1.
+    """
+    if len(image_shape) < 2 or min(image_shape[:2]) < 1:
+        raise DataError(
+            f"The image shape is {tuple(image_shape)}; (height, width) is expected, both at least "
+            "1."
+        )
     return int(image_shape[0]), int(image_shape[1])
 
 
@@ -215,7 +224,9 @@ def _fixed(array: np.ndarray) -> np.ndarray:
 def _whole_numbers(values: ArrayLike, what: str) -> np.ndarray:
     array = np.asarray(values)
     is_whole = array.dtype.kind in "iu" or not array.size
-    if not is_whole and (array.dtype.kind != "f" or not np.array_equal(np.rint(array), array)):
+    if array.dtype.kind == "f":
+        is_whole = bool((np.isfinite(array) & (np.rint(array) == array)).all())
+    if not is_whole:
         raise DataError(f"{what} must be whole numbers, not of {array.dtype} such as {array[:1]}.")
     if what == "boxes" and array.size and (array.ndim != 2 or array.shape[1] != 4):
         raise DataError(f"instances: boxes must have the shape [N, 4], not {array.shape}.")

@@ -143,7 +143,8 @@ def run(options: Any) -> int:
             continue
         results.append(result)
         shown = path.resolve().relative_to(folder) if folder.is_absolute() else path
-        exporter.add(shown.as_posix(), path, name, result.size, cells)
+        found = Instances(result.size, cells.boxes, cells.crops, cells.class_ids, cells.scores)
+        exporter.add(shown.as_posix(), path, name, found)
         if cells.limit_reached:
             limited.append(str(path))
         print(f"[{number}/{len(paths)}] {path}: {len(cells)} cells", flush=True)

@@ -303,7 +303,9 @@ def export(
     for field in fields:
         path = Path(dataset.image_reference(field.image_id))
         chosen = field.cells.take(np.flatnonzero(field.cells.scores >= lowest))
-        exporter.add(field.name, path, field.stem, field.truth.image_shape, chosen)
+        shape = field.truth.image_shape
+        found = Instances(shape, chosen.boxes, chosen.crops, chosen.class_ids, chosen.scores)
+        exporter.add(field.name, path, field.stem, found)
     exporter.finish(Path(options.dataset or DEFAULT_DATASET) / options.subset)
 
 

@@ -1,10 +1,10 @@
-"""Masks of all kinds, and an image to export."""
+"""Masks of all kinds, and instances to write."""
 
 import numpy as np
 from hypothesis import strategies as st
 
-from mrcnn.formats import ExportedImage
 from mrcnn.formats.shapes import join_outlines
+from mrcnn.instances import Instances
 from mrcnn.instances.polygons import rasterise_polygons
 
 CLASSES = ("large", "normal", "small")
@@ -51,48 +51,42 @@ def picture(*rows: str) -> np.ndarray:
     return np.array([[letter == "#" for letter in row] for row in rows])
 
 
-def image_of(mask: np.ndarray, top_left: tuple[int, int] = (0, 0), **changes) -> ExportedImage:
-    """An image that ends where its only mask does."""
+def image_of(mask: np.ndarray, top_left: tuple[int, int] = (0, 0), **changes) -> Instances:
+    """The only object of an image that ends where its mask does."""
     y, x = top_left
     height, width = mask.shape
     values = {
-        "filename": "cell.png",
         "image_shape": (y + height, x + width),
         "boxes": [(y, x, y + height, x + width)],
         "crops": [mask],
         "class_ids": [1],
         "scores": [0.75],
     }
-    return ExportedImage(**(values | changes))
+    return Instances(**(values | changes)).tight()
 
 
-def field(filename: str = "field 1.jpg", size: int | None = 4321) -> ExportedImage:
+def field() -> Instances:
     """A disc, a disc with a large hole at the image's border, and a cell in two parts."""
     ring = disc(31)
     ring[10:20, 11:21] = False
     parts = np.zeros((20, 40), bool)
     parts[:, :15] = parts[:8, 25:] = True
-    return ExportedImage(
-        filename=filename,
+    return Instances(
         image_shape=(100, 120),
         boxes=[(5, 60, 45, 100), (69, 0, 100, 31), (70, 50, 90, 90)],
         crops=[disc(40), ring, parts],
         class_ids=[1, 3, 2],
         scores=[0.93125, 0.5, 1.0],
-        size=size,
     )
 
 
-def empty_image(filename: str = "empty.png") -> ExportedImage:
-    return ExportedImage(filename, (50, 40), [], [], [], [])
+def no_instances() -> Instances:
+    return Instances.empty((50, 40)).replaced(scores=[])
 
 
-def full_masks(image: ExportedImage) -> np.ndarray:
+def full_masks(image: Instances) -> np.ndarray:
     """bool [N, H, W]."""
-    masks = np.zeros((len(image), *image.image_shape), bool)
-    for mask, (y1, x1, y2, x2), crop in zip(masks, image.boxes, image.crops, strict=True):
-        mask[y1:y2, x1:x2] = crop
-    return masks
+    return np.moveaxis(image.full_masks(), 2, 0)
 
 
 def filled(outlines: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:

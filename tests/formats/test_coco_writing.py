@@ -9,13 +9,13 @@ from pycocotools.coco import COCO
 
 from mrcnn.formats import coco_dataset, write_coco
 from mrcnn.instances import run_length
-from tests.formats.drawn import CLASSES, disc, empty_image, field, full_masks, image_of, masks
+from tests.formats.drawn import CLASSES, disc, field, full_masks, image_of, masks, no_instances
 
 
 @given(masks)
 def test_masks_come_back_exactly(mask):
     image = image_of(mask, (3, 5))
-    (annotation,) = coco_dataset([image], CLASSES)["annotations"]
+    (annotation,) = coco_dataset({"cell.png": image}, CLASSES)["annotations"]
     code = annotation["segmentation"]
     assert code["size"] == list(image.image_shape)
     box, crop = run_length.decode(run_length.decompress(code["counts"]), code["size"])
@@ -25,15 +25,15 @@ def test_masks_come_back_exactly(mask):
 
 def test_pycocotools_reads_it(tmp_path, capsys):
     path = tmp_path / "coco.json"
-    images = [field(), empty_image(), field("ещё.png")]
+    images = {"field 1.jpg": field(), "empty.png": no_instances(), "ещё.png": field()}
     write_coco(path, images, CLASSES)
     coco = COCO(path)
     capsys.readouterr()
     assert [category["name"] for category in coco.loadCats(coco.getCatIds())] == list(CLASSES)
     assert coco.getImgIds() == [1, 2, 3]
-    for image_id, image in enumerate(images, start=1):
+    for image_id, (filename, image) in enumerate(images.items(), start=1):
         (entry,) = coco.loadImgs(image_id)
-        assert entry["file_name"] == image.filename
+        assert entry["file_name"] == filename
         assert (entry["height"], entry["width"]) == image.image_shape
         annotations = coco.loadAnns(coco.getAnnIds(imgIds=image_id))
         for number, (annotation, mask) in enumerate(
@@ -53,9 +53,9 @@ def test_pycocotools_takes_it_as_ground_truth_and_as_results(tmp_path, capsys):
     from pycocotools.cocoeval import COCOeval
 
     path = tmp_path / "coco.json"
-    write_coco(path, [field()], CLASSES)
+    write_coco(path, {"field 1.jpg": field()}, CLASSES)
     truth = COCO(path)
-    results = truth.loadRes(coco_dataset([field()], CLASSES)["annotations"])
+    results = truth.loadRes(coco_dataset({"field 1.jpg": field()}, CLASSES)["annotations"])
     evaluation = COCOeval(truth, results, "segm")
     evaluation.evaluate()
     evaluation.accumulate()
@@ -65,18 +65,21 @@ def test_pycocotools_takes_it_as_ground_truth_and_as_results(tmp_path, capsys):
 
 
 def test_without_scores():
-    (annotation,) = coco_dataset([image_of(disc(9), scores=None)], CLASSES)["annotations"]
+    (annotation,) = coco_dataset({"cell.png": image_of(disc(9), scores=None)}, CLASSES)[
+        "annotations"
+    ]
     assert "score" not in annotation
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):
+    images = {"field 1.jpg": field(), "empty.png": no_instances()}
     for name in ("first", "second"):
-        write_coco(tmp_path / name, [field(), empty_image()], CLASSES)
+        write_coco(tmp_path / name, images, CLASSES)
     first = (tmp_path / "first").read_bytes()
     assert first == (tmp_path / "second").read_bytes()
-    assert json.loads(first) == coco_dataset([field(), empty_image()], CLASSES)
+    assert json.loads(first) == coco_dataset(images, CLASSES)
 
 
 def test_no_images_and_no_cells():
-    assert coco_dataset([empty_image()], CLASSES)["annotations"] == []
-    assert coco_dataset([], CLASSES)["images"] == []
+    assert coco_dataset({"empty.png": no_instances()}, CLASSES)["annotations"] == []
+    assert coco_dataset({}, CLASSES)["images"] == []

@@ -9,9 +9,9 @@ from hypothesis import given
 from shapely.geometry import shape
 
 from mrcnn.formats import feature_collection, write_geojson
-from tests.formats.drawn import CLASSES, disc, empty_image, field, full_masks, image_of, iou, masks
+from tests.formats.drawn import CLASSES, disc, field, full_masks, image_of, iou, masks, no_instances
 
-COLOURS = [(1.0, 0.5, 0.0), (0.0, 0.0, 1.0), (0.2, 0.2, 0.2)]
+COLORS = [(1.0, 0.5, 0.0), (0.0, 0.0, 1.0), (0.2, 0.2, 0.2)]
 
 
 def rasterised(geometry: dict, size: tuple[int, int]) -> np.ndarray:
@@ -39,7 +39,7 @@ def test_masks_come_back(mask):
 
 
 def test_a_field():
-    collection = feature_collection(field(), CLASSES, COLOURS)
+    collection = feature_collection(field(), CLASSES, COLORS)
     assert collection["type"] == "FeatureCollection"
     features = collection["features"]
     assert [feature["geometry"]["type"] for feature in features] == [
@@ -67,7 +67,7 @@ def test_outlines_lie_in_the_image_and_have_few_corners():
     assert xs.min() == ys.min() == 0 and xs.max() == ys.max() == 105
 
 
-def test_without_colours_and_scores():
+def test_without_colors_and_scores():
     (feature,) = feature_collection(image_of(disc(9), scores=None), CLASSES)["features"]
     assert feature["properties"] == {"objectType": "annotation", "classification": "large"}
 
@@ -75,7 +75,7 @@ def test_without_colours_and_scores():
 @pytest.mark.parametrize("name", ["first.geojson", "ещё # один.geojson"])
 def test_the_same_input_gives_the_same_bytes(tmp_path, name):
     for place in ("a", "b"):
-        write_geojson(tmp_path / place / name, field(), ["großes", "普通", 'a"b:c'], COLOURS)
+        write_geojson(tmp_path / place / name, field(), ["großes", "普通", 'a"b:c'], COLORS)
     first = (tmp_path / "a" / name).read_bytes()
     assert first == (tmp_path / "b" / name).read_bytes()
     names = [
@@ -85,6 +85,6 @@ def test_the_same_input_gives_the_same_bytes(tmp_path, name):
 
 
 def test_no_cells(tmp_path):
-    write_geojson(tmp_path / "empty.geojson", empty_image(), CLASSES)
+    write_geojson(tmp_path / "empty.geojson", no_instances(), CLASSES)
     content = json.loads((tmp_path / "empty.geojson").read_text())
     assert content == {"type": "FeatureCollection", "features": []}

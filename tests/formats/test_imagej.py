@@ -11,7 +11,7 @@ from roifile import ROI_TYPE, roiread
 
 from mrcnn.errors import ConfigError
 from mrcnn.formats import imagej_rois, write_imagej
-from tests.formats.drawn import CLASSES, disc, empty_image, field, full_masks, image_of, iou, masks
+from tests.formats.drawn import CLASSES, disc, field, full_masks, image_of, iou, masks, no_instances
 
 
 def rasterised(roi, size: tuple[int, int]) -> np.ndarray:
@@ -55,7 +55,7 @@ def test_a_field(tmp_path):
         assert archive.testzip() is None
 
 
-def test_colours_of_the_classes():
+def test_colors_of_the_classes():
     rois = imagej_rois(field(), CLASSES, [(1.0, 0.5, 0.0), (0.0, 0.0, 1.0), (0.0, 1.0, 0.0)])
     # Opacity, red, green and blue.
     assert [list(roi.stroke_color) for roi in rois] == [
@@ -99,7 +99,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
 
 
 def test_no_cells(tmp_path):
-    write_imagej(tmp_path / "empty.zip", empty_image(), CLASSES)
+    write_imagej(tmp_path / "empty.zip", no_instances(), CLASSES)
     assert roiread(tmp_path / "empty.zip") == []
 
 

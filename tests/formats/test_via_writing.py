@@ -10,16 +10,20 @@ from hypothesis import strategies as st
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.formats import read_via, via_project, write_via
 from mrcnn.instances import Instances
-from tests.formats.drawn import CLASSES, disc, empty_image, field, full_masks, image_of, iou, masks
+from tests.formats.drawn import CLASSES, disc, field, full_masks, image_of, iou, masks, no_instances
 
 NAMES = ["Zellen/плоская 1.jpg", 'a "quoted" \\ name.png', "日本.tif", "a&b<c>#1?.jpg"]
+
+FIELD = {"field 1.jpg": field()}
+TWO = FIELD | {"empty.png": no_instances()}
+SIZES = {"field 1.jpg": 4321}
 
 
 @given(masks, st.integers(0, 30), st.integers(0, 30))
 def test_masks_come_back(tmp_path_factory, mask, y, x):
     path = tmp_path_factory.mktemp("via") / "project.json"
     image = image_of(mask, (y, x))
-    write_via(path, [image], CLASSES)
+    write_via(path, {"cell.png": image}, CLASSES)
     (read,) = read_via(path, CLASSES)
     back = Instances.from_polygons(read.polygons, [1], image.image_shape)
     assert iou(back.full_masks()[:, :, 0], full_masks(image)[0]) >= 0.98
@@ -27,14 +31,15 @@ def test_masks_come_back(tmp_path_factory, mask, y, x):
 
 def test_classes_names_and_sizes_come_back(tmp_path):
     path = tmp_path / "project.json"
-    images = [field(), empty_image(), *(field(name, size=None) for name in NAMES)]
-    write_via(path, images, CLASSES)
+    images = {"field 1.jpg": field(), "empty.png": no_instances()}
+    images |= {name: field() for name in NAMES}
+    write_via(path, images, CLASSES, sizes={"field 1.jpg": 4321, "elsewhere.png": 5})
     read = read_via(path, CLASSES)
     assert [image.filename for image in read] == ["field 1.jpg", "empty.png", *NAMES]
     assert read[0].size == 4321 and read[2].size is None
     assert read[1].polygons == []
-    for image, original in zip(read, images, strict=True):
-        assert image.class_names == original.names(CLASSES)
+    for image, original in zip(read, images.values(), strict=True):
+        assert image.class_names == [CLASSES[class_id - 1] for class_id in original.class_ids]
         back = Instances.from_polygons(image.polygons, original.class_ids, original.image_shape)
         for number, mask in enumerate(full_masks(original)):
             assert iou(back.full_masks()[:, :, number], mask) >= 0.98
@@ -42,7 +47,7 @@ def test_classes_names_and_sizes_come_back(tmp_path):
 
 def test_a_class_attribute_of_another_name(tmp_path):
     path = tmp_path / "project.json"
-    write_via(path, [field()], CLASSES, attribute="size class")
+    write_via(path, FIELD, CLASSES, attribute="size class")
     (read,) = read_via(path, CLASSES)
     assert read.class_names == ["large", "small", "normal"]
     (read,) = read_via(path, attribute="size class")
@@ -51,13 +56,13 @@ def test_a_class_attribute_of_another_name(tmp_path):
 
 def test_without_scores(tmp_path):
     path = tmp_path / "project.json"
-    write_via(path, [image_of(disc(9), scores=None)], CLASSES)
+    write_via(path, {"cell.png": image_of(disc(9), scores=None)}, CLASSES)
     (read,) = read_via(path)
     assert read.class_names == ["large"]
 
 
 def test_regions():
-    project = via_project([field()], CLASSES)
+    project = via_project(FIELD, CLASSES, sizes=SIZES)
     (entry,) = project["_via_img_metadata"].values()
     assert entry["filename"] == "field 1.jpg" and entry["size"] == 4321
     assert entry["file_attributes"] == {}
@@ -78,7 +83,7 @@ def test_regions():
 
 
 def test_keys_and_attributes_are_those_that_via_looks_up():
-    project = via_project([field(), empty_image()], CLASSES, attribute="class")
+    project = via_project(TWO, CLASSES, sizes=SIZES, attribute="class")
     assert project["_via_data_format_version"] == "2.0.10"
     # VIA's id of an image is its name and its size in bytes; -1 stands for an unknown one.
     ids = ["field 1.jpg4321", "empty.png-1"]
@@ -126,7 +131,7 @@ def test_settings_are_those_that_via_knows():
             return {key: kinds(entry) for key, entry in value.items()}
         return type(value)
 
-    settings = via_project([field()], CLASSES, attribute="class", project_name="Feld 7")
+    settings = via_project(FIELD, CLASSES, attribute="class", project_name="Feld 7")
     settings = settings["_via_settings"]
     assert kinds(settings) == known
     # Labels and colours of the regions are those of their classes.
@@ -147,29 +152,35 @@ def test_settings_are_those_that_via_knows():
 )
 def test_the_place_of_the_images(given, written):
     # VIA puts it directly before a file name.
-    project = via_project([field()], CLASSES, default_filepath=given)
+    project = via_project(FIELD, CLASSES, default_filepath=given)
     assert project["_via_settings"]["core"]["default_filepath"] == written
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):
     for name in ("first", "second"):
-        write_via(tmp_path / name, [field(), empty_image()], CLASSES)
+        write_via(tmp_path / name, TWO, CLASSES, sizes=SIZES)
     first = (tmp_path / "first").read_bytes()
     assert first == (tmp_path / "second").read_bytes()
-    assert json.loads(first) == via_project([field(), empty_image()], CLASSES)
+    assert json.loads(first) == via_project(TWO, CLASSES, sizes=SIZES)
 
 
 def test_no_images(tmp_path):
-    write_via(tmp_path / "project.json", [], CLASSES)
+    write_via(tmp_path / "project.json", {}, CLASSES)
     assert read_via(tmp_path / "project.json", CLASSES) == []
 
 
 @pytest.mark.parametrize("attribute", ["", " ", "score"])
 def test_attribute_names_that_cannot_be_used(attribute):
     with pytest.raises(ConfigError, match="attribute cannot be called"):
-        via_project([field()], CLASSES, attribute=attribute)
+        via_project(FIELD, CLASSES, attribute=attribute)
 
 
 def test_images_that_via_cannot_tell_apart_are_refused():
+    images = {"a.jpg1": field(), "a.jpg": field()}
     with pytest.raises(DataError, match=r"cannot tell 'a\.jpg' of 112 bytes from 'a\.jpg1' of 12"):
-        via_project([field("a.jpg1", 12), field("a.jpg", 112)], CLASSES)
+        via_project(images, CLASSES, sizes={"a.jpg1": 12, "a.jpg": 112})
+
+
+def test_sizes_that_no_file_has_are_refused():
+    with pytest.raises(DataError, match=r"'field 1\.jpg': the file's size is -5 bytes"):
+        via_project(FIELD, CLASSES, sizes={"field 1.jpg": -5})
