@@ -10,7 +10,6 @@ pixel (r, c) at (r + 0.5, c + 0.5): their coordinates are these, plus 0.5.
 """
 
 import heapq
-from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -66,7 +65,7 @@ def outline_parts(crop: np.ndarray, top_left: ArrayLike = (0, 0)) -> list[Part]:
     return list(parts.values())
 
 
-def outline_polygon(crop: np.ndarray, top_left: Sequence[int] = (0, 0)) -> np.ndarray:
+def outline_polygon(crop: np.ndarray, top_left: ArrayLike = (0, 0)) -> np.ndarray:
     """The outline of a mask as a single polygon.
 
     Small parts are dropped and small holes filled; those that are too large for that are tied to
