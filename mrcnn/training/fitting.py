@@ -19,6 +19,7 @@ from mrcnn.training.callbacks import (
     StopWhenNotFinite,
 )
 from mrcnn.training.run_state import RunState, Stage, capture, restore
+from mrcnn.training.tensorboard_logs import LogToTensorBoard
 
 
 def fit(
@@ -146,7 +147,7 @@ def _at_the_end(
     own: list[RunCallback], run: Run, state: RunState | None
 ) -> list[keras.callbacks.Callback]:
     """What happens after the checkpoint of an epoch: the run's own callbacks, then the loggers."""
-    board = keras.callbacks.TensorBoard(log_dir=run.folder, write_graph=False)
+    board = LogToTensorBoard(run.folder)
     table = LogToTable(run.losses)
     callbacks = [*own, board, table]
     if state is None:

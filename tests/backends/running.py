@@ -17,8 +17,20 @@ REQUIRED = os.environ.get("MRCNN_TEST_BACKENDS", "").split()
 # What the running process tests itself anyway.
 CURRENT = os.environ.get("KERAS_BACKEND", "tensorflow")
 
-PROGRAM = """
+# A backend needs no other: those that its argument names cannot be imported.
+ALONE = """
 import sys
+from importlib.machinery import PathFinder
+
+def find_spec(name, *arguments, found=PathFinder.find_spec):
+    return None if name.partition(".")[0] in sys.argv[2:] else found(name, *arguments)
+
+PathFinder.find_spec = find_spec
+"""
+LIBRARIES = {"tensorflow": ["tensorflow"], "jax": ["jax", "jaxlib"], "torch": ["torch"]}
+
+PROGRAM = """
+from pathlib import Path
 from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from mrcnn.config import Config
@@ -57,6 +69,9 @@ folder = sys.argv[1]
 model = MaskRCNN("training", TinyConfig(), folder)
 history = model.train(dataset, dataset, 0.01, epochs=1, layers="all").history
 assert all(np.isfinite(value).all() for value in history.values()), history
+written = {path.name.partition(".tfevents")[0] for path in Path(model.log_dir).rglob("*.*")}
+assert {"events.out", "losses.csv", "training_state_0001.npz"} <= written, written
+assert not {name.partition(".")[0] for name in sys.modules} & {*sys.argv[2:]}
 
 def build(seed):
     config = TinyConfig(); config.SEED = seed
@@ -102,9 +117,13 @@ def run(backend: str, *arguments: str) -> None:
 
 
 def three_steps_save_reload_detect(backend: str, folder: Path) -> None:
-    """Train, save, and detect with the weights that were saved, in one thread and in four."""
+    """Train, save, and detect with the weights that were saved, in one thread and in four.
+
+    None of it with the help of another backend, whether that is installed or not.
+    """
     backend_or_skip(backend)
-    run(backend, "-c", PROGRAM, str(folder))
+    others = [name for other in LIBRARIES if other != backend for name in LIBRARIES[other]]
+    run(backend, "-c", ALONE + PROGRAM, str(folder), *others)
 
 
 # What is about one backend's graphs, or long and about what all of them share.
