@@ -71,6 +71,13 @@ def test_the_package_and_the_sample_import_only_declared_libraries():
     assert third_party_imports("samples") <= declared
 
 
+def test_what_is_needed_without_tensorflow_is_all_the_rest():
+    text = (ROOT / "requirements" / "without-tensorflow.txt").read_text(encoding="utf-8")
+    listed = [line for line in text.splitlines() if not line.startswith("#")]
+    tensorflow, *others = PROJECT["dependencies"]
+    assert distribution(tensorflow) == "tensorflow" and listed == others
+
+
 def test_the_tests_import_only_declared_libraries():
     declared = {distribution(requirement) for requirement in PROJECT["dependencies"]}
     for extra in ("dev", "jax", "torch"):
