@@ -2,32 +2,27 @@
 
 import os
 import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
-from numpy.typing import ArrayLike
 
 from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
 from mrcnn.errors import ConfigError
-from mrcnn.inference.detect import detect, detect_moulded, mould_together, network_inputs
+from mrcnn.inference.keras_runner import KerasRunner
 from mrcnn.inference.limits import DetectionLimits
-from mrcnn.inference.results import check_mask_form, unmold
+from mrcnn.inference.matterport_result import as_dictionary, check_mask_form
+from mrcnn.inference.model_folder import ONE_AT_A_TIME, read_model_folder, weights_text
+from mrcnn.inference.moulding import anchors_by_shape
+from mrcnn.inference.predictor import Predictor
 from mrcnn.matterport.log import log
+from mrcnn.matterport.methods import MatterportMethods
 from mrcnn.nets.detector import build_inference_model
-from mrcnn.nets.inspection import (
-    evaluate_tensors,
-    find_ancestor,
-    layers_that_have_weights,
-    trainable_layer_of,
-)
-from mrcnn.ops.anchors import normalized_anchors, pyramid_anchors
+from mrcnn.ops.anchors import pyramid_anchors
 from mrcnn.runs.checkpoints import Checkpoint
 from mrcnn.runs.run import Run
 from mrcnn.training.fitting import fit
@@ -44,7 +39,7 @@ from mrcnn.weights.saving import save_weights
 MODES = ("training", "inference")
 
 
-class MaskRCNN:
+class MaskRCNN(MatterportMethods):
     """Mask R-CNN (He et al. 2017) for training or for inference.
 
     Args:
@@ -75,14 +70,48 @@ class MaskRCNN:
         self.mode = mode
         self.config = config
         self.model_dir = model_dir
-        # Of a few shapes: images that are padded to their own size have many, of megabytes each.
-        self._anchors_of = lru_cache(16)(lambda shape: normalized_anchors(self.config, shape))
+        self._anchors_of = anchors_by_shape(config)
         self._anchor_shape = tuple(int(side) for side in config.IMAGE_SHAPE[:2])
         self.limits = DetectionLimits(config)
+        # Which weights these are, for predictions.
+        self._weights_text = ""
         # Not every backend can run a model in two threads at once.
         self._running = threading.RLock()
         self.set_log_dir()
         self.keras_model = self.build(mode=mode, config=config)
+
+    @classmethod
+    def from_folder(
+        cls,
+        path: str | os.PathLike,
+        mode: str = "inference",
+        *,
+        weights: str | None = None,
+        model_dir: str | os.PathLike = "logs",
+        **settings: Any,
+    ) -> Self:
+        """The model in a folder of `config.json` and weights.
+
+        Args:
+            path: the folder, as a training or `pack` leaves it.
+            mode: "inference" or "training". For inference one image goes through the network at a
+                time, unless `settings` say otherwise.
+            weights: name of a file in the folder. By default `NAME.h5` after the NAME of the
+                settings, else the newest checkpoint of a run, else the one .h5 file that is there.
+            model_dir: see the class.
+            **settings: attributes of the configuration to set otherwise, such as
+                `DETECTION_MIN_CONFIDENCE=0.5`.
+
+        Raises:
+            ConfigError: there are no settings, or they cannot work.
+            WeightsError: there are no weights, or those of another network.
+        """
+        if mode == "inference":
+            settings = {**ONE_AT_A_TIME, **settings}
+        config, file = read_model_folder(path, weights, **settings)
+        model = cls(mode, config, model_dir)
+        model.load_weights(file)
+        return model
 
     def build(self, mode: str, config: Config) -> keras.Model:
         """The Keras model of a mode, with new random weights."""
@@ -130,6 +159,8 @@ class MaskRCNN:
             print(report)
         self.set_log_dir(str(filepath))
         is_whole = not (report.misfits or report.missing or report.unused or report.excluded)
+        if self.mode == "inference":
+            self._weights_text = weights_text(filepath) + ("" if is_whole else ", a part of it")
         if is_whole:
             self._loaded = Checkpoint.named(filepath)
         return report
@@ -289,6 +320,23 @@ class MaskRCNN:
 
     # --- Inference ---------------------------------------------------------------------------
 
+    @property
+    def predictor(self) -> Predictor:
+        """What detects with this model, for `predict_many`, pictures and whole `Prediction`s.
+
+        Raises:
+            ConfigError: the model was built for training.
+        """
+        self._require_inference()
+        runner = KerasRunner(self.keras_model, self.config, self._running)
+        return Predictor(
+            self.config,
+            runner,
+            self._weights_text,
+            limits=self.limits,
+            anchors_for=self.get_anchors,
+        )
+
     def detect(
         self, images: Sequence[np.ndarray], verbose: int = 0, *, masks: str = "full"
     ) -> list[dict[str, Any]]:
@@ -317,60 +365,8 @@ class MaskRCNN:
             log(f"{len(images)} images to detect in")
             for image in images:
                 log("image", np.asarray(image))
-        found = detect(images, self.config, self.get_anchors, self._predict, self.limits)
-        self.limits.say()
-        return [result.as_dictionary(masks) for result in found]
-
-    def detect_molded(
-        self, molded_images: np.ndarray, image_metas: np.ndarray, verbose: int = 0
-    ) -> list[dict[str, Any]]:
-        """Detect in images that are moulded already.
-
-        Args:
-            molded_images: float [B, H, W, C], mean subtracted.
-            image_metas: float [B, M].
-            verbose: 1 prints shapes and ranges of the images.
-
-        Returns:
-            as `detect`, with boxes and masks in the pixels of the moulded images.
-        """
-        self._require_inference()
-        molded_images = np.asarray(molded_images)
-        if verbose:
-            log(f"{len(molded_images)} moulded images to detect in")
-            for image in molded_images:
-                log("image", image)
-        inputs = network_inputs(molded_images, image_metas, self.get_anchors)
-        found = detect_moulded(inputs, self._predict, self.limits)
-        self.limits.say()
-        return [result.as_dictionary() for result in found]
-
-    def mold_inputs(
-        self, images: Sequence[np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Resize images and subtract the mean; see `mrcnn.inference.detect.mould_together`.
-
-        Returns:
-            moulded images float64 [B, H, W, C], image meta float64 [B, M], windows int64 [B, 4]
-            in pixels.
-        """
-        return mould_together(images, self.config)
-
-    def unmold_detections(
-        self,
-        detections: np.ndarray,
-        mrcnn_mask: np.ndarray,
-        original_image_shape: Sequence[int],
-        image_shape: Sequence[int],
-        window: ArrayLike,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Detections of one image in its own pixels; see `mrcnn.inference.results.unmold`.
-
-        Returns:
-            boxes int32 [N, 4], class ids int32 [N], scores float32 [N], masks bool [H, W, N].
-        """
-        result = unmold(detections, mrcnn_mask, original_image_shape, image_shape, window)
-        return result.boxes, result.class_ids, result.scores, result.full_masks()
+        found = self.predictor.predict_all(images, stacklevel=2)
+        return [as_dictionary(prediction.instances, masks) for prediction in found]
 
     @property
     def anchors(self) -> np.ndarray:
@@ -382,57 +378,6 @@ class MaskRCNN:
         key = tuple(int(side) for side in image_shape[:2])
         self._anchor_shape = key
         return self._anchors_of(key)
-
-    def _predict(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        with self._running:
-            return self.keras_model.predict_on_batch(inputs)
-
-    # --- Looking inside ----------------------------------------------------------------------
-
-    def ancestor(self, tensor: Any, name: Any, checked: list | None = None) -> Any:
-        """A tensor from which another is computed, by name, or None; see `find_ancestor`."""
-        return find_ancestor(tensor, name, checked)
-
-    def find_trainable_layer(self, layer: keras.layers.Layer) -> keras.layers.Layer:
-        """The layer that holds the weights, where `layer` is wrapped around it."""
-        return trainable_layer_of(layer)
-
-    def get_trainable_layers(self) -> list[keras.layers.Layer]:
-        """The layers that hold weights, whether they train or not; the RPN counts as one."""
-        return layers_that_have_weights(self.keras_model)
-
-    def run_graph(
-        self,
-        images: Sequence[np.ndarray],
-        outputs: Mapping[str, Any] | Iterable[tuple[str, Any]],
-        image_metas: np.ndarray | None = None,
-    ) -> "OrderedDict[str, np.ndarray]":
-        """The values that tensors inside the network take on images.
-
-        Args:
-            images: [H, W, C] arrays of 0 to 255; or moulded ones, where `image_metas` is given.
-            outputs: pairs of a name for the result and a symbolic tensor.
-            image_metas: float [B, M]; given, `images` are moulded images [B, H, W, C].
-
-        Returns:
-            the values under their names, in order; their shapes and ranges are printed.
-
-        Raises:
-            ConfigError: see `mrcnn.nets.inspection.evaluate_tensors`.
-        """
-        if image_metas is None:
-            molded_images, image_metas, _ = self.mold_inputs(images)
-        else:
-            molded_images = np.asarray(images)
-        inputs = network_inputs(molded_images, image_metas, self.get_anchors)
-        if self.mode == "training":
-            # The training graph has its anchors inside.
-            inputs = inputs[:2]
-        with self._running:
-            values = OrderedDict(evaluate_tensors(self.keras_model, outputs, inputs))
-        for name, value in values.items():
-            log(name, value)
-        return values
 
     def _require_inference(self) -> None:
         if self.mode != "inference":

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mrcnn.errors import ConfigError, DataError, WeightsError
-from mrcnn.inference.detect import mould
+from mrcnn.inference.moulding import mould
 from mrcnn.instances.run_length import decode, decompress
 from mrcnn.model import MaskRCNN
 

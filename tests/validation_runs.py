@@ -66,7 +66,7 @@ class Noting(EvaluateDetections):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        layer = self.detector.model.get_layer("mrcnn_detection")
+        layer = self.detector.runner.model.get_layer("mrcnn_detection")
         call = layer.call
 
         def counted(*args, **kwargs):
@@ -80,7 +80,7 @@ class Noting(EvaluateDetections):
 
     def evaluate(self):
         images = [self.dataset.load_image(image_id) for image_id in self.dataset.image_ids]
-        self.detected[self.epoch] = self.detector.detect(images)
+        self.detected[self.epoch] = [found.instances for found in self.detector.predict_all(images)]
         self.measured.append(super().evaluate())
         return FIGURES[self.epoch]
 

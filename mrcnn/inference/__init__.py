@@ -1,1 +1,13 @@
-"""Detection over any list of images: moulding, batching, and results in the images' own pixels."""
+"""Detection over any images: a `Predictor` is a configuration and a `Runner` of the network.
+
+Modules from the outside in: `predictor` is what programs use and `prediction` what it gives,
+`stream` and `moulding` bring images to the network, `runner` says what runs it (`keras_runner` is
+the only file that knows Keras), `placing` brings its outputs back to the pixels of the image, and
+`limits` tells what settings cost. `model_folder` finds settings and weights.
+"""
+
+from mrcnn.inference.prediction import Prediction
+from mrcnn.inference.predictor import Predictor
+from mrcnn.inference.runner import Runner
+
+__all__ = ["Prediction", "Predictor", "Runner"]

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mrcnn.data.limits import LimitNotes
+from mrcnn.inference.placing import count_filled
 from mrcnn.inference.proposals import count_proposals, keep_best, refine_boxes
-from mrcnn.inference.results import count_filled
 from mrcnn.instances.geometry import compute_overlaps, non_max_suppression, norm_boxes
 
 # The share of the proposals, in their order, that counts as the end of the list.
@@ -58,15 +58,19 @@ class DetectionLimits(LimitNotes):
         outputs: Sequence[np.ndarray],
         inputs: Sequence[np.ndarray],
         slots: Sequence[int],
-    ) -> None:
+    ) -> list[tuple[str, ...]]:
         """Note what some images of a batch needed.
 
         Args:
             outputs: of the inference graph, see `mrcnn.nets.detector.build_inference_model`.
             inputs: images, image_meta [B, M] and anchors [B, A, 4] that it was given.
             slots: images of the batch that count.
+
+        Returns:
+            for each of these images what it reached, as a text for each limit.
         """
         _, image_meta, anchors = inputs
+        reached = []
         for slot in slots:
             detections, probabilities, deltas, _, rois, rpn_class, rpn_bbox = (
                 np.asarray(output[slot]) for output in outputs
@@ -74,57 +78,54 @@ class DetectionLimits(LimitNotes):
             height, width, _, *window = image_meta[slot][4:11]
             window = norm_boxes(np.array([window]), (height, width))[0]
             candidates = candidates_of(rois, probabilities, deltas, window, self.config)
+            texts = []
             if count_filled(detections) == len(detections):
-                self._note_detections(candidates)
+                texts += self._look_at_detections(candidates)
             found = objects_found_last(candidates, self.config)
             if found:
-                self._note_proposals(found, rois, rpn_class, rpn_bbox, anchors[slot])
+                texts += self._look_at_proposals(found, rois, rpn_class, rpn_bbox, anchors[slot])
+            reached.append(tuple(texts))
+        return reached
 
-    def _note_detections(self, candidates: Candidates) -> None:
+    def _look_at_detections(self, candidates: Candidates) -> list[str]:
         setting, limit = "DETECTION_MAX_INSTANCES", self.config.DETECTION_MAX_INSTANCES
         needed = count_kept(candidates, self.config)
-        if needed > limit:
-            self.note(
-                setting,
-                needed,
-                f"An image has {needed} detections, but {setting} is {limit}: those with the "
-                f"lowest scores were not returned. At least {needed} would have kept all of them.",
-            )
+        text = (
+            f"An image has {needed} detections, but {setting} is {limit}: those with the lowest "
+            f"scores were not returned. At least {needed} would have kept all of them."
+        )
+        return self._noted(setting, needed, limit, text)
 
-    def _note_proposals(
+    def _look_at_proposals(
         self,
         found: int,
         rois: np.ndarray,
         rpn_class: np.ndarray,
         rpn_bbox: np.ndarray,
         anchors: np.ndarray,
-    ) -> None:
-        config = self.config
+    ) -> list[str]:
         last = (
             f"In an image {found} of the objects were found by the last tenth of the proposals "
             "alone: more proposals may find more objects."
         )
         if rois[-1].any():
-            setting = "POST_NMS_ROIS_INFERENCE"
+            setting, limit = "POST_NMS_ROIS_INFERENCE", len(rois)
             if setting in self.needed:
-                return
-            needed = count_proposals(rpn_class, rpn_bbox, anchors, config)
-            if needed > len(rois):
-                self.note(
-                    setting,
-                    needed,
-                    f"{last} {setting} is {len(rois)}; {needed} would have kept all proposals of "
-                    "that image.",
-                )
-            return
-        setting, needed = "PRE_NMS_LIMIT", int(np.count_nonzero(rpn_class[:, 1] > 0.5))
-        if needed > config.PRE_NMS_LIMIT:
-            self.note(
-                setting,
-                needed,
-                f"{last} {setting} is {config.PRE_NMS_LIMIT}; {needed} would have kept all anchors "
-                "that the RPN takes for objects in that image.",
-            )
+                return [f"{last} {setting} is {limit}."]
+            needed = count_proposals(rpn_class, rpn_bbox, anchors, self.config)
+            kept = "all proposals of that image"
+        else:
+            setting, limit = "PRE_NMS_LIMIT", self.config.PRE_NMS_LIMIT
+            needed = int(np.count_nonzero(rpn_class[:, 1] > 0.5))
+            kept = "all anchors that the RPN takes for objects in that image"
+        text = f"{last} {setting} is {limit}; {needed} would have kept {kept}."
+        return self._noted(setting, needed, limit, text)
+
+    def _noted(self, setting: str, needed: int, limit: int, text: str) -> list[str]:
+        if needed <= limit:
+            return []
+        self.note(setting, needed, text)
+        return [text]
 
 
 def candidates_of(

@@ -109,19 +109,24 @@ def encode(box: ArrayLike, crop: np.ndarray, image_shape: Sequence[int]) -> np.n
     return counts.astype(np.uint32)
 
 
-def decode(counts: ArrayLike, image_shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def decode(
+    counts: ArrayLike, image_shape: Sequence[int], within: Sequence[int] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Mask of a run-length code, cut out.
 
     Args:
         counts: whole numbers [R], see `encode`; runs of length 0 are allowed anywhere.
         image_shape: (height, width) or (height, width, channels).
+        within: pixel box (y1, x1, y2, x2) that holds the mask. What a few bytes of code take in
+            memory is then known before.
 
     Returns:
         box int64 [4], the smallest pixel box (y1, x1, y2, x2) around the mask, and the boolean
         crop of that size; (0, 0, 0, 0) and an array of the shape (0, 0) for an empty mask.
 
     Raises:
-        DataError: a count is negative or no whole number, or they do not fill the image exactly.
+        DataError: a count is negative or no whole number, they do not fill the image exactly, or
+            the mask leaves `within`.
     """
     height, width = _image_size(image_shape)
     counts = _checked_counts(counts, height * width)
@@ -144,6 +149,13 @@ def decode(counts: ArrayLike, image_shape: Sequence[int]) -> tuple[np.ndarray, n
     else:
         # A run that goes on in the next column has its column's bottom and the next one's top.
         y1, y2 = 0, height
+    if within is not None:
+        top, left, bottom, right = within
+        if y1 < top or x1 < left or y2 > bottom or x2 > right:
+            raise DataError(
+                f"The mask fills the box {(int(y1), int(x1), int(y2), int(x2))}, which is not "
+                f"inside {tuple(within)}: it belongs to another box, or is damaged."
+            )
     # The same runs down the columns of the crop.
     size = (x2 - x1) * (y2 - y1)
     starts = (first_columns - x1) * (y2 - y1) + first_rows - y1

@@ -11,7 +11,7 @@ together from the layers that are being trained.
 import copy
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,11 @@ import numpy as np
 
 from mrcnn.data.dataset import Dataset
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.evaluation import InstanceEvaluator, Instances, drop_duplicates
+from mrcnn.evaluation import InstanceEvaluator, Instances
 from mrcnn.evaluation.quality import Border
-from mrcnn.inference.detect import detect
-from mrcnn.inference.results import Detections
+from mrcnn.inference.keras_runner import KerasRunner
+from mrcnn.inference.predictor import Predictor
 from mrcnn.nets.detector import inference_model_of
-from mrcnn.ops.anchors import normalized_anchors
 from mrcnn.runs.run import Run
 from mrcnn.training.callbacks import RunCallback
 
@@ -37,8 +36,10 @@ SCORE_FLOOR = 0.05
 F1_IOU = 0.5
 
 
-class LiveDetector:
+def live_predictor(model: keras.Model, config: Any, min_confidence: float) -> Predictor:
     """Detects with the weights of a model while it learns; it has none of its own.
+
+    Limits that cost detections are not looked for: at first nearly every image reaches one.
 
     Args:
         model: the training model, also one that shares its batch among GPUs.
@@ -48,22 +49,10 @@ class LiveDetector:
     Raises:
         ConfigError: the configuration goes with another network.
     """
-
-    def __init__(self, model: keras.Model, config: Any, min_confidence: float) -> None:
-        self.config = copy.copy(config)
-        self.config.DETECTION_MIN_CONFIDENCE = min_confidence
-        self.model = inference_model_of(getattr(model, "inner_model", model), self.config)
-        self._anchors: dict[tuple[int, ...], np.ndarray] = {}
-
-    def detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
-        """Detections in images [H, W, C] of any number and size; see `mrcnn.inference.detect`."""
-        return detect(images, self.config, self._anchors_for, self.model.predict_on_batch)
-
-    def _anchors_for(self, image_shape: Sequence[int]) -> np.ndarray:
-        key = tuple(image_shape[:2])
-        if key not in self._anchors:
-            self._anchors[key] = normalized_anchors(self.config, key)
-        return self._anchors[key]
+    config = copy.copy(config)
+    config.DETECTION_MIN_CONFIDENCE = min_confidence
+    live = inference_model_of(getattr(model, "inner_model", model), config)
+    return Predictor(config, KerasRunner(live, config), watch_limits=False)
 
 
 @dataclass(frozen=True)
@@ -127,7 +116,7 @@ class EvaluateDetections(RunCallback):
 
     Attributes:
         best: the best epoch so far, or None.
-        detector: the `LiveDetector`, once the training has begun.
+        detector: the `Predictor`, once the training has begun.
 
     Raises:
         ConfigError: an argument is out of range, or the configuration does not go with the dataset.
@@ -190,7 +179,7 @@ class EvaluateDetections(RunCallback):
         }
         self._evaluator: InstanceEvaluator | None = None
         self._objects = 0
-        self.detector: LiveDetector | None = None
+        self.detector: Predictor | None = None
         self._network: keras.Model | None = None
 
     @property
@@ -203,7 +192,7 @@ class EvaluateDetections(RunCallback):
             self._evaluator = self._with_truth()
         if self._network is not self.model:
             floor = min(SCORE_FLOOR, self.min_confidence)
-            self.detector = LiveDetector(self.model, self.config, floor)
+            self.detector = live_predictor(self.model, self.config, floor)
             self._network = self.model
         if self.run is not None:
             self.best = self._stored_best(self.run)
@@ -248,12 +237,9 @@ class EvaluateDetections(RunCallback):
             return {MASK_AP50: math.nan, F1: math.nan}
         evaluator, image_ids = self._evaluator, list(self._names)
         evaluator.reset()
-        step = int(self.config.BATCH_SIZE)
-        for start in range(0, len(image_ids), step):
-            chosen = image_ids[start : start + step]
-            images = [self.dataset.load_image(image_id) for image_id in chosen]
-            for image_id, found in zip(chosen, self.detector.detect(images), strict=True):
-                evaluator.process(self._names[image_id], self._predictions(image_id, found))
+        images = (self.dataset.load_image(image_id) for image_id in image_ids)
+        for image_id, found in zip(image_ids, self.detector.predict_many(images), strict=True):
+            evaluator.process(self._names[image_id], self._predictions(image_id, found.instances))
         classes = "any_class" if self.config.DETECTION_SCORE == "object" else "by_class"
         return {
             MASK_AP50: float(evaluator.average_precision()["mask"][classes]["AP50"]),
@@ -280,20 +266,14 @@ class EvaluateDetections(RunCallback):
             )
         return evaluator
 
-    def _predictions(self, image_id: int, found: Detections) -> Instances:
+    def _predictions(self, image_id: int, found: Instances) -> Instances:
         """The detections that count, for the evaluator."""
+        scores = np.array(found.scores)
         annotated = self.dataset.active_class_ids(image_id)[found.class_ids] > 0
-        filled = np.array([crop.any() for crop in found.crops], bool)
         # Weights that have run away can give any score.
-        rows = np.flatnonzero(annotated & filled & np.isfinite(found.scores))
-        boxes, crops, scores = found.boxes[rows], [found.crops[n] for n in rows], found.scores[rows]
-        if self.max_overlap < 1:
-            kept = drop_duplicates(boxes, crops, scores, self.max_overlap)
-            rows, boxes, scores = rows[kept], boxes[kept], scores[kept]
-            crops = [crops[n] for n in kept]
-        return Instances(
-            found.image_shape, boxes, crops, found.class_ids[rows], np.clip(scores, 0, 1)
-        )
+        counts = annotated & (found.areas() > 0) & np.isfinite(scores)
+        found = found.take(counts).replaced(scores=np.clip(scores[counts], 0, 1))
+        return found if self.max_overlap == 1 else found.without_duplicates(self.max_overlap)
 
     def _keep(self, best: BestEpoch) -> None:
         self.best = best

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mrcnn.data.resizing import plan_resize, resize_image
 from mrcnn.errors import ConfigError
-from mrcnn.inference.detect import mould
+from mrcnn.inference.moulding import mould
 
 SIDE = st.integers(20, 2500)
 

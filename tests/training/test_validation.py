@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.inference.results import Detections
+from mrcnn.inference import Prediction, Predictor
+from mrcnn.instances import Instances
 from mrcnn.model import MaskRCNN
 from mrcnn.parallel_model import ParallelModel
 from mrcnn.runs.checkpoints import Checkpoint
 from mrcnn.runs.run import Run
-from mrcnn.training.validation import EvaluateDetections, LiveDetector
+from mrcnn.training.validation import EvaluateDetections, live_predictor
 from tests.validation_runs import FIELDS, FIGURES, train_twice, values_of
 
 # What several tests look at is made once.
@@ -141,29 +142,34 @@ def begin(callback, model, folder=None, epochs=100):
 def test_there_is_no_second_copy_of_the_weights(tiny_config, tmp_path, settings):
     model = MaskRCNN("training", tiny_config(**settings), tmp_path).keras_model
     layers, state = [layer.name for layer in model.layers], random.getstate()
-    detector = LiveDetector(model, tiny_config(**settings), 0.3)
+    detector = live_predictor(model, tiny_config(**settings), 0.3)
     assert random.getstate() == state
     assert [layer.name for layer in model.layers] == layers
-    ours = {id(weight) for weight in detector.model.weights}
+    ours = {id(weight) for weight in detector.runner.model.weights}
     assert ours == {id(weight) for weight in model.weights if "seed" not in weight.name}
-    assert detector.model.get_layer("mrcnn_detection").min_confidence == 0.3
-    parallel = LiveDetector(ParallelModel(model, 2), tiny_config(**settings), 0)
-    assert {id(weight) for weight in parallel.model.weights} == ours
+    assert detector.runner.model.get_layer("mrcnn_detection").min_confidence == 0.3
+    parallel = live_predictor(ParallelModel(model, 2), tiny_config(**settings), 0)
+    assert {id(weight) for weight in parallel.runner.model.weights} == ours
 
 
 def perfect(instances, scores, class_ids=None):
     ids = instances.class_ids if class_ids is None else np.array(class_ids, np.int32)
-    return Detections(
-        instances.boxes, ids, np.array(scores, np.float32), instances.crops, (128, 128)
+    return Instances.trusted((128, 128), instances.boxes, instances.crops, ids, np.float32(scores))
+
+
+def answer(monkeypatch, answers):
+    """Let all predictors find the next of these instances in each image."""
+    monkeypatch.setattr(
+        Predictor,
+        "predict_many",
+        lambda self, images: (Prediction(answers.pop(0), 1.0) for _ in images),
     )
 
 
 def test_what_is_counted(tiny_config, disks, network, monkeypatch):
     dataset = disks(*FIELDS)
     answers = []
-    monkeypatch.setattr(
-        "mrcnn.training.validation.detect", lambda images, *_: [answers.pop(0) for _ in images]
-    )
+    answer(monkeypatch, answers)
 
     def figures(config=None, **arguments):
         config = config or tiny_config(DETECTION_MIN_CONFIDENCE=0.7)
@@ -207,7 +213,7 @@ def test_detections_of_classes_that_a_source_does_not_annotate_are_left_out(
     dataset.prepare()
     truth = dataset.load_instances(0)
     found = perfect(truth.take([0, 0]), [0.9, 0.8], [1, 2])
-    monkeypatch.setattr("mrcnn.training.validation.detect", lambda images, *_: [found])
+    answer(monkeypatch, [found])
     callback = begin(EvaluateDetections(dataset, tiny_config(), max_overlap=1), network)
     assert callback.evaluate() == {"val_mask_AP50": 1.0, "val_F1": 1.0}
 
@@ -357,7 +363,7 @@ def test_configurations_that_do_not_fit(tiny_config, disks, network):
         ({"NUM_CLASSES": 5}, "NUM_CLASSES is 5 and there 3"),
     ):
         with pytest.raises(ConfigError, match=message):
-            LiveDetector(network.keras_model, tiny_config(**settings), 0.5)
+            live_predictor(network.keras_model, tiny_config(**settings), 0.5)
 
 
 def test_a_dataset_without_images_or_with_a_wrong_annotation(tiny_config, disks, network):

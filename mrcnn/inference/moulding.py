@@ -1,8 +1,8 @@
-"""Detection over any list of images."""
+"""From images of any size to batches that the network takes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,11 @@ import numpy as np
 from mrcnn.data.moulding import compose_image_meta, mold_image, warn_of_unit_range
 from mrcnn.data.resizing import resize_image, resize_settings
 from mrcnn.errors import DataError
-from mrcnn.inference.limits import DetectionLimits
-from mrcnn.inference.results import Detections, unmold
-from mrcnn.inference.subpixel import place_masks
+from mrcnn.ops.anchors import normalized_anchors
+
+# Anchors of so many image shapes are kept: images padded to their own size have many shapes, and
+# the anchors of one take megabytes.
+_KEPT_SHAPES = 16
 
 
 @dataclass
@@ -25,12 +27,14 @@ class MouldedImage:
         meta: float64 [M], see `mrcnn.data.moulding.compose_image_meta`.
         window: int64 [4], pixel box of the image in `picture`.
         original_shape: shape of the image as it was given.
+        scale: pixels of `picture` for each pixel of the image.
     """
 
     picture: np.ndarray
     meta: np.ndarray
     window: np.ndarray
     original_shape: tuple[int, ...]
+    scale: float
 
 
 def mould(image: np.ndarray, config: Any) -> MouldedImage:
@@ -64,7 +68,7 @@ def mould(image: np.ndarray, config: Any) -> MouldedImage:
         )
     no_classes = np.zeros(config.NUM_CLASSES, np.int32)
     meta = compose_image_meta(0, image.shape, resized.shape, window, scale, no_classes)
-    return MouldedImage(resized, meta, np.array(window), image.shape)
+    return MouldedImage(resized, meta, np.array(window), image.shape, float(scale))
 
 
 def mould_together(
@@ -97,18 +101,9 @@ def mould_together(
     )
 
 
-def _batches(
-    moulded: Sequence[MouldedImage], batch_size: int
-) -> Iterator[tuple[list[int], list[MouldedImage]]]:
-    """Groups of one shape and of `batch_size` images; short groups repeat their last image."""
-    by_shape: dict[tuple[int, ...], list[int]] = {}
-    for number, image in enumerate(moulded):
-        by_shape.setdefault(image.picture.shape, []).append(number)
-    for numbers in by_shape.values():
-        for start in range(0, len(numbers), batch_size):
-            chosen = numbers[start : start + batch_size]
-            filled = chosen + [chosen[-1]] * (batch_size - len(chosen))
-            yield chosen, [moulded[number] for number in filled]
+def anchors_by_shape(config: Any) -> Callable[[tuple[int, ...]], np.ndarray]:
+    """A function from (height, width) to normalized anchors, which keeps those of a few shapes."""
+    return lru_cache(_KEPT_SHAPES)(lambda shape: normalized_anchors(config, shape))
 
 
 def network_inputs(
@@ -121,9 +116,9 @@ def network_inputs(
     Args:
         moulded_images: float [B, H, W, C], mean subtracted.
         image_metas: float [B, M].
-        anchors_for: normalised anchors [A, 4] of a moulded image shape.
+        anchors_for: normalized anchors [A, 4] of the (height, width) of moulded images.
     """
-    anchors = anchors_for(moulded_images.shape[1:])
+    anchors = anchors_for(moulded_images.shape[1:3])
     return [
         moulded_images.astype(np.float32, copy=False),
         np.asarray(image_metas, np.float32),
@@ -131,67 +126,12 @@ def network_inputs(
     ]
 
 
-def detect_moulded(
-    inputs: list[np.ndarray],
-    predict: Callable[[list[np.ndarray]], Sequence[np.ndarray]],
-    limits: DetectionLimits | None = None,
-) -> list[Detections]:
-    """Detect objects in one batch of moulded images.
-
-    Args:
-        inputs: see `network_inputs`.
-        predict, limits: see `detect`.
-
-    Returns:
-        the detections of each image, in pixels of the moulded image.
-    """
-    outputs = predict(inputs)
-    if limits is not None:
-        limits.look_at(outputs, inputs, range(len(inputs[0])))
-    return [
-        unmold(detections, masks, image.shape, image.shape, (0, 0, *image.shape[:2]))
-        for image, detections, masks in zip(inputs[0], outputs[0], outputs[3], strict=True)
-    ]
-
-
-def detect(
-    images: Sequence[np.ndarray],
+def batch_inputs(
+    moulded: Sequence[MouldedImage],
     config: Any,
     anchors_for: Callable[[tuple[int, ...]], np.ndarray],
-    predict: Callable[[list[np.ndarray]], Sequence[np.ndarray]],
-    limits: DetectionLimits | None = None,
-) -> list[Detections]:
-    """Detect objects in images of any number and size.
-
-    Args:
-        images: arrays [H, W, C] of 0 to 255.
-        config: see `mould`; BATCH_SIZE images go through the network at a time.
-        anchors_for: normalised anchors [A, 4] of a moulded image shape.
-        predict: runs the inference model on [images, image_meta, anchors].
-        limits: notes what the limits of the configuration cost.
-
-    Returns:
-        the detections of each image, in the order given.
-
-    Raises:
-        DataError: something among `images` is no such array.
-    """
-    moulded = [mould(image, config) for image in images]
-    results: dict[int, Detections] = {}
-    undo = partial(place_masks, margin=config.MASK_MARGIN) if config.SUBPIXEL_MASKS else unmold
-    for numbers, batch in _batches(moulded, config.BATCH_SIZE):
-        pixels = np.stack([mold_image(image.picture, config).astype(np.float32) for image in batch])
-        inputs = network_inputs(pixels, np.stack([image.meta for image in batch]), anchors_for)
-        outputs = predict(inputs)
-        if limits is not None:
-            limits.look_at(outputs, inputs, range(len(numbers)))
-        for slot, number in enumerate(numbers):
-            image = moulded[number]
-            results[number] = undo(
-                np.asarray(outputs[0][slot]),
-                np.asarray(outputs[3][slot]),
-                image.original_shape,
-                image.picture.shape,
-                image.window,
-            )
-    return [results[number] for number in range(len(moulded))]
+) -> list[np.ndarray]:
+    """`network_inputs` of images of one shape, filled up to BATCH_SIZE with the last one."""
+    filled = [*moulded, *[moulded[-1]] * (config.BATCH_SIZE - len(moulded))]
+    pixels = np.stack([mold_image(image.picture, config).astype(np.float32) for image in filled])
+    return network_inputs(pixels, np.stack([image.meta for image in filled]), anchors_for)

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from mrcnn.inference.results import unmold
-from mrcnn.inference.subpixel import place_masks, widen_boxes
+from mrcnn.inference.placing import place_masks, unmold, widen_boxes
 from mrcnn.nets.layers import WidenBoxes
 
 MOULDED = (128, 128, 3)

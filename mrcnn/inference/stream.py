@@ -1,0 +1,124 @@
+"""A stream of images: moulded one ahead of the network, and put together to batches."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from time import perf_counter
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from mrcnn.inference.moulding import MouldedImage, mould
+from mrcnn.pictures import Picture
+
+
+class Waiting(NamedTuple):
+    """An image that waits for the network.
+
+    Attributes:
+        number: its place in the stream.
+        image: as the network takes it.
+        seconds: that moulding took.
+    """
+
+    number: int
+    image: MouldedImage
+    seconds: float
+
+
+def pixels_of(image: Any) -> np.ndarray:
+    """The pixels [H, W, C] of an image that is given as such, or as a `Picture`.
+
+    Raises:
+        DataError: the picture's file cannot be read.
+    """
+    return image.pixels() if isinstance(image, Picture) else np.asarray(image)
+
+
+def mould_ahead(images: Iterable[Any], config: Any) -> Generator[Waiting]:
+    """Mould images, the next one in a thread while the present one is worked on.
+
+    One image is taken from `images` ahead of its turn, in the thread that asks. No thread is
+    left when the iterator ends or is closed.
+
+    Raises:
+        Exception: what `images` or moulding raised, once all images before have been given.
+    """
+    source = enumerate(images)
+    pool = ThreadPoolExecutor(1, thread_name_prefix="mould")
+    try:
+        # Nothing else is to be done while the first is moulded.
+        following = _next(source, partial, config)
+        while following is not None:
+            current = following()
+            following = _next(source, partial(_submit, pool), config)
+            yield current
+            # Or it would be held while the next is waited for.
+            del current
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _next(
+    source: Iterator[tuple[int, Any]], begin: Callable[..., Callable[[], Waiting]], config: Any
+) -> Callable[[], Waiting] | None:
+    """What gives the next image moulded, or raises why there is none; None at the end."""
+    try:
+        number, image = next(source)
+    except StopIteration:
+        return None
+    except Exception as error:
+        return partial(_raise, error)
+    return begin(_mould, number, image, config)
+
+
+def _submit(pool: ThreadPoolExecutor, *work: Any) -> Callable[[], Waiting]:
+    return pool.submit(*work).result
+
+
+def _mould(number: int, image: Any, config: Any) -> Waiting:
+    began = perf_counter()
+    moulded = mould(pixels_of(image), config)
+    return Waiting(number, moulded, perf_counter() - began)
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
+
+
+def batches(
+    stream: Iterable[Waiting], batch_size: int, most_waiting: int
+) -> Iterator[list[Waiting]]:
+    """Groups of images of one moulded shape.
+
+    Args:
+        stream: the images in their order.
+        batch_size: images of a group at most. A group is smaller where no more of its shape came.
+        most_waiting: how many later images may come before a group is run as it is.
+
+    Raises:
+        Exception: what `stream` raised, once the images before are given.
+    """
+    groups: dict[tuple[int, ...], list[Waiting]] = {}
+    source, failure = iter(stream), None
+    while True:
+        try:
+            latest = next(source)
+        except StopIteration:
+            break
+        except Exception as error:
+            failure = error
+            break
+        shape, number = latest.image.picture.shape, latest.number
+        groups.setdefault(shape, []).append(latest)
+        del latest
+        if len(groups[shape]) == batch_size:
+            yield groups.pop(shape)
+        # The group that was begun first is the first one.
+        oldest = next(iter(groups), None)
+        if oldest is not None and number - groups[oldest][0].number >= most_waiting:
+            yield groups.pop(oldest)
+    while groups:
+        yield groups.pop(next(iter(groups)))
+    if failure is not None:
+        raise failure
