@@ -3,19 +3,23 @@
 import argparse
 import math
 from collections.abc import Callable
+from typing import TypeVar
+
+Number = TypeVar("Number", int, float)
 
 
 def _number(
-    convert: type, allowed: str, accept: Callable[[float], bool]
-) -> Callable[[str], float | int]:
+    convert: Callable[[str], Number], allowed: str, accept: Callable[[Number], bool]
+) -> Callable[[str], Number]:
     """A type for argparse: a number within bounds, or a message that says the bounds."""
 
-    def parse(text: str) -> float | int:
+    def parse(text: str) -> Number:
+        value: Number | None
         try:
             value = convert(text)
         except ValueError:
-            value = math.nan
-        if math.isfinite(value) and accept(value):
+            value = None
+        if value is not None and math.isfinite(value) and accept(value):
             return value
         raise argparse.ArgumentTypeError(f"{text!r} is not {allowed}")
 

@@ -29,6 +29,9 @@ CLASS_COLOURS = (
 _CAPTION_DIAMETER = 80
 _LARGEST_SIDE = 6000
 
+Colour = tuple[int, int, int]
+Extent = tuple[float, float, float, float]
+
 
 def _median_diameter(boxes: np.ndarray) -> float:
     if not len(boxes):
@@ -61,7 +64,14 @@ def outlines(box: Sequence[int], crop: np.ndarray, scale: float = 1.0) -> list[n
     return [((contour + offset + 0.5) * scale - 0.5)[:, ::-1] for contour in contours]
 
 
-def _draw_outline(draw, box, crop, colour, width: int, scale: float) -> None:
+def _draw_outline(
+    draw: ImageDraw.ImageDraw,
+    box: Sequence[int],
+    crop: np.ndarray,
+    colour: Colour,
+    width: int,
+    scale: float,
+) -> None:
     for contour in outlines(box, crop, scale):
         draw.line([tuple(point) for point in contour], fill=colour, width=width, joint="curve")
 
@@ -75,14 +85,16 @@ class _Captions:
         scale: enlargement of the picture.
     """
 
-    def __init__(self, draw: ImageDraw.ImageDraw, font, scale: float) -> None:
+    def __init__(
+        self, draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, scale: float
+    ) -> None:
         self.draw = draw
         self.font = font
         self.scale = scale
         self.stroke = max(1, round(font.size / 9))
-        self.taken: list[tuple[float, float, float, float]] = []
+        self.taken: list[Extent] = []
 
-    def write(self, box: Sequence[int], text: str, colour=WHITE) -> None:
+    def write(self, box: Sequence[int], text: str, colour: Colour = WHITE) -> None:
         """Write `text` in the middle of a pixel box, or the nearest free lines above or below."""
         y1, x1, y2, x2 = (float(side) * self.scale for side in box)
         line = 1.2 * self.font.size
@@ -102,7 +114,7 @@ class _Captions:
             stroke_fill=BLACK,
         )
 
-    def _inside(self, x: float, y: float, text: str):
+    def _inside(self, x: float, y: float, text: str) -> tuple[float, float, Extent]:
         """The place moved so that the picture's edge does not cut the text, and its extent."""
         left, top, right, bottom = self.draw.textbbox(
             (x, y), text, self.font, anchor="mm", stroke_width=self.stroke
@@ -113,7 +125,7 @@ class _Captions:
         extent = (left + shift_x, top + shift_y, right + shift_x, bottom + shift_y)
         return x + shift_x, y + shift_y, extent
 
-    def _is_free(self, extent: tuple[float, float, float, float]) -> bool:
+    def _is_free(self, extent: Extent) -> bool:
         left, top, right, bottom = extent
         return not any(
             left < other_right and other_left < right and top < other_bottom and other_top < bottom
@@ -121,7 +133,7 @@ class _Captions:
         )
 
 
-def _with_footer(picture: Image.Image, parts: Sequence[tuple[str, tuple[int, int, int]]]):
+def _with_footer(picture: Image.Image, parts: Sequence[tuple[str, Colour]]) -> Image.Image:
     """Add a white band with coloured text below the picture, broken into lines that fit."""
     size = int(np.clip(picture.width / 60, 11, 28))
     font = ImageFont.load_default(size)
@@ -141,7 +153,7 @@ def _with_footer(picture: Image.Image, parts: Sequence[tuple[str, tuple[int, int
     return result
 
 
-def _with_legend(picture: Image.Image, entries: Sequence[tuple[str, tuple[int, int, int]]]):
+def _with_legend(picture: Image.Image, entries: Sequence[tuple[str, Colour]]) -> Image.Image:
     """Lay a small see-through legend over the lower left corner, where there is room for it."""
     size = int(np.clip(picture.width / 70, 11, 24))
     font = ImageFont.load_default(size)

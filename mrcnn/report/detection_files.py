@@ -118,7 +118,7 @@ def summary_csv(images: Sequence[ImageCells], class_names: Sequence[str]) -> str
 
     The counts of an image that could not be read are empty, and its last column says why.
     """
-    rows = [["image", "name", "height", "width", "cells", *class_names, "problem"]]
+    rows: list[list] = [["image", "name", "height", "width", "cells", *class_names, "problem"]]
     total: Counter[str] = Counter()
     for image in images:
         if image.size is None:

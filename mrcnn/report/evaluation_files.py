@@ -9,6 +9,7 @@ import numpy as np
 
 from mrcnn.evaluation import Classification, Evaluation, ImageRecord, OperatingPoint
 from mrcnn.evaluation.operating_point import without_nan
+from mrcnn.evaluation.records import InstanceRecord
 from mrcnn.measure.shape import equivalent_diameter
 from mrcnn.report.csv_text import csv_text
 
@@ -132,7 +133,7 @@ def per_cell_csv(
         numbers = {int(index): number for number, index in enumerate(order, start=1)}
         partner = {int(row): int(column) for row, column in pairs}
 
-        def truth_cells(row: int, truth=truth) -> list:
+        def truth_cells(row: int, truth: InstanceRecord = truth) -> list:
             return [
                 row + 1,
                 class_names[truth.class_ids[row] - 1],
@@ -141,7 +142,9 @@ def per_cell_csv(
                 int(truth.at_border[row]),
             ]
 
-        def found_cells(column: int, found=found, numbers=numbers) -> list:
+        def found_cells(
+            column: int, found: InstanceRecord = found, numbers: dict[int, int] = numbers
+        ) -> list:
             return [
                 numbers[column],
                 class_names[found.class_ids[column] - 1],

@@ -8,6 +8,8 @@ from mrcnn.evaluation import (
     CountErrors,
     Evaluation,
     OperatingPoint,
+    Reliability,
+    Sweep,
     mean_over_images,
 )
 
@@ -223,9 +225,8 @@ def precision_table(evaluation: Evaluation) -> str:
     return markdown_table(rows)
 
 
-def sweep_table(evaluation: Evaluation) -> str:
+def sweep_table(sweep: Sweep) -> str:
     """The sweep at some of its confidences, the best ones marked."""
-    sweep = evaluation.sweep
     bests = {"F1": sweep.best("f1"), "PQ": sweep.best("pq")}
     marks: dict[float, str] = {}
     for name, best in bests.items():
@@ -251,11 +252,10 @@ def sweep_table(evaluation: Evaluation) -> str:
     return markdown_table(rows)
 
 
-def sweep_line(evaluation: Evaluation) -> str:
+def sweep_line(sweep: Sweep) -> str:
     """Which confidence is best, in a sentence."""
-    sweep = evaluation.sweep
     best, best_pq = sweep.best("f1"), sweep.best("pq")
-    if best is None:
+    if best is None or best_pq is None:
         return "There is no detection, so no confidence is better than another."
     return (
         f"Best F1 {best.value:.3f} at confidence {best.min_confidence:.4f}; "
@@ -263,7 +263,7 @@ def sweep_line(evaluation: Evaluation) -> str:
     )
 
 
-def reliability_table(evaluation: Evaluation) -> str:
+def reliability_table(calibration: Reliability) -> str:
     """Confidence against precision by bins."""
     rows = [["confidence", "detections", "mean confidence", "precision"]]
     rows += [
@@ -273,7 +273,7 @@ def reliability_table(evaluation: Evaluation) -> str:
             figure(each.confidence),
             figure(each.precision),
         ]
-        for each in evaluation.calibration.bins
+        for each in calibration.bins
     ]
     return markdown_table(rows)
 
@@ -320,8 +320,9 @@ def format_report(
             "Measured: from the mask, against the median of the field. Learned: by the network.",
             size_class_table(points, by_method),
         ]
-    if scored:
-        best = sweep_line(evaluation)
+    sweep, calibration = evaluation.sweep, evaluation.calibration
+    if scored and sweep is not None and calibration is not None:
+        best = sweep_line(sweep)
         parts += [
             "## Average precision\n\nCOCO's definition, over all detections of all fields, the "
             "border counted.",
@@ -329,11 +330,11 @@ def format_report(
             f"## Which confidence\n\nBorder {border}. {best}\nA confidence chosen on these fields "
             "looks a little better on them than it will on others.",
         ]
-        if evaluation.sweep.best():
-            parts.append(sweep_table(evaluation))
+        if sweep.best():
+            parts.append(sweep_table(sweep))
         parts += [
             "## Calibration\n\nOf detections with a confidence of 0.8, are 80 % right? Mean gap "
-            f"(detection ECE): {figure(evaluation.calibration.ece)}.",
-            reliability_table(evaluation),
+            f"(detection ECE): {figure(calibration.ece)}.",
+            reliability_table(calibration),
         ]
     return "\n\n".join(parts)

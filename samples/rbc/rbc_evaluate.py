@@ -283,7 +283,7 @@ def run(options: Any) -> int:
     for line in limit_warnings(method.limits, limited) if method.limits else ():
         print(line)
     if options.sweep:
-        print(sweep_line(evaluation))
+        print(sweep_line(evaluation.sweep))
         keep_threshold(options, evaluation, method)
     print(f"Report, tables and pictures: {out}")
     return 0

@@ -111,13 +111,13 @@ def test_average_precision_and_sweep(evaluation):
         "mask, any class", "mask, mean of classes", "mask, large", "mask, normal",
     ]  # fmt: skip
     assert rows[3][1:] == ["0.000"] * 4
-    marked = {row[-1]: row for row in rows_of(sweep_table(evaluation)) if row[-1]}
+    marked = {row[-1]: row for row in rows_of(sweep_table(evaluation.sweep)) if row[-1]}
     (best,) = marked
     assert best == "best F1, best PQ"
     assert marked[best][0] == ">=0.4000"
     # 5 of 6 with one false alarm inside the image.
     assert marked[best][1:4] == ["0.833", "0.833", "0.833"]
-    assert sweep_line(evaluation) == (
+    assert sweep_line(evaluation.sweep) == (
         "Best F1 0.833 at confidence 0.4000; best PQ 0.833 at 0.4000."
     )
 

@@ -227,7 +227,9 @@ def gallery_data(
     }
 
 
-def _numbers_line(field: PageField, point: int, min_confidence: float | None, ignore: bool, f1):
+def _numbers_line(
+    field: PageField, point: int, min_confidence: float | None, ignore: bool, f1: Any
+) -> Markup:
     shown = field.shown(min_confidence)
     unmatched = shown.copy()
     matches = field.matches(point)

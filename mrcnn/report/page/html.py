@@ -6,7 +6,7 @@ import html
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 MISSING = "–"
@@ -144,7 +144,7 @@ def confidence(value: Any) -> str:
     return MISSING if value is None else f"{value:.4g}"
 
 
-def interval(ends: Sequence[Any] | None, show=figure) -> str:
+def interval(ends: Sequence[Any] | None, show: Callable[[Any], str] = figure) -> str:
     """0.941 to 0.978, or nothing where there is no interval."""
     if ends is None or len(ends) != 2 or any(number(end) is None for end in ends):
         return ""

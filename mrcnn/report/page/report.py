@@ -43,12 +43,13 @@ class Report:
         for field in self.fields:
             check_field(field, self.confidences)
         f1 = [number(self.quality(point).get("f1")) for point in self.points]
-        self.chosen = max(range(len(f1)), key=lambda i: -1.0 if f1[i] is None else f1[i])
+        ranks = [-1.0 if value is None else value for value in f1]
+        self.chosen = max(range(len(ranks)), key=ranks.__getitem__)
 
     def quality(self, point: dict[str, Any]) -> dict[str, Any]:
         """Pooled figures of a point with the headline's rule for the border, at IoU .5."""
         by_iou = lookup(point, "quality", self.border) or {}
-        found = next((entry for key, entry in by_iou.items() if float(key) == 0.5), {})
+        found = next((entry for key, entry in by_iou.items() if float(key) == 0.5), None)
         return lookup(found, "pooled") or {}
 
     def headline(self, point: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +143,9 @@ def _chosen_text(report: Report, index: int) -> str:
 def _tiles(report: Report, index: int, point: dict[str, Any]) -> Markup:
     values, intervals = report.headline(point), point.get("intervals") or {}
 
-    def with_interval(title: str, key: str, show, strong: bool = False) -> Markup:
+    def with_interval(
+        title: str, key: str, show: Callable[[Any], str], strong: bool = False
+    ) -> Markup:
         between = interval(intervals.get(key), show)
         lines = (unbroken("95 % interval"), element("br"), between)
         small = join(lines) if between else None

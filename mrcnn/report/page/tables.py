@@ -214,7 +214,7 @@ def confusion_table(point: dict[str, Any]) -> Markup:
     rows = []
     for index, (label, numbers) in enumerate(zip(labels, matrix, strict=True)):
         total = sum(numbers)
-        cells = []
+        cells: list[str] = []
         for column, held in enumerate(numbers):
             share = held / total if total else 0.0
             shade = f"shade-{round(5 * share)}" + (" diagonal" if column == index else "")
