@@ -49,13 +49,16 @@ class LogToTensorBoard(keras.callbacks.Callback):
 
     def on_test_end(self, logs: Mapping[str, float] | None = None) -> None:
         step = int(ops.convert_to_numpy(self.model.optimizer.iterations))
-        figures = {f"evaluation_{name}_vs_iterations": logs[name] for name in logs or ()}
+        figures = {
+            f"evaluation_{name}_vs_iterations": value for name, value in (logs or {}).items()
+        }
         self._write(self._validation, figures, step)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         if not logs:
             return
-        training, validation = {}, {}
+        training: dict[str, float] = {}
+        validation: dict[str, float] = {}
         for name, value in logs.items():
             figures = validation if name.startswith("val_") else training
             figures[f"epoch_{name.removeprefix('val_')}"] = value
