@@ -1,5 +1,6 @@
 """One call of training: loaders, checkpoints, logs, and errors that name the image."""
 
+import logging
 import sys
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -20,6 +21,8 @@ from mrcnn.training.callbacks import (
 )
 from mrcnn.training.run_state import RunState, Stage, capture, restore
 from mrcnn.training.tensorboard_logs import LogToTensorBoard
+
+logger = logging.getLogger(__name__)
 
 
 def fit(
@@ -170,7 +173,9 @@ def _restored(state: RunState, model: keras.Model) -> bool:
     try:
         restore(state, model)
     except TrainingError as error:
-        print(f"The training state of epoch {state.epoch}: {error}; momentum begins anew.")
+        logger.warning(
+            "The training state of epoch %d: %s; momentum begins anew.", state.epoch, error
+        )
         return False
     return True
 

@@ -6,6 +6,7 @@ one of an earlier program, never one of a training that was killed.
 
 import io
 import json
+import logging
 import numbers
 import random
 import zipfile
@@ -20,6 +21,8 @@ from keras import ops
 
 from mrcnn.errors import TrainingError
 from mrcnn.files import atomic_write
+
+logger = logging.getLogger(__name__)
 
 _FORMAT = 1
 _OPTIMIZER = "optimizer"
@@ -136,7 +139,7 @@ def restore(state: RunState, model: keras.Model) -> None:
 def state_of(path: Path | None, model: keras.Model, epoch: int) -> RunState | None:
     """The stored state that belongs to the weights of a model.
 
-    Where there is none, or one that cannot be used, it is said.
+    Where there is none, or one that cannot be used, a warning is logged.
 
     Args:
         path: where the state should be; None if no checkpoint was loaded, and then there is none.
@@ -151,7 +154,7 @@ def state_of(path: Path | None, model: keras.Model, epoch: int) -> RunState | No
             raise TrainingError("it belongs to other weights")
     except (FileNotFoundError, TrainingError) as error:
         why = "there is none" if isinstance(error, FileNotFoundError) else error
-        print(f"{path}: {why}; momentum and schedule begin anew.")
+        logger.warning("%s: %s; momentum and schedule begin anew.", path, why)
         return None
     return state
 
@@ -175,7 +178,7 @@ def take_up(
     state = state_of(path, model, done)
     if state is None or stage.epochs == done or not state.stage.goes_on_as(stage):
         return stage, state, False
-    print(f"Going on from epoch {done} of the training, as if it had not stopped.")
+    logger.info("Going on from epoch %d of the training, as if it had not stopped.", done)
     return replace(stage, first_epoch=state.stage.first_epoch), state, True
 
 

@@ -9,6 +9,7 @@ together from the layers that are being trained.
 """
 
 import copy
+import logging
 import math
 import warnings
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ from mrcnn.inference.predictor import Predictor
 from mrcnn.nets.detector import inference_model_of
 from mrcnn.runs.run import Run
 from mrcnn.training.callbacks import RunCallback
+
+logger = logging.getLogger(__name__)
 
 MASK_AP50 = "val_mask_AP50"
 F1 = "val_F1"
@@ -221,10 +224,12 @@ class EvaluateDetections(RunCallback):
         self._keep_record()
         if self.patience is not None and count >= self.patience:
             self.model.stop_training = True
-            print(
-                f"\nNo better {self.monitor} than {self.best.value:.4f}, of epoch "
-                f"{self.best.epoch}, in {self.patience} evaluations: ending the training.",
-                flush=True,
+            logger.warning(
+                "\nNo better %s than %.4f, of epoch %d, in %d evaluations: ending the training.",
+                self.monitor,
+                self.best.value,
+                self.best.epoch,
+                self.patience,
             )
 
     def evaluate(self) -> dict[str, float]:
@@ -297,9 +302,9 @@ class EvaluateDetections(RunCallback):
             comparable = False
         if comparable:
             return best
-        print(
-            f"{run.best_record}: cannot be compared with this evaluation; the best is looked for "
-            "anew."
+        logger.warning(
+            "%s: cannot be compared with this evaluation; the best is looked for anew.",
+            run.best_record,
         )
         return None
 

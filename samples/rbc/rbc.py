@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mrcnn.app.messages import messages_shown
 from mrcnn.errors import MrcnnError
 from rbc_arguments import build_parser
 from rbc_config import RBCConfig
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as leaving:
         return int(leaving.code or 0)
     try:
-        with warnings.catch_warnings():
+        with messages_shown(), warnings.catch_warnings():
             warnings.showwarning = _show_warning
             return importlib.import_module(options.module).run(options)
     except (MrcnnError, OSError) as error:

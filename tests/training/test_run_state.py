@@ -116,14 +116,17 @@ def test_a_stage_is_known_by_the_arguments_of_the_call(tmp_path):
     assert not stage.goes_on_as(Stage.called(2, 10, other, "all"))
 
 
-def test_where_there_is_no_state_it_is_said(tmp_path, capsys):
+def test_where_there_is_no_state_it_is_said(tmp_path, caplog):
     assert state_of(None, network(), 0) is None
-    assert capsys.readouterr().out == ""
+    assert caplog.messages == []
     assert state_of(tmp_path / "state.npz", network(), 5) is None
-    assert "state.npz: there is none; momentum and schedule" in capsys.readouterr().out
+    (record,) = caplog.records
+    assert "state.npz: there is none; momentum and schedule" in record.message
+    # A program that set nothing up for it sees it as well.
+    assert record.levelname == "WARNING"
 
 
-def test_a_state_of_other_weights_is_not_used(tmp_path, capsys):
+def test_a_state_of_other_weights_is_not_used(tmp_path, caplog):
     model = network()
     path = tmp_path / "state.npz"
     write_state(path, capture(model, STAGE, 5, 1, {}))
@@ -133,8 +136,7 @@ def test_a_state_of_other_weights_is_not_used(tmp_path, capsys):
     model.layers[-1].bias.assign([0.5])
     assert weights_checksum(model) != checksum
     assert state_of(path, model, 5) is None
-    said = capsys.readouterr().out
-    assert said.count("state.npz: it belongs to other weights; momentum and schedule") == 2
+    assert caplog.text.count("state.npz: it belongs to other weights; momentum and schedule") == 2
 
 
 def rewritten(path, changes, arrays=None, write=np.savez):
@@ -200,7 +202,7 @@ def test_random_states_that_numpy_would_not_survive(numpy_state):
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "text", "pickle", "meta"])
-def test_a_damaged_state_is_said_and_not_used(tmp_path, capsys, damage):
+def test_a_damaged_state_is_said_and_not_used(tmp_path, caplog, damage):
     model = network()
     path = tmp_path / "state.npz"
     write_state(path, capture(model, STAGE, 5, 1, {}))
@@ -214,4 +216,4 @@ def test_a_damaged_state_is_said_and_not_used(tmp_path, capsys, damage):
     with pytest.raises(TrainingError, match="it cannot be read"):
         read_state(path)
     assert state_of(path, model, 5) is None
-    assert "cannot be read" in capsys.readouterr().out
+    assert "cannot be read" in caplog.text

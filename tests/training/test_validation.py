@@ -268,7 +268,7 @@ def test_patience_is_counted_over_a_resumed_run(tiny_config, disks, network, tmp
 
 
 def test_the_best_epoch_is_kept_over_a_resumed_run(
-    tiny_config, disks, network, tmp_path, monkeypatch, capsys
+    tiny_config, disks, network, tmp_path, monkeypatch, caplog
 ):
     def callback(values, **arguments):
         made = EvaluateDetections(disks(*FIELDS), tiny_config(), **arguments)
@@ -299,12 +299,12 @@ def test_the_best_epoch_is_kept_over_a_resumed_run(
     assert callback([], max_images=1).best is None
     (tmp_path / "best.json").write_text("{")
     assert callback([]).best is None
-    assert capsys.readouterr().out.count("cannot be compared") == 2
+    assert caplog.text.count("cannot be compared") == 2
     (tmp_path / "best.h5").unlink()
     assert callback([]).best is None
 
 
-def test_training_stops_when_patience_ends(tiny_config, disks, network, monkeypatch, capsys):
+def test_training_stops_when_patience_ends(tiny_config, disks, network, monkeypatch, caplog):
     made = EvaluateDetections(disks(*FIELDS), tiny_config(), every=2, patience=2)
     callback = begin(made, network)
     scripted(callback, monkeypatch, [0.0, 0.0, 0.0, 0.3, 0.2, 0.4, 0.4, math.nan, 0.1])
@@ -316,7 +316,7 @@ def test_training_stops_when_patience_ends(tiny_config, disks, network, monkeypa
             break
     # Evaluated after epochs 2, 4, ...: before the first find and without a figure nothing counts.
     assert len(stops) == 18
-    assert "No better val_mask_AP50 than 0.4000, of epoch 12, in 2" in capsys.readouterr().out
+    assert "No better val_mask_AP50 than 0.4000, of epoch 12, in 2" in caplog.text
     # The next call of `train` starts with all its patience.
     scripted(begin(callback, network), monkeypatch, [0.1])
     callback.on_epoch_end(21, {})
