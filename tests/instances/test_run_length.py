@@ -204,3 +204,14 @@ def test_hostile_text_is_refused_or_means_what_pycocotools_reads(text):
     except DataError:
         return
     np.testing.assert_array_equal(paste(box, crop, shape), pycoco_mask(text, shape))
+
+
+def test_a_mask_can_be_held_to_its_box():
+    crop = np.ones((2, 3), bool)
+    counts = encode([4, 1, 6, 4], crop, (10, 8))
+    box, again = decode(counts, (10, 8), within=(4, 1, 6, 4))
+    assert box.tolist() == [4, 1, 6, 4] and again.all()
+    decode(counts, (10, 8), within=(0, 0, 10, 8))
+    for within in ((5, 1, 6, 4), (4, 2, 6, 4), (4, 1, 5, 4), (4, 1, 6, 3)):
+        with pytest.raises(DataError, match=r"\(4, 1, 6, 4\), which is not inside"):
+            decode(counts, (10, 8), within=within)
