@@ -1,15 +1,15 @@
 """The backbones by the names that `Config.BACKBONE` knows."""
 
-from typing import Any
-
+from mrcnn.config import Config
 from mrcnn.nets.resnet import BLOCKS, resnet_stages
+from mrcnn.ops.tensor import Tensor
 
 # For each of `mrcnn.config.BACKBONES` a function of (input image, name, normalization, train_bn)
 # that gives feature maps; the last four, at strides 4, 8, 16 and 32, go to the feature pyramid.
 BUILDERS = {name: resnet_stages for name in BLOCKS}
 
 
-def backbone_stages(input_image: Any, config: Any) -> list[Any]:
+def backbone_stages(input_image: Tensor, config: Config) -> list[Tensor]:
     """The backbone of a configuration.
 
     Args:

@@ -1,6 +1,7 @@
 """The convolution of all networks: the plain one, which knows quicker ways to the same numbers."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -8,6 +9,7 @@ from keras import ops
 from mrcnn.nets.layers import register
 from mrcnn.nets.speed.running import running
 from mrcnn.nets.speed.winograd import convolve_3x3, fewer_products_pay
+from mrcnn.ops.tensor import Shape, Tensor
 
 
 def _needs_fewer_products() -> bool:
@@ -19,12 +21,12 @@ def _needs_fewer_products() -> bool:
 class Convolution(keras.layers.Conv2D):
     """`keras.layers.Conv2D` that can take on the batch norm behind it; see `nets.speed.folding`."""
 
-    def __init__(self, filters, kernel_size, **kwargs):
+    def __init__(self, filters: int, kernel_size: int | tuple[int, int], **kwargs: Any) -> None:
         super().__init__(filters, kernel_size, **kwargs)
         # The kernel is scaled as it is stored, and rounded to the compute precision once.
         self.autocast = False
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         kernel, bias = self.kernel, self.bias if self.use_bias else None
         norm, regions = getattr(running, "norms", {}).get(self, (None, None))
         if norm is not None and self._is_worth_folding(inputs.shape, regions):
@@ -42,7 +44,7 @@ class Convolution(keras.layers.Conv2D):
             outputs = ops.add(outputs, ops.cast(bias, self.compute_dtype))
         return self.activation(outputs)
 
-    def _takes_fewer_products(self, inputs) -> bool:
+    def _takes_fewer_products(self, inputs: Tensor) -> bool:
         return (
             getattr(running, "infers", False)
             and self.kernel_size == (3, 3)
@@ -54,7 +56,7 @@ class Convolution(keras.layers.Conv2D):
             and _needs_fewer_products()
         )
 
-    def _is_worth_folding(self, inputs_shape, regions: int | None) -> bool:
+    def _is_worth_folding(self, inputs_shape: Shape, regions: int | None) -> bool:
         """Whether scaling the kernel takes less than scaling the output, as far as is known."""
         _, height, width, _ = self.compute_output_shape(inputs_shape)
         if not height or not width or not regions:
@@ -62,7 +64,7 @@ class Convolution(keras.layers.Conv2D):
         return regions * height * width >= math.prod(self.kernel.shape[:-1])
 
 
-def _multiply(inputs, kernel):
+def _multiply(inputs: Tensor, kernel: Tensor) -> Tensor:
     """A convolution whose kernel covers the whole map, [B, H, W, C] to [B, 1, 1, K].
 
     One matrix product, of which a processor does half as many again a second.

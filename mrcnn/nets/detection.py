@@ -1,25 +1,30 @@
 """From head outputs to detections: refine, filter, suppress duplicates."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
+from mrcnn.config import Config
 from mrcnn.nets.layers import register
 from mrcnn.ops.boxes import apply_box_deltas, clip_boxes, finite_boxes, normalized_windows
 from mrcnn.ops.nms import non_max_suppression, order_by_score, take_rows
+from mrcnn.ops.tensor import Shape, Tensor
 
 
 def refine_detections(
-    rois,
-    probabilities,
-    deltas,
-    windows,
+    rois: Tensor,
+    probabilities: Tensor,
+    deltas: Tensor,
+    windows: Tensor,
     max_instances: int,
     min_confidence: float,
     nms_threshold: float,
-    box_std_dev,
+    box_std_dev: Sequence[float],
     score: str = "class",
     across_classes: bool = False,
-):
+) -> Tensor:
     """The final boxes, classes and scores of each image.
 
     Args:
@@ -97,16 +102,16 @@ class DetectionLayer(keras.layers.Layer):
 
     def __init__(
         self,
-        config=None,
+        config: Config | None = None,
         *,
-        max_instances=100,
-        min_confidence=0.7,
-        nms_threshold=0.3,
-        box_std_dev=(0.1, 0.1, 0.2, 0.2),
-        score="class",
-        across_classes=False,
-        **kwargs,
-    ):
+        max_instances: int = 100,
+        min_confidence: float = 0.7,
+        nms_threshold: float = 0.3,
+        box_std_dev: Sequence[float] = (0.1, 0.1, 0.2, 0.2),
+        score: str = "class",
+        across_classes: bool = False,
+        **kwargs: Any,
+    ) -> None:
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         if config is not None:
@@ -123,7 +128,7 @@ class DetectionLayer(keras.layers.Layer):
         self.score = score
         self.across_classes = across_classes
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         rois, probabilities, deltas, image_meta = inputs
         return refine_detections(
             rois,
@@ -138,10 +143,10 @@ class DetectionLayer(keras.layers.Layer):
             across_classes=self.across_classes,
         )
 
-    def compute_output_shape(self, inputs_shape):
+    def compute_output_shape(self, inputs_shape: Sequence[Shape]) -> Shape:
         return (inputs_shape[0][0], self.max_instances, 6)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "max_instances": self.max_instances,

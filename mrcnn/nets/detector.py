@@ -3,20 +3,21 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 
+from mrcnn.config import Config
 from mrcnn.errors import ConfigError
 from mrcnn.nets.backbones import backbone_stages
 from mrcnn.nets.detection import DetectionLayer
 from mrcnn.nets.fpn import feature_pyramid
-from mrcnn.nets.heads import as_made, class_and_box_head, mask_head
+from mrcnn.nets.heads import Placed, as_made, class_and_box_head, mask_head
 from mrcnn.nets.layers import FilledBoxes, FillUp, WidenBoxes
 from mrcnn.nets.model import DetectorModel
 from mrcnn.nets.precision import compute_precision
 from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.rpn import build_rpn, rpn_on_pyramid
+from mrcnn.ops.tensor import Tensor
 
 
 @dataclass
@@ -24,19 +25,19 @@ class RegionNetwork:
     """Symbolic tensors of the part that comes before the heads."""
 
     # P2 to P6, float [B, H / stride, W / stride, C]
-    pyramid: list[Any]
+    pyramid: list[Tensor]
     # logits and probabilities [B, A, 2], deltas [B, A, 4]
-    rpn_class_logits: Any
-    rpn_class: Any
-    rpn_bbox: Any
+    rpn_class_logits: Tensor
+    rpn_class: Tensor
+    rpn_bbox: Tensor
 
     @property
-    def head_features(self) -> list[Any]:
+    def head_features(self) -> list[Tensor]:
         """The levels that the heads read, P2 to P5."""
         return self.pyramid[:4]
 
 
-def region_network(input_image, config) -> RegionNetwork:
+def region_network(input_image: Tensor, config: Config) -> RegionNetwork:
     """Backbone, feature pyramid and RPN on a batch of moulded images [B, H, W, C]."""
     pyramid = feature_pyramid(backbone_stages(input_image, config), config.TOP_DOWN_PYRAMID_SIZE)
     rpn = build_rpn(
@@ -48,7 +49,13 @@ def region_network(input_image, config) -> RegionNetwork:
     return RegionNetwork(pyramid, *rpn_on_pyramid(rpn, pyramid))
 
 
-def class_and_box_outputs(rois, network: RegionNetwork, image_meta, config, placed=as_made):
+def class_and_box_outputs(
+    rois: Tensor,
+    network: RegionNetwork,
+    image_meta: Tensor,
+    config: Config,
+    placed: Placed = as_made,
+) -> tuple[Tensor, Tensor, Tensor]:
     """`class_and_box_head` with the values of a configuration."""
     return class_and_box_head(
         rois,
@@ -63,7 +70,14 @@ def class_and_box_outputs(rois, network: RegionNetwork, image_meta, config, plac
     )
 
 
-def mask_outputs(rois, network: RegionNetwork, image_meta, config, placed=as_made, rows=None):
+def mask_outputs(
+    rois: Tensor,
+    network: RegionNetwork,
+    image_meta: Tensor,
+    config: Config,
+    placed: Placed = as_made,
+    rows: int | None = None,
+) -> Tensor:
     """`mask_head` with the values of a configuration."""
     return mask_head(
         rois,
@@ -79,7 +93,7 @@ def mask_outputs(rois, network: RegionNetwork, image_meta, config, placed=as_mad
     )
 
 
-def build_inference_model(config) -> DetectorModel:
+def build_inference_model(config: Config) -> DetectorModel:
     """The inference graph, with Matterport's inputs, outputs and layer names.
 
     Inputs: input_image [B, H, W, C], input_image_meta [B, M], input_anchors [B, A, 4] normalised.
@@ -90,7 +104,7 @@ def build_inference_model(config) -> DetectorModel:
     return _inference_model(config, lambda image: region_network(image, config))
 
 
-def inference_model_of(model: keras.Model, config) -> DetectorModel:
+def inference_model_of(model: keras.Model, config: Config) -> DetectorModel:
     """The inference graph on the layers of another detector: it has no weights of its own.
 
     What the other model learns shows at once in what this one detects.
@@ -111,7 +125,7 @@ def inference_model_of(model: keras.Model, config) -> DetectorModel:
     names = (*levels, "rpn_class_logits", "rpn_class", "rpn_bbox")
     part = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
 
-    def regions(image) -> RegionNetwork:
+    def regions(image: Tensor) -> RegionNetwork:
         # A copy of the graph, not of the layers: those that are called on the image are the same.
         copy = keras.models.clone_model(part, input_tensors=image, clone_function=as_made)
         return RegionNetwork(copy.outputs[:5], *copy.outputs[5:])
@@ -124,7 +138,7 @@ def inference_model_of(model: keras.Model, config) -> DetectorModel:
         random.setstate(state)
 
 
-def _check_same_network(model: keras.Model, config) -> None:
+def _check_same_network(model: keras.Model, config: Config) -> None:
     """ConfigError for settings that the layers of a built model contradict."""
     names = {layer.name for layer in model.layers}
     built = {
@@ -146,14 +160,16 @@ def _check_same_network(model: keras.Model, config) -> None:
 
 
 def _inference_model(
-    config, regions: Callable[[Any], RegionNetwork], placed=as_made
+    config: Config, regions: Callable[[Tensor], RegionNetwork], placed: Placed = as_made
 ) -> DetectorModel:
     """See `build_inference_model`; `regions` makes the part before the heads from the image."""
     with compute_precision(config.MIXED_PRECISION):
         return _inference_graph(config, regions, placed)
 
 
-def _inference_graph(config, regions, placed) -> DetectorModel:
+def _inference_graph(
+    config: Config, regions: Callable[[Tensor], RegionNetwork], placed: Placed
+) -> DetectorModel:
     image = keras.Input((None, None, config.IMAGE_CHANNEL_COUNT), name="input_image")
     image_meta = keras.Input((config.IMAGE_META_SIZE,), name="input_image_meta")
     anchors = keras.Input((None, 4), name="input_anchors")

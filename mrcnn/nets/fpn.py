@@ -1,9 +1,12 @@
 """Feature pyramid network (Lin et al. 2017, section 3)."""
 
+from collections.abc import Sequence
+
 from keras import layers, ops
 
 from mrcnn.nets.convolution import Convolution
 from mrcnn.nets.layers import register
+from mrcnn.ops.tensor import Tensor
 
 
 @register
@@ -13,7 +16,7 @@ class Doubled(layers.UpSampling2D):
     The same as its base class, in a tenth of the operations that have to be traced.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         height, width, channels = ops.shape(inputs)[1:]
         columns = ops.reshape(
             ops.stack([inputs, inputs], axis=3), (-1, height, 2 * width, channels)
@@ -23,7 +26,7 @@ class Doubled(layers.UpSampling2D):
         )
 
 
-def feature_pyramid(stages, channels: int = 256):
+def feature_pyramid(stages: Sequence[Tensor], channels: int = 256) -> list[Tensor]:
     """Top-down pathway with lateral connections.
 
     Args:

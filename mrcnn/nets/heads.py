@@ -1,6 +1,7 @@
 """The heads on regions: class, box and mask (He et al. 2017, figure 4, right)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from keras import layers, ops
 
@@ -8,16 +9,20 @@ from mrcnn.nets.convolution import Convolution
 from mrcnn.nets.layers import PerRegion, register
 from mrcnn.nets.normalization import normalization_layer
 from mrcnn.nets.roi_align import PyramidROIAlign
+from mrcnn.ops.tensor import Shape, Tensor
+
+# Gives the layer to use for each new one that would hold weights.
+Placed = Callable[[layers.Layer], layers.Layer]
 
 
 @register
 class SqueezePool(layers.Layer):
     """The pooled grid of one cell left out: [B, R, 1, 1, C] to [B, R, C]."""
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return ops.reshape(inputs, (-1, inputs.shape[1], inputs.shape[-1]))
 
-    def compute_output_shape(self, inputs_shape):
+    def compute_output_shape(self, inputs_shape: Shape) -> Shape:
         return (*inputs_shape[:2], inputs_shape[-1])
 
 
@@ -26,7 +31,9 @@ def as_made(layer: layers.Layer) -> layers.Layer:
     return layer
 
 
-def _convolve(x, layer, norm_name, norm, placed):
+def _convolve(
+    x: Tensor, layer: layers.Layer, norm_name: str, norm: dict[str, Any], placed: Placed
+) -> Tensor:
     """Convolution, normalisation and ReLU on each region."""
     x = placed(PerRegion(layer))(x)
     x = placed(PerRegion(normalization_layer(x.shape[-1], norm_name, **norm)))(x)
@@ -34,16 +41,16 @@ def _convolve(x, layer, norm_name, norm, placed):
 
 
 def class_and_box_head(
-    rois,
-    feature_maps,
-    image_meta,
+    rois: Tensor,
+    feature_maps: Sequence[Tensor],
+    image_meta: Tensor,
     pool_size: int,
     num_classes: int,
     fc_layers_size: int = 1024,
     normalization: str = "batch",
     train_bn: bool | None = False,
-    placed: Callable[[layers.Layer], layers.Layer] = as_made,
-):
+    placed: Placed = as_made,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Class scores and class-specific box deltas of regions.
 
     Args:
@@ -95,17 +102,17 @@ def class_and_box_head(
 
 
 def mask_head(
-    rois,
-    feature_maps,
-    image_meta,
+    rois: Tensor,
+    feature_maps: Sequence[Tensor],
+    image_meta: Tensor,
     pool_size: int,
     num_classes: int,
     channels: int = 256,
     normalization: str = "batch",
     train_bn: bool | None = False,
-    placed: Callable[[layers.Layer], layers.Layer] = as_made,
+    placed: Placed = as_made,
     rows: int | None = None,
-):
+) -> Tensor:
     """A mask of each class for each region.
 
     Args:

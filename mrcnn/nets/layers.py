@@ -1,14 +1,18 @@
 """The small layers that the detector is put together from."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from mrcnn.ops.boxes import clip_boxes, normalized_windows
+from mrcnn.ops.tensor import Shape, Tensor
 
 register = keras.saving.register_keras_serializable(package="mrcnn")
 
 
-def fill_up(values, rows: int):
+def fill_up(values: Tensor, rows: int) -> Tensor:
     """Zeros behind what is there: [B, K, ...] to [B, rows, ...], K at most `rows`."""
     batch, count = ops.shape(values)[:2]
     missing = ops.zeros((batch, rows - count, *values.shape[2:]), dtype=values.dtype)
@@ -28,25 +32,25 @@ class PerRegion(keras.layers.Wrapper):
         rows: regions of the output, those beyond R zero; None for R.
     """
 
-    def __init__(self, layer, rows: int | None = None, **kwargs):
+    def __init__(self, layer: keras.layers.Layer, rows: int | None = None, **kwargs: Any) -> None:
         kwargs.setdefault("name", layer.name)
         kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(layer, **kwargs)
         self.rows = rows
 
-    def build(self, inputs_shape):
+    def build(self, inputs_shape: Shape) -> None:
         super().build((None, *inputs_shape[2:]))
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         outputs = self.layer(ops.reshape(inputs, (-1, *inputs.shape[2:])))
         outputs = ops.reshape(outputs, (-1, ops.shape(inputs)[1], *outputs.shape[1:]))
         return outputs if self.rows is None else fill_up(outputs, self.rows)
 
-    def compute_output_shape(self, inputs_shape):
+    def compute_output_shape(self, inputs_shape: Shape) -> Shape:
         folded = self.layer.compute_output_shape((None, *inputs_shape[2:]))
         return (inputs_shape[0], self.rows or inputs_shape[1], *folded[1:])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rows": self.rows}
 
 
@@ -54,17 +58,17 @@ class PerRegion(keras.layers.Wrapper):
 class TakeRegions(keras.layers.Layer):
     """The first regions of each image: [B, R, ...] to [B, count, ...]."""
 
-    def __init__(self, count: int, **kwargs):
+    def __init__(self, count: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.count = count
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return inputs[:, : self.count]
 
-    def compute_output_shape(self, inputs_shape):
+    def compute_output_shape(self, inputs_shape: Shape) -> Shape:
         return (inputs_shape[0], self.count, *inputs_shape[2:])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "count": self.count}
 
 
@@ -81,7 +85,7 @@ class FilledBoxes(keras.layers.Layer):
     does no work for rows that hold nothing. Where a graph must know its shapes (JAX), K is D.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         boxes = inputs[..., :4]
         if not _rows_can_vary():
             return boxes
@@ -89,7 +93,7 @@ class FilledBoxes(keras.layers.Layer):
         count = ops.maximum(ops.sum(ops.cast(filled, "int32")), 1)
         return boxes[:, :count]
 
-    def compute_output_shape(self, inputs_shape):
+    def compute_output_shape(self, inputs_shape: Shape) -> Shape:
         return (inputs_shape[0], None if _rows_can_vary() else inputs_shape[1], 4)
 
 
@@ -103,21 +107,21 @@ class WidenBoxes(keras.layers.Layer):
         margin: share of the height and of the width.
     """
 
-    def __init__(self, margin: float, **kwargs):
+    def __init__(self, margin: float, **kwargs: Any) -> None:
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.margin = float(margin)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         boxes, image_meta = inputs
         sides = (boxes[..., 2:] - boxes[..., :2]) * self.margin
         boxes = boxes + ops.concatenate([-sides, sides], axis=-1)
         return clip_boxes(boxes, ops.expand_dims(normalized_windows(image_meta), 1))
 
-    def compute_output_shape(self, inputs_shape):
+    def compute_output_shape(self, inputs_shape: Sequence[Shape]) -> Shape:
         return inputs_shape[0]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "margin": self.margin}
 
 
@@ -129,15 +133,15 @@ class FillUp(keras.layers.Layer):
         rows: in the output.
     """
 
-    def __init__(self, rows: int, **kwargs):
+    def __init__(self, rows: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rows = rows
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return fill_up(inputs, self.rows)
 
-    def compute_output_shape(self, inputs_shape):
+    def compute_output_shape(self, inputs_shape: Shape) -> Shape:
         return (inputs_shape[0], self.rows, *inputs_shape[2:])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rows": self.rows}

@@ -12,6 +12,7 @@ from mrcnn.errors import WeightsError
 from mrcnn.files import atomic_path, atomic_write
 from mrcnn.nets.layers import register
 from mrcnn.nets.speed.folding import Foldable
+from mrcnn.ops.tensor import Tensor
 from mrcnn.weights.loading import LoadReport, load_weights
 from mrcnn.weights.saving import save_model, save_weights
 from mrcnn.weights.sources import check_for_keras
@@ -30,11 +31,13 @@ class DetectorModel(keras.Model):
     `mrcnn.nets.speed.folding`; in models made of some of its layers it is not.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._foldable = Foldable(self)
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         with self._foldable.folded(training):
             return super().call(inputs, training=training, mask=mask)
 
@@ -43,7 +46,7 @@ class DetectorModel(keras.Model):
         filepath: str | os.PathLike,
         overwrite: bool = True,
         save_format: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         """Write the weights, in one step.
 
@@ -79,7 +82,7 @@ class DetectorModel(keras.Model):
         filepath: str | os.PathLike,
         by_name: bool = False,
         skip_mismatch: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ) -> LoadReport | None:
         """Read weights by the names of layers; after an error the model is as it was.
 
@@ -99,14 +102,15 @@ class DetectorModel(keras.Model):
         """
         if str(filepath).endswith(_KERAS3_ENDINGS) and not by_name:
             check_for_keras(filepath)
-            return self._load_by_keras(filepath, skip_mismatch=skip_mismatch, **kwargs)
+            self._load_by_keras(filepath, skip_mismatch=skip_mismatch, **kwargs)
+            return None
         _refuse(kwargs, filepath)
         report = load_weights(self, filepath, strict=not (by_name or skip_mismatch))
         if report.misfits or report.missing:
             print(report)
         return report
 
-    def _load_by_keras(self, filepath: str | os.PathLike, **kwargs) -> None:
+    def _load_by_keras(self, filepath: str | os.PathLike, **kwargs: Any) -> None:
         optimizer = getattr(self, "optimizer", None)
         variables = [*self.variables, *(optimizer.variables if optimizer else ())]
         # Copies: with PyTorch the arrays are the variables' own memory.
@@ -121,7 +125,7 @@ class DetectorModel(keras.Model):
                 f"({type(error).__name__}: {error})."
             ) from error
 
-    def save(self, filepath: str | os.PathLike, overwrite: bool = True, **kwargs) -> None:
+    def save(self, filepath: str | os.PathLike, overwrite: bool = True, **kwargs: Any) -> None:
         """Write the whole model, in one step.
 
         Args:

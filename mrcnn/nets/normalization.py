@@ -1,10 +1,13 @@
 """Normalisation: batch norm with stored or batch statistics, and group norm."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from mrcnn.nets.layers import register
 from mrcnn.nets.speed.running import running
+from mrcnn.ops.tensor import Tensor
 
 # Matterport's files were trained with these; Keras' own default of today would be the same.
 BATCH_NORM_EPSILON = 1e-3
@@ -21,20 +24,22 @@ class BatchNorm(keras.layers.BatchNormalization):
             learn). True or None: batch statistics while training, stored ones otherwise.
     """
 
-    def __init__(self, train_bn: bool | None = None, **kwargs):
+    def __init__(self, train_bn: bool | None = None, **kwargs: Any) -> None:
         kwargs.setdefault("epsilon", BATCH_NORM_EPSILON)
         kwargs.setdefault("momentum", BATCH_NORM_MOMENTUM)
         super().__init__(**kwargs)
         self.train_bn = train_bn
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         if self in getattr(running, "passive", ()):
             return inputs
         if self.train_bn is False:
             training = False
         return super().call(inputs, training=training, mask=mask)
 
-    def fold_into(self, kernel, bias):
+    def fold_into(self, kernel: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
         """What a convolution without this layer computes the same with.
 
         Args:
@@ -50,7 +55,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         shift = ((0.0 if bias is None else bias) - self.moving_mean) * scale
         return kernel * scale, shift + self.beta if self.center else shift
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "train_bn": self.train_bn}
 
 
@@ -78,6 +83,8 @@ def normalization_layer(
     )
 
 
-def normalize(x, name: str, normalization: str = "batch", train_bn: bool | None = False):
+def normalize(
+    x: Tensor, name: str, normalization: str = "batch", train_bn: bool | None = False
+) -> Tensor:
     """Apply `normalization_layer` to a feature map [..., C]."""
     return normalization_layer(x.shape[-1], name, normalization, train_bn)(x)

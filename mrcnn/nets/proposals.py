@@ -1,16 +1,25 @@
 """From RPN outputs to region proposals (Ren et al. 2015, section 3.3)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
+from mrcnn.config import Config
 from mrcnn.nets.layers import register
 from mrcnn.ops.boxes import apply_box_deltas, clip_boxes, finite_boxes
 from mrcnn.ops.nms import non_max_suppression, order_by_score, take_rows
+from mrcnn.ops.tensor import Shape, Tensor
 
 
-def refine_anchors(scores, deltas, anchors, pre_nms_limit: int, box_std_dev) -> dict[str, Any]:
+def refine_anchors(
+    scores: Tensor,
+    deltas: Tensor,
+    anchors: Tensor,
+    pre_nms_limit: int,
+    box_std_dev: Sequence[float],
+) -> dict[str, Tensor]:
     """The anchors of the highest scores, moved by their deltas.
 
     Args:
@@ -49,15 +58,15 @@ def refine_anchors(scores, deltas, anchors, pre_nms_limit: int, box_std_dev) -> 
 
 
 def propose_regions(
-    scores,
-    deltas,
-    anchors,
+    scores: Tensor,
+    deltas: Tensor,
+    anchors: Tensor,
     count: int,
     nms_threshold: float,
     pre_nms_limit: int,
-    box_std_dev,
+    box_std_dev: Sequence[float],
     stop_gradients: bool = True,
-):
+) -> Tensor:
     """The best refined anchors, without near duplicates.
 
     Args:
@@ -97,15 +106,15 @@ class ProposalLayer(keras.layers.Layer):
 
     def __init__(
         self,
-        proposal_count,
-        nms_threshold,
-        config=None,
+        proposal_count: int,
+        nms_threshold: float,
+        config: Config | None = None,
         *,
-        pre_nms_limit=6000,
-        box_std_dev=(0.1, 0.1, 0.2, 0.2),
-        stop_gradients=True,
-        **kwargs,
-    ):
+        pre_nms_limit: int = 6000,
+        box_std_dev: Sequence[float] = (0.1, 0.1, 0.2, 0.2),
+        stop_gradients: bool = True,
+        **kwargs: Any,
+    ) -> None:
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.proposal_count = proposal_count
@@ -114,7 +123,7 @@ class ProposalLayer(keras.layers.Layer):
         self.box_std_dev = [float(v) for v in (config.RPN_BBOX_STD_DEV if config else box_std_dev)]
         self.stop_gradients = stop_gradients
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         scores, deltas, anchors = inputs
         return propose_regions(
             scores,
@@ -127,10 +136,10 @@ class ProposalLayer(keras.layers.Layer):
             stop_gradients=self.stop_gradients,
         )
 
-    def compute_output_shape(self, inputs_shape):
+    def compute_output_shape(self, inputs_shape: Sequence[Shape]) -> Shape:
         return (inputs_shape[0][0], self.proposal_count, 4)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "proposal_count": self.proposal_count,
@@ -161,13 +170,14 @@ class ProposalStages(keras.layers.Layer):
         "rpn_non_max_suppression",
     )
 
-    def __init__(self, layer: ProposalLayer):
+    def __init__(self, layer: ProposalLayer) -> None:
         super().__init__(dtype="float32")
         self.layer = layer
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         layer = self.layer
-        stages = refine_anchors(*inputs, layer.pre_nms_limit, layer.box_std_dev)
+        scores, deltas, anchors = inputs
+        stages = refine_anchors(scores, deltas, anchors, layer.pre_nms_limit, layer.box_std_dev)
         kept, counts = non_max_suppression(
             stages["refined_anchors_clipped"],
             stages.pop("valid"),
@@ -176,7 +186,9 @@ class ProposalStages(keras.layers.Layer):
         )
         return {**stages, "rpn_non_max_suppression": kept[0, : int(counts[0])]}
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(
+        self, inputs: Sequence[keras.KerasTensor]
+    ) -> dict[str, keras.KerasTensor]:
         batch = inputs[0].shape[0]
         boxes = {name: keras.KerasTensor((batch, None, 4), "float32") for name in self.NAMES[:-1]}
         return {**boxes, self.NAMES[-1]: keras.KerasTensor((None,), "int32")}

@@ -4,10 +4,14 @@ ResNet-50 and ResNet-101 are the original's bottleneck networks, weight for weig
 ResNet-34 are the light networks of basic blocks, named in the same manner.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 from keras import layers
 
 from mrcnn.nets.convolution import Convolution
 from mrcnn.nets.normalization import normalize
+from mrcnn.ops.tensor import Tensor
 
 # Blocks of stages 2, 3, 4 and 5.
 BLOCKS = {
@@ -20,7 +24,16 @@ BASIC_BLOCK_NETWORKS = ("resnet18", "resnet34")
 STAGE_CHANNELS = (64, 128, 256, 512)
 
 
-def _convolve(x, filters, size, name, strides=1, use_bias=True, norm_name=None, **norm):
+def _convolve(
+    x: Tensor,
+    filters: int,
+    size: int,
+    name: str,
+    strides: int | tuple[int, int] = 1,
+    use_bias: bool = True,
+    norm_name: str | None = None,
+    **norm: Any,
+) -> Tensor:
     """A convolution and its normalisation; "res2a_branch1" has "bn2a_branch1" behind it."""
     padding = "valid" if size == 1 else "same"
     if size > 1 and strides != 1:
@@ -43,8 +56,16 @@ def _convolve(x, filters, size, name, strides=1, use_bias=True, norm_name=None, 
 
 
 def bottleneck_block(
-    x, kernel_size, filters, stage, block, strides, shortcut, use_bias=True, **norm
-):
+    x: Tensor,
+    kernel_size: int,
+    filters: Sequence[int],
+    stage: int,
+    block: str,
+    strides: int | tuple[int, int],
+    shortcut: bool,
+    use_bias: bool = True,
+    **norm: Any,
+) -> Tensor:
     """1x1, kernel_size x kernel_size, 1x1 convolutions, added to the block's input.
 
     Args:
@@ -66,7 +87,15 @@ def bottleneck_block(
     return layers.Activation("relu", name=f"res{stage}{block}_out")(layers.Add()([y, x]))
 
 
-def basic_block(x, filters, stage, block, strides, use_bias=True, **norm):
+def basic_block(
+    x: Tensor,
+    filters: int,
+    stage: int,
+    block: str,
+    strides: int | tuple[int, int],
+    use_bias: bool = True,
+    **norm: Any,
+) -> Tensor:
     """Two 3x3 convolutions, added to the block's input; see `bottleneck_block`."""
     name, norm = f"res{stage}{block}_branch", {"use_bias": use_bias, **norm}
     y = layers.Activation("relu")(_convolve(x, filters, 3, f"{name}2a", strides, **norm))
@@ -77,12 +106,12 @@ def basic_block(x, filters, stage, block, strides, use_bias=True, **norm):
 
 
 def resnet_stages(
-    input_image,
+    input_image: Tensor,
     architecture: str,
     stage5: bool = True,
     normalization: str = "batch",
     train_bn: bool | None = False,
-):
+) -> list[Tensor]:
     """Build a backbone.
 
     Args:
@@ -96,7 +125,7 @@ def resnet_stages(
     """
     if architecture not in BLOCKS:
         raise ValueError(f"architecture is {architecture!r}: must be one of {', '.join(BLOCKS)}.")
-    norm = {"normalization": normalization, "train_bn": train_bn}
+    norm: dict[str, Any] = {"normalization": normalization, "train_bn": train_bn}
     x = _convolve(input_image, 64, 7, "conv1", strides=2, norm_name="bn_conv1", **norm)
     x = layers.Activation("relu")(x)
     x = layers.MaxPooling2D(3, strides=2, padding="same")(x)

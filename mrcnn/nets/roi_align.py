@@ -1,10 +1,14 @@
 """ROIAlign over the feature pyramid, as a layer."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from mrcnn.nets.layers import register
 from mrcnn.ops.roi_align import pyramid_roi_align, roi_levels
+from mrcnn.ops.tensor import Shape, Tensor
 
 
 @register
@@ -20,13 +24,14 @@ class PyramidROIAlign(keras.layers.Layer):
         pool_shape: (height, width) of the grid.
     """
 
-    def __init__(self, pool_shape, **kwargs):
+    def __init__(self, pool_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         # Boxes keep their precision.
         self.autocast = False
-        self.pool_shape = tuple(pool_shape)
+        height, width = pool_shape
+        self.pool_shape = (height, width)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         boxes, image_meta, *feature_maps = inputs
         # All images of a batch have one shape; columns 4 and 5 of the meta row hold it.
         image_area = image_meta[0, 4] * image_meta[0, 5]
@@ -34,8 +39,8 @@ class PyramidROIAlign(keras.layers.Layer):
         grid = pyramid_roi_align(boxes, levels, feature_maps, self.pool_shape)
         return ops.cast(grid, self.compute_dtype)
 
-    def compute_output_shape(self, inputs_shape):
+    def compute_output_shape(self, inputs_shape: Sequence[Shape]) -> Shape:
         return (*inputs_shape[0][:2], *self.pool_shape, inputs_shape[2][-1])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "pool_shape": self.pool_shape}

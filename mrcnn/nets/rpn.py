@@ -1,12 +1,17 @@
 """Region proposal network (Ren et al. 2015, section 3.1), shared by all pyramid levels."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
 from mrcnn.nets.convolution import Convolution
+from mrcnn.ops.tensor import Tensor
 
 
-def rpn_heads(feature_map, anchors_per_location: int, anchor_stride: int, channels: int = 512):
+def rpn_heads(
+    feature_map: Tensor, anchors_per_location: int, anchor_stride: int, channels: int = 512
+) -> list[Tensor]:
     """Object scores and box deltas for the anchors of one feature map.
 
     Args:
@@ -40,7 +45,9 @@ def rpn_heads(feature_map, anchors_per_location: int, anchor_stride: int, channe
     return [logits, probabilities, deltas]
 
 
-def build_rpn(anchor_stride: int, anchors_per_location: int, depth: int, channels: int = 512):
+def build_rpn(
+    anchor_stride: int, anchors_per_location: int, depth: int, channels: int = 512
+) -> keras.Model:
     """The RPN as a model of its own, `rpn_model`, for feature maps with `depth` channels."""
     feature_map = keras.Input((None, None, depth), name="input_rpn_feature_map")
     return keras.Model(
@@ -50,7 +57,7 @@ def build_rpn(anchor_stride: int, anchors_per_location: int, depth: int, channel
     )
 
 
-def rpn_on_pyramid(rpn, feature_maps):
+def rpn_on_pyramid(rpn: keras.Model, feature_maps: Sequence[Tensor]) -> list[Tensor]:
     """Run the RPN on every level and join the anchors, finest level first.
 
     Returns:

@@ -6,11 +6,12 @@ constants made once.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 
-def backbone_shapes(config, image_shape: Sequence[int]) -> np.ndarray:
+def backbone_shapes(config: Any, image_shape: Sequence[int]) -> np.ndarray:
     """Heights and widths of the feature maps that the RPN looks at.
 
     Args:
@@ -71,7 +72,7 @@ def generate_anchors(
 def generate_pyramid_anchors(
     scales: Sequence[float],
     ratios: Sequence[float],
-    feature_shapes: Sequence[Sequence[int]],
+    feature_shapes: Sequence[Sequence[int]] | np.ndarray,
     feature_strides: Sequence[int],
     anchor_stride: int,
 ) -> np.ndarray:
@@ -96,7 +97,7 @@ def generate_pyramid_anchors(
     )
 
 
-def pyramid_anchors(config, image_shape: Sequence[int]) -> np.ndarray:
+def pyramid_anchors(config: Any, image_shape: Sequence[int]) -> np.ndarray:
     """Anchors in pixels, float64 [anchors, 4], that `config` gives for an image shape."""
     return generate_pyramid_anchors(
         config.RPN_ANCHOR_SCALES,
@@ -107,7 +108,7 @@ def pyramid_anchors(config, image_shape: Sequence[int]) -> np.ndarray:
     )
 
 
-def normalized_anchors(config, image_shape: Sequence[int]) -> np.ndarray:
+def normalized_anchors(config: Any, image_shape: Sequence[int]) -> np.ndarray:
     """Anchors of an image shape, normalized as boxes are: float32 [anchors, 4].
 
     The far edge of a pixel box lies one past its last pixel; normalized, it lies on that pixel.

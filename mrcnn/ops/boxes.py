@@ -4,7 +4,11 @@ Any finite boxes and deltas give finite values and gradients. The bounds that th
 beyond what boxes in an image come to, in pixels or normalised.
 """
 
+from collections.abc import Sequence
+
 from keras import ops
+
+from mrcnn.ops.tensor import Tensor
 
 # No coordinate reaches this far: areas are finite below it.
 _FARTHEST = 1e9
@@ -16,18 +20,18 @@ _LEAST_AREA = 1e-18
 _LARGEST_GROWTH = 20.0
 
 
-def _within_reach(values):
+def _within_reach(values: Tensor) -> Tensor:
     return ops.minimum(ops.maximum(values, -_FARTHEST), _FARTHEST)
 
 
-def box_area(boxes):
+def box_area(boxes: Tensor) -> Tensor:
     """Areas [...] of boxes [..., 4]; 0 where a box is turned inside out."""
     height = ops.maximum(boxes[..., 2] - boxes[..., 0], 0.0)
     width = ops.maximum(boxes[..., 3] - boxes[..., 1], 0.0)
     return height * width
 
 
-def pairwise_iou(boxes1, boxes2):
+def pairwise_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """Intersection over union of every box of one set with every box of another.
 
     Args:
@@ -50,7 +54,7 @@ def pairwise_iou(boxes1, boxes2):
     return ops.where(filled, intersection / ops.where(filled, union, 1.0), 0.0)
 
 
-def apply_box_deltas(boxes, deltas):
+def apply_box_deltas(boxes: Tensor, deltas: Tensor) -> Tensor:
     """Move and scale boxes (Girshick et al. 2014, appendix C).
 
     Args:
@@ -73,7 +77,7 @@ def apply_box_deltas(boxes, deltas):
     return ops.stack([y1, x1, y1 + height, x1 + width], axis=-1)
 
 
-def box_refinement(boxes, target_boxes):
+def box_refinement(boxes: Tensor, target_boxes: Tensor) -> Tensor:
     """Deltas that `apply_box_deltas` needs to turn `boxes` into `target_boxes`.
 
     Args:
@@ -96,7 +100,7 @@ def box_refinement(boxes, target_boxes):
     return ops.where(proper, deltas, 0.0)
 
 
-def clip_boxes(boxes, window):
+def clip_boxes(boxes: Tensor, window: Tensor) -> Tensor:
     """Clip boxes [..., 4] to a window (y1, x1, y2, x2) that broadcasts against them."""
     y1 = ops.maximum(ops.minimum(boxes[..., 0], window[..., 2]), window[..., 0])
     x1 = ops.maximum(ops.minimum(boxes[..., 1], window[..., 3]), window[..., 1])
@@ -105,7 +109,7 @@ def clip_boxes(boxes, window):
     return ops.stack([y1, x1, y2, x2], axis=-1)
 
 
-def finite_boxes(boxes):
+def finite_boxes(boxes: Tensor) -> tuple[Tensor, Tensor]:
     """Boxes [..., 4], those with a value that is not finite replaced by zeros, and bool [...].
 
     A network that diverges predicts such boxes. They must not become indices; the losses tell of
@@ -115,17 +119,17 @@ def finite_boxes(boxes):
     return ops.where(ops.expand_dims(finite, -1), boxes, 0.0), finite
 
 
-def spans_of_sides(sides):
+def spans_of_sides(sides: Tensor) -> Tensor:
     """From the first pixel to the last, of sides in pixels: one less, but 1 for a single pixel."""
     return ops.maximum(ops.cast(sides, "float32") - 1.0, 1.0)
 
 
-def _pixel_scale(image_shape):
+def _pixel_scale(image_shape: Sequence[Tensor]) -> Tensor:
     height, width = (spans_of_sides(side) for side in (image_shape[0], image_shape[1]))
     return ops.stack([height, width, height, width])
 
 
-def normalize_boxes(boxes, image_shape):
+def normalize_boxes(boxes: Tensor, image_shape: Sequence[Tensor]) -> Tensor:
     """Pixel boxes to normalised ones: (box - [0, 0, 1, 1]) / [H-1, W-1, H-1, W-1].
 
     The far edge of a pixel box lies one past its last pixel; normalised, it lies on that pixel, so
@@ -142,14 +146,14 @@ def normalize_boxes(boxes, image_shape):
     return (ops.cast(boxes, "float32") - shift) / _pixel_scale(image_shape)
 
 
-def denormalize_boxes(boxes, image_shape):
+def denormalize_boxes(boxes: Tensor, image_shape: Sequence[Tensor]) -> Tensor:
     """The inverse of `normalize_boxes`, rounded to whole pixels: int32 [..., 4]."""
     shift = ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
     pixels = ops.cast(boxes, "float32") * _pixel_scale(image_shape) + shift
     return ops.cast(ops.round(pixels), "int32")
 
 
-def normalized_windows(image_meta):
+def normalized_windows(image_meta: Tensor) -> Tensor:
     """Windows float32 [B, 4], normalised, from image meta rows [B, M]."""
     image_meta = ops.cast(image_meta, "float32")
     window = image_meta[:, 7:11] - ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")

@@ -11,9 +11,10 @@ longest chain of suppressions.
 from keras import ops
 
 from mrcnn.ops.boxes import pairwise_iou
+from mrcnn.ops.tensor import Tensor
 
 
-def order_by_score(scores, count: int):
+def order_by_score(scores: Tensor, count: int) -> Tensor:
     """Indices int32 [B, count] of the highest scores [B, N]; equal scores in their given order.
 
     N must be at least `count`; it may be unknown when the graph is made.
@@ -21,7 +22,7 @@ def order_by_score(scores, count: int):
     return ops.reshape(ops.cast(ops.argsort(-scores, axis=-1)[:, :count], "int32"), (-1, count))
 
 
-def take_rows(values, indices):
+def take_rows(values: Tensor, indices: Tensor) -> Tensor:
     """Rows of each image: values [B, N, ...] at int indices [B, K] give [B, K, ...]."""
     batch, total = ops.shape(values)[:2]
     rest = tuple(values.shape[2:])
@@ -31,13 +32,13 @@ def take_rows(values, indices):
     return ops.reshape(taken, (-1, indices.shape[1], *rest))
 
 
-def _settle_tile(alive, overlaps):
+def _settle_tile(alive: Tensor, overlaps: Tensor) -> Tensor:
     """Greedy choice inside a tile: alive bool [B, T]; overlaps bool [B, T, T], i hits j."""
 
-    def unsettled(keep, previous):
+    def unsettled(keep: Tensor, previous: Tensor) -> Tensor:
         return ops.any(ops.not_equal(keep, previous))
 
-    def step(keep, _):
+    def step(keep: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
         hit = ops.any(ops.logical_and(overlaps, ops.expand_dims(keep, -1)), axis=1)
         return ops.logical_and(alive, ops.logical_not(hit)), keep
 
@@ -47,8 +48,13 @@ def _settle_tile(alive, overlaps):
 
 
 def non_max_suppression(
-    boxes, valid, max_outputs: int, iou_threshold: float, class_ids=None, tile: int = 256
-):
+    boxes: Tensor,
+    valid: Tensor,
+    max_outputs: int,
+    iou_threshold: float,
+    class_ids: Tensor | None = None,
+    tile: int = 256,
+) -> tuple[Tensor, Tensor]:
     """Exact greedy non-maximum suppression of boxes that are sorted by falling score.
 
     Args:
@@ -69,7 +75,7 @@ def non_max_suppression(
     tiles = -(-total // tile)
     padding = tiles * tile - total
 
-    def tiled(values, fill):
+    def tiled(values: Tensor, fill: float) -> Tensor:
         widths = [[0, 0], [0, padding]] + [[0, 0]] * (len(values.shape) - 2)
         values = ops.pad(values, widths, constant_values=fill) if padding else values
         rest = tuple(values.shape[2:])
@@ -92,14 +98,20 @@ def non_max_suppression(
     slot = ops.arange(slots, dtype="int32")
     row = ops.broadcast_to(ops.expand_dims(ops.arange(batch, dtype="int32"), 1), (batch, tile))
 
-    def unfinished(number, counts, *_):
+    def unfinished(number: Tensor, counts: Tensor, *_: Tensor) -> Tensor:
         return ops.logical_and(number < tiles, ops.any(counts < max_outputs))
 
-    def settle_next_tile(number, counts, kept_boxes, kept_classes, kept_indices):
+    def settle_next_tile(
+        number: Tensor,
+        counts: Tensor,
+        kept_boxes: Tensor,
+        kept_classes: Tensor,
+        kept_indices: Tensor,
+    ) -> tuple[Tensor, ...]:
         tile_boxes = ops.take(boxes, number, axis=0)
         tile_classes = ops.take(class_ids, number, axis=0)
 
-        def hits(these_boxes, these_classes):
+        def hits(these_boxes: Tensor, these_classes: Tensor) -> Tensor:
             hit = pairwise_iou(these_boxes, tile_boxes) > iou_threshold
             if any_class:
                 return hit

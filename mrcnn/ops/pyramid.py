@@ -1,9 +1,11 @@
 """A feature pyramid laid out as one table, from which cells of all its levels are read at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from keras import ops
+
+from mrcnn.ops.tensor import Tensor
 
 
 @dataclass(frozen=True)
@@ -17,20 +19,20 @@ class PyramidTable:
             its size.
     """
 
-    table: Any
-    cells: Any
-    starts: Any
-    heights: Any
-    widths: Any
+    table: Tensor
+    cells: Tensor
+    starts: Tensor
+    heights: Tensor
+    widths: Tensor
 
-    def of_levels(self, levels):
+    def of_levels(self, levels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Table row of the first cell, height and width of levels int32 [B, R], counted from 0."""
         image = ops.expand_dims(ops.arange(ops.shape(levels)[0], dtype="int32"), 1)
         start = ops.take(self.starts, levels, axis=0) + image * self.cells
         return start, ops.take(self.heights, levels, axis=0), ops.take(self.widths, levels, axis=0)
 
 
-def lay_out_pyramid(feature_maps) -> PyramidTable:
+def lay_out_pyramid(feature_maps: Sequence[Tensor]) -> PyramidTable:
     """The table of feature maps [B, H_l, W_l, C], which may be of any size."""
     batch = ops.shape(feature_maps[0])[0]
     channels = feature_maps[0].shape[-1]
@@ -42,7 +44,7 @@ def lay_out_pyramid(feature_maps) -> PyramidTable:
         [ops.reshape(feature_map, (batch, -1, channels)) for feature_map in feature_maps], axis=1
     )
 
-    def numbers(values):
+    def numbers(values: Sequence[Tensor]) -> Tensor:
         return ops.stack([ops.cast(value, "int32") for value in values])
 
     return PyramidTable(
@@ -54,7 +56,9 @@ def lay_out_pyramid(feature_maps) -> PyramidTable:
     )
 
 
-def gather_patches(pyramid: PyramidTable, levels, top, left, size: int):
+def gather_patches(
+    pyramid: PyramidTable, levels: Tensor, top: Tensor, left: Tensor, size: int
+) -> Tensor:
     """Square patches of the feature maps.
 
     Args:

@@ -1,11 +1,14 @@
 """ROIAlign on a feature pyramid (He et al. 2017, section 3; Lin et al. 2017, equation 1)."""
 
+from collections.abc import Sequence
+
 from keras import ops
 
 from mrcnn.ops.pyramid import lay_out_pyramid
+from mrcnn.ops.tensor import Tensor
 
 
-def roi_levels(boxes, image_area, finest: int = 2, coarsest: int = 5):
+def roi_levels(boxes: Tensor, image_area: Tensor, finest: int = 2, coarsest: int = 5) -> Tensor:
     """Pyramid level of each region: 4 + log2(side / 224 pixels), rounded and clipped.
 
     Args:
@@ -25,7 +28,7 @@ def roi_levels(boxes, image_area, finest: int = 2, coarsest: int = 5):
     return ops.cast(ops.clip(level, finest, coarsest), "int32")
 
 
-def _sample_positions(low, high, count: int, length):
+def _sample_positions(low: Tensor, high: Tensor, count: int, length: Tensor) -> Tensor:
     """Sampling positions [B, R, count] in feature cells, both box edges included."""
     last = ops.expand_dims(length - 1.0, -1)
     low = ops.expand_dims(low, -1)
@@ -38,13 +41,22 @@ def _sample_positions(low, high, count: int, length):
     return low * last + steps * (span / ops.full_like(span, count - 1.0))
 
 
-def _inside(position, last):
+def _inside(position: Tensor, last: Tensor) -> Tensor:
     # A box that ends on the image border must not lose its last row to the rounding of one product.
     tolerance = 1e-3
     return ops.logical_and(position >= -tolerance, position <= last + tolerance)
 
 
-def _bilinear_grid(table, start, row_step, column_step, height, width, boxes, grid_shape):
+def _bilinear_grid(
+    table: Tensor,
+    start: Tensor,
+    row_step: Tensor,
+    column_step: Tensor,
+    height: Tensor,
+    width: Tensor,
+    boxes: Tensor,
+    grid_shape: tuple[int, int],
+) -> Tensor:
     """Sample a grid over each box from maps that lie row by row in one table.
 
     Args:
@@ -60,7 +72,9 @@ def _bilinear_grid(table, start, row_step, column_step, height, width, boxes, gr
         [B, R, grid height, grid width, C]; 0 for samples outside the map.
     """
 
-    def axis_samples(low, high, count, length, step):
+    def axis_samples(
+        low: Tensor, high: Tensor, count: int, length: Tensor, step: Tensor
+    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         last = ops.expand_dims(ops.cast(length, "float32") - 1.0, -1)
         position = _sample_positions(low, high, count, ops.cast(length, "float32"))
         inside = _inside(position, last)
@@ -90,7 +104,13 @@ def _bilinear_grid(table, start, row_step, column_step, height, width, boxes, gr
     return total
 
 
-def pyramid_roi_align(boxes, levels, feature_maps, pool_shape: tuple[int, int], finest: int = 2):
+def pyramid_roi_align(
+    boxes: Tensor,
+    levels: Tensor,
+    feature_maps: Sequence[Tensor],
+    pool_shape: tuple[int, int],
+    finest: int = 2,
+) -> Tensor:
     """Sample a grid of features for each region from the pyramid level assigned to it.
 
     One bilinear sample a bin, the grid's corners on the box's corners, 0 outside the feature map:
@@ -121,7 +141,9 @@ def pyramid_roi_align(boxes, levels, feature_maps, pool_shape: tuple[int, int], 
     )
 
 
-def crop_masks(masks, instances, boxes, crop_shape: tuple[int, int]):
+def crop_masks(
+    masks: Tensor, instances: Tensor, boxes: Tensor, crop_shape: tuple[int, int]
+) -> Tensor:
     """Crop one mask for each box and resize it bilinearly.
 
     Args:

@@ -6,15 +6,19 @@ work: here the same outputs are computed once more from the feature cells around
 the gradient goes that way.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from mrcnn.nets.layers import register
 from mrcnn.ops.nms import take_rows
 from mrcnn.ops.pyramid import gather_patches, lay_out_pyramid
+from mrcnn.ops.tensor import Tensor
 
 
-def sampled_rows(match, count: int):
+def sampled_rows(match: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Anchors that take part in the losses, in their order.
 
     Args:
@@ -49,14 +53,14 @@ class SampledAnchors(keras.layers.Layer):
         count: K, the most anchors that are sampled of an image.
     """
 
-    def __init__(self, count: int, **kwargs):
+    def __init__(self, count: int, **kwargs: Any) -> None:
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         # Features are read in the type that they have.
         self.autocast = False
         self.count = count
         # A function, since Keras would count the weights of a layer that is kept as this one's.
-        self._rpn_layers = None
+        self._rpn_layers: Callable[[], list[keras.layers.Layer]] | None = None
 
     def read_from(self, rpn: keras.Model) -> None:
         """Compute the outputs with the weights of an RPN, see `mrcnn.nets.rpn.build_rpn`."""
@@ -64,15 +68,20 @@ class SampledAnchors(keras.layers.Layer):
         found = [rpn.get_layer(name) for name in names]
         self._rpn_layers = lambda: found
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         match, logits, deltas, *feature_maps = inputs
         rows, match = sampled_rows(match, self.count)
         if self._rpn_layers is None:
             return match, take_rows(logits, rows), take_rows(deltas, rows)
-        return match, *self._outputs(rows, feature_maps)
+        return match, *self._outputs(self._rpn_layers(), rows, feature_maps)
 
-    def _outputs(self, rows, feature_maps):
-        shared, classes, boxes = self._rpn_layers()
+    def _outputs(
+        self,
+        rpn_layers: Sequence[keras.layers.Layer],
+        rows: Tensor,
+        feature_maps: Sequence[Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        shared, classes, boxes = rpn_layers
         size, stride, ratios = shared.kernel_size[0], shared.strides[0], classes.filters // 2
         level, row, column, ratio = _places(rows, feature_maps, size, stride, ratios)
         pyramid = lay_out_pyramid(feature_maps)
@@ -81,13 +90,15 @@ class SampledAnchors(keras.layers.Layer):
 
         chosen = ops.arange(self.count, dtype="int32") * ratios + ratio
 
-        def of_ratio(layer, values):
+        def of_ratio(layer: keras.layers.Layer, values: int) -> Tensor:
             every = ops.reshape(_apply(layer, hidden), (-1, self.count * ratios, values))
             return take_rows(every, chosen)
 
         return of_ratio(classes, 2), of_ratio(boxes, 4)
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(
+        self, inputs: Sequence[keras.KerasTensor]
+    ) -> tuple[keras.KerasTensor, ...]:
         batch = inputs[0].shape[0]
         return (
             keras.KerasTensor((batch, self.count, 1), inputs[0].dtype),
@@ -95,11 +106,13 @@ class SampledAnchors(keras.layers.Layer):
             keras.KerasTensor((batch, self.count, 4), "float32"),
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "count": self.count}
 
 
-def _places(rows, feature_maps, size: int, stride: int, ratios: int):
+def _places(
+    rows: Tensor, feature_maps: Sequence[Tensor], size: int, stride: int, ratios: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Where anchors lie: level, first row and column of their patch, ratio; each int32 [B, K]."""
     starts, widths, padding = [0], [], []
     for feature_map in feature_maps:
@@ -129,7 +142,7 @@ def _places(rows, feature_maps, size: int, stride: int, ratios: int):
     )
 
 
-def _apply(convolution, patches):
+def _apply(convolution: keras.layers.Layer, patches: Tensor) -> Tensor:
     """A convolution whose kernel covers the patches: [B, K, ...] to [B, K, filters]."""
     kernel = ops.reshape(convolution.kernel, (-1, convolution.filters))
     patches = ops.reshape(patches, (-1, patches.shape[1], kernel.shape[0]))

@@ -15,6 +15,8 @@ import math
 import numpy as np
 from keras import ops
 
+from mrcnn.ops.tensor import Shape, Tensor
+
 TILE = 4
 TAPS = 3
 PATCH = TILE + TAPS - 1
@@ -44,14 +46,17 @@ def _transforms() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
     of_kernel = np.vstack([powers[:, :TAPS] / denominators[:, None], at_infinity[-TAPS:]])
     of_output = np.vstack([powers[:, :TILE], at_infinity[-TILE:]]).T
-    both_axes = (np.kron(matrix, matrix) for matrix in (numerators, of_kernel, of_output))
-    return tuple(matrix.astype(np.float32) for matrix in both_axes)
+    return _on_both_axes(numerators), _on_both_axes(of_kernel), _on_both_axes(of_output)
+
+
+def _on_both_axes(matrix: np.ndarray) -> np.ndarray:
+    return np.kron(matrix, matrix).astype(np.float32)
 
 
 _INPUT, _KERNEL, _OUTPUT = _transforms()
 
 
-def fewer_products_pay(inputs_shape, filters: int) -> bool:
+def fewer_products_pay(inputs_shape: Shape, filters: int) -> bool:
     """Whether `convolve_3x3` is quicker on a processor than the plain sum, as measured.
 
     Args:
@@ -59,12 +64,13 @@ def fewer_products_pay(inputs_shape, filters: int) -> bool:
         filters: channels of the result.
     """
     *cells, channels = inputs_shape
-    if channels * filters < LEAST_CHANNEL_PAIRS:
+    if channels is not None and channels * filters < LEAST_CHANNEL_PAIRS:
         return False
-    return None in cells or math.prod(cells) >= LEAST_CELLS
+    known = [side for side in cells if side is not None]
+    return len(known) < len(cells) or math.prod(known) >= LEAST_CELLS
 
 
-def convolve_3x3(inputs, kernel):
+def convolve_3x3(inputs: Tensor, kernel: Tensor) -> Tensor:
     """Convolution with stride 1 and zeros around the map.
 
     Args:
