@@ -103,6 +103,8 @@ def test_no_training_leaves_its_loaders_threads_or_images(crops, disks, light_fi
 def test_a_closed_loader_gives_the_same_batches(crops, disks, threads):
     dataset = disks([(60, 60, 20)], [(100, 30, 9)])
     running = threading.active_count()
+    # Loaders of other tests may be kept by TensorFlow, and their threads wait for ever.
+    others = set(threading.enumerate())
     loader, other = (BatchLoader(dataset, crops(), threads=threads) for _ in range(2))
     expected = [other[index] for index in range(3)]
     first = loader[0]
@@ -113,7 +115,7 @@ def test_a_closed_loader_gives_the_same_batches(crops, disks, threads):
         for array, value in zip(one, known, strict=True):
             np.testing.assert_array_equal(array, value)
     other.close()
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - others:
         if thread.name.startswith("batch-loader"):
             thread.join(10)
     assert threading.active_count() == running
