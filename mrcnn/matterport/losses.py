@@ -3,16 +3,18 @@
 import numpy as np
 from keras import ops
 
+from mrcnn.config import Config
+from mrcnn.ops.tensor import Tensor
 from mrcnn.training import losses
 from mrcnn.training.targets import TargetSettings, detection_targets, pad_masks
 
 
-def smooth_l1_loss(y_true, y_pred):
+def smooth_l1_loss(y_true: Tensor, y_pred: Tensor) -> Tensor:
     """Elementwise smooth L1 distance of two tensors of one shape."""
     return losses.smooth_l1(*_tensors(y_true, y_pred))
 
 
-def rpn_class_loss_graph(rpn_match, rpn_class_logits):
+def rpn_class_loss_graph(rpn_match: Tensor, rpn_class_logits: Tensor) -> Tensor:
     """See `mrcnn.training.losses.rpn_class_loss`.
 
     Args:
@@ -22,7 +24,9 @@ def rpn_class_loss_graph(rpn_match, rpn_class_logits):
     return losses.rpn_class_loss(*_tensors(rpn_match, rpn_class_logits))
 
 
-def rpn_bbox_loss_graph(config, target_bbox, rpn_match, rpn_bbox):
+def rpn_bbox_loss_graph(
+    config: Config, target_bbox: Tensor, rpn_match: Tensor, rpn_bbox: Tensor
+) -> Tensor:
     """See `mrcnn.training.losses.rpn_bbox_loss`.
 
     Args:
@@ -34,7 +38,9 @@ def rpn_bbox_loss_graph(config, target_bbox, rpn_match, rpn_bbox):
     return losses.rpn_bbox_loss(*_tensors(target_bbox, rpn_match, rpn_bbox))
 
 
-def mrcnn_class_loss_graph(target_class_ids, pred_class_logits, active_class_ids):
+def mrcnn_class_loss_graph(
+    target_class_ids: Tensor, pred_class_logits: Tensor, active_class_ids: Tensor
+) -> Tensor:
     """See `mrcnn.training.losses.mrcnn_class_loss`.
 
     Args:
@@ -45,7 +51,9 @@ def mrcnn_class_loss_graph(target_class_ids, pred_class_logits, active_class_ids
     return losses.mrcnn_class_loss(*_tensors(target_class_ids, pred_class_logits, active_class_ids))
 
 
-def mrcnn_bbox_loss_graph(target_bbox, target_class_ids, pred_bbox):
+def mrcnn_bbox_loss_graph(
+    target_bbox: Tensor, target_class_ids: Tensor, pred_bbox: Tensor
+) -> Tensor:
     """See `mrcnn.training.losses.mrcnn_bbox_loss`.
 
     Args:
@@ -56,7 +64,9 @@ def mrcnn_bbox_loss_graph(target_bbox, target_class_ids, pred_bbox):
     return losses.mrcnn_bbox_loss(*_tensors(target_bbox, target_class_ids, pred_bbox))
 
 
-def mrcnn_mask_loss_graph(target_masks, target_class_ids, pred_masks):
+def mrcnn_mask_loss_graph(
+    target_masks: Tensor, target_class_ids: Tensor, pred_masks: Tensor
+) -> Tensor:
     """See `mrcnn.training.losses.mrcnn_mask_loss`.
 
     Args:
@@ -67,7 +77,9 @@ def mrcnn_mask_loss_graph(target_masks, target_class_ids, pred_masks):
     return losses.mrcnn_mask_loss(*_tensors(target_masks, target_class_ids, pred_masks))
 
 
-def detection_targets_graph(proposals, gt_class_ids, gt_boxes, gt_masks, config):
+def detection_targets_graph(
+    proposals: Tensor, gt_class_ids: Tensor, gt_boxes: Tensor, gt_masks: Tensor, config: Config
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Sample regions of one image with their targets; the first candidates, not a random draw.
 
     Args:
@@ -82,14 +94,16 @@ def detection_targets_graph(proposals, gt_class_ids, gt_boxes, gt_masks, config)
         T = TRAIN_ROIS_PER_IMAGE.
     """
     settings = TargetSettings.from_config(config)
-    one_image = (
+    proposals, gt_class_ids, gt_boxes, gt_masks = (
         ops.expand_dims(value, 0) for value in _tensors(proposals, gt_class_ids, gt_boxes, gt_masks)
     )
-    rois, class_ids, deltas, masks = detection_targets(*one_image, settings)
+    rois, class_ids, deltas, masks = detection_targets(
+        proposals, gt_class_ids, gt_boxes, gt_masks, settings
+    )
     return rois[0], class_ids[0], deltas[0], pad_masks(masks, settings)[0]
 
 
-def _tensors(*values):
+def _tensors(*values: Tensor) -> list[Tensor]:
     """Tensors of the backend; numpy's float64 in the float32 of everything else."""
     return [
         ops.convert_to_tensor(

@@ -4,18 +4,28 @@ Each puts the layers of a part of the network on symbolic tensors, under the nam
 files know. `refine_detections_graph` works on the values of one image.
 """
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
+from mrcnn.config import Config
 from mrcnn.nets.detection import refine_detections
 from mrcnn.nets.heads import class_and_box_head, mask_head
 from mrcnn.nets.resnet import bottleneck_block, resnet_stages
 from mrcnn.nets.rpn import build_rpn, rpn_heads
+from mrcnn.ops.tensor import Tensor
 
 
 def identity_block(
-    input_tensor, kernel_size, filters, stage, block, use_bias=True, train_bn: bool | None = True
-):
+    input_tensor: Tensor,
+    kernel_size: int,
+    filters: Sequence[int],
+    stage: int,
+    block: str,
+    use_bias: bool = True,
+    train_bn: bool | None = True,
+) -> Tensor:
     """A bottleneck block whose shortcut is the identity.
 
     Args:
@@ -35,15 +45,15 @@ def identity_block(
 
 
 def conv_block(
-    input_tensor,
-    kernel_size,
-    filters,
-    stage,
-    block,
-    strides=(2, 2),
-    use_bias=True,
+    input_tensor: Tensor,
+    kernel_size: int,
+    filters: Sequence[int],
+    stage: int,
+    block: str,
+    strides: int | tuple[int, int] = (2, 2),
+    use_bias: bool = True,
     train_bn: bool | None = True,
-):
+) -> Tensor:
     """A bottleneck block with a convolution on the shortcut; see `identity_block`.
 
     Args:
@@ -57,7 +67,9 @@ def conv_block(
     )
 
 
-def resnet_graph(input_image, architecture, stage5=False, train_bn: bool | None = True):
+def resnet_graph(
+    input_image: Tensor, architecture: str, stage5: bool = False, train_bn: bool | None = True
+) -> list[Tensor]:
     """A ResNet backbone; see `mrcnn.nets.resnet.resnet_stages`.
 
     Returns:
@@ -66,7 +78,7 @@ def resnet_graph(input_image, architecture, stage5=False, train_bn: bool | None 
     return resnet_stages(input_image, architecture, stage5=stage5, train_bn=train_bn)
 
 
-def rpn_graph(feature_map, anchors_per_location, anchor_stride):
+def rpn_graph(feature_map: Tensor, anchors_per_location: int, anchor_stride: int) -> list[Tensor]:
     """The RPN on one feature map; see `mrcnn.nets.rpn.rpn_heads`.
 
     Returns:
@@ -75,20 +87,20 @@ def rpn_graph(feature_map, anchors_per_location, anchor_stride):
     return rpn_heads(feature_map, anchors_per_location, anchor_stride)
 
 
-def build_rpn_model(anchor_stride, anchors_per_location, depth) -> keras.Model:
+def build_rpn_model(anchor_stride: int, anchors_per_location: int, depth: int) -> keras.Model:
     """The RPN as a Keras model for feature maps with `depth` channels."""
     return build_rpn(anchor_stride, anchors_per_location, depth)
 
 
 def fpn_classifier_graph(
-    rois,
-    feature_maps,
-    image_meta,
-    pool_size,
-    num_classes,
+    rois: Tensor,
+    feature_maps: Sequence[Tensor],
+    image_meta: Tensor,
+    pool_size: int,
+    num_classes: int,
     train_bn: bool | None = True,
-    fc_layers_size=1024,
-):
+    fc_layers_size: int = 1024,
+) -> tuple[Tensor, Tensor, Tensor]:
     """The class and box head; see `mrcnn.nets.heads.class_and_box_head`.
 
     Args:
@@ -115,8 +127,13 @@ def fpn_classifier_graph(
 
 
 def build_fpn_mask_graph(
-    rois, feature_maps, image_meta, pool_size, num_classes, train_bn: bool | None = True
-):
+    rois: Tensor,
+    feature_maps: Sequence[Tensor],
+    image_meta: Tensor,
+    pool_size: int,
+    num_classes: int,
+    train_bn: bool | None = True,
+) -> Tensor:
     """The mask head; see `mrcnn.nets.heads.mask_head`, and `fpn_classifier_graph` for the inputs.
 
     Returns:
@@ -125,7 +142,9 @@ def build_fpn_mask_graph(
     return mask_head(rois, feature_maps, image_meta, pool_size, num_classes, train_bn=train_bn)
 
 
-def refine_detections_graph(rois, probs, deltas, window, config):
+def refine_detections_graph(
+    rois: Tensor, probs: Tensor, deltas: Tensor, window: Tensor, config: Config
+) -> Tensor:
     """Detections of one image; see `mrcnn.nets.detection.refine_detections`.
 
     Args:

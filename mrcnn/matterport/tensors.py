@@ -17,41 +17,42 @@ from mrcnn.ops.boxes import (
     pairwise_iou,
     spans_of_sides,
 )
+from mrcnn.ops.tensor import Tensor
 
 
-def _tensor(value, dtype: str | None = None):
+def _tensor(value: Any, dtype: str | None = None) -> Tensor:
     """A tensor of the backend, or a symbolic one as it is."""
     if keras.utils.is_keras_tensor(value):
         return value if dtype is None else ops.cast(value, dtype)
     return ops.convert_to_tensor(value, dtype=dtype)
 
 
-def apply_box_deltas_graph(boxes, deltas):
+def apply_box_deltas_graph(boxes: Tensor, deltas: Tensor) -> Tensor:
     """Boxes [N, 4] moved and scaled by deltas [N, 4]; see `mrcnn.ops.boxes.apply_box_deltas`."""
     return apply_box_deltas(_tensor(boxes), _tensor(deltas))
 
 
-def clip_boxes_graph(boxes, window):
+def clip_boxes_graph(boxes: Tensor, window: Tensor) -> Tensor:
     """Boxes [N, 4] clipped to a window [4] of the same unit."""
     return clip_boxes(_tensor(boxes), _tensor(window))
 
 
-def overlaps_graph(boxes1, boxes2):
+def overlaps_graph(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """IoU [N, M] of every box of [N, 4] with every box of [M, 4]."""
     return pairwise_iou(_tensor(boxes1), _tensor(boxes2))
 
 
-def box_refinement_graph(box, gt_box):
+def box_refinement_graph(box: Tensor, gt_box: Tensor) -> Tensor:
     """Deltas float32 [N, 4] that turn boxes [N, 4] into ground-truth boxes [N, 4]."""
     return box_refinement(_tensor(box, "float32"), _tensor(gt_box, "float32"))
 
 
-def log2_graph(x):
+def log2_graph(x: Tensor) -> Tensor:
     """Logarithm to base 2."""
     return ops.log2(_tensor(x))
 
 
-def norm_boxes_graph(boxes, shape):
+def norm_boxes_graph(boxes: Tensor, shape: Tensor) -> Tensor:
     """Pixel boxes to normalised ones.
 
     Args:
@@ -65,19 +66,19 @@ def norm_boxes_graph(boxes, shape):
     return (_tensor(boxes, "float32") - shift) / scale
 
 
-def denorm_boxes_graph(boxes, shape):
+def denorm_boxes_graph(boxes: Tensor, shape: Tensor) -> Tensor:
     """Normalised boxes to int32 [..., 4] in pixels; the inverse of `norm_boxes_graph`."""
     scale, shift = _scale_and_shift(shape)
     return ops.cast(ops.round(_tensor(boxes, "float32") * scale + shift), "int32")
 
 
-def _scale_and_shift(shape):
+def _scale_and_shift(shape: Tensor) -> tuple[Tensor, Tensor]:
     spans = spans_of_sides(_tensor(shape, "float32"))
     scale = ops.concatenate([spans, spans], axis=-1)
     return scale, ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
 
 
-def trim_zeros_graph(boxes, name: str = "trim_zeros"):
+def trim_zeros_graph(boxes: Tensor, name: str = "trim_zeros") -> tuple[Tensor, Tensor]:
     """Leave rows of zeros out.
 
     Args:
@@ -92,7 +93,7 @@ def trim_zeros_graph(boxes, name: str = "trim_zeros"):
     return ops.take(boxes, _where(filled), axis=0), filled
 
 
-def batch_pack_graph(x, counts, num_rows: int):
+def batch_pack_graph(x: Tensor, counts: Tensor, num_rows: int) -> Tensor:
     """Put the first rows of each image after one another.
 
     Args:
@@ -112,7 +113,7 @@ def batch_pack_graph(x, counts, num_rows: int):
     return ops.take(flat, _where(ops.reshape(wanted, (-1,))), axis=0)
 
 
-def _where(flags):
+def _where(flags: Tensor) -> Tensor:
     """Indices int32 [K] at which bool [N] is true."""
     return ops.cast(ops.nonzero(flags)[0], "int32")
 
@@ -145,7 +146,7 @@ def batch_slice(
     return stacked[0] if len(stacked) == 1 else stacked
 
 
-def parse_image_meta_graph(meta) -> dict[str, Any]:
+def parse_image_meta_graph(meta: Tensor) -> dict[str, Any]:
     """Take the vectors of `compose_image_meta` apart.
 
     Args:

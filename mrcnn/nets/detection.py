@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from mrcnn.config import Config
@@ -21,7 +22,7 @@ def refine_detections(
     max_instances: int,
     min_confidence: float,
     nms_threshold: float,
-    box_std_dev: Sequence[float],
+    box_std_dev: Sequence[float] | np.ndarray,
     score: str = "class",
     across_classes: bool = False,
 ) -> Tensor:

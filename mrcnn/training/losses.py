@@ -6,27 +6,29 @@ without any row that counts is 0.
 
 from keras import ops
 
+from mrcnn.ops.tensor import Tensor
 
-def smooth_l1(targets, predictions):
+
+def smooth_l1(targets: Tensor, predictions: Tensor) -> Tensor:
     """Elementwise smooth L1 distance (Girshick 2015, equation 3)."""
     difference = ops.abs(targets - predictions)
     return ops.where(difference < 1.0, 0.5 * difference * difference, difference - 0.5)
 
 
-def _weighted_mean(values, weights):
+def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     """Mean of values where weights are 1; 0 if they are nowhere."""
     total = ops.sum(weights)
     return ops.sum(values * weights) / ops.maximum(total, 1.0)
 
 
-def _cross_entropy(class_ids, logits):
+def _cross_entropy(class_ids: Tensor, logits: Tensor) -> Tensor:
     """Softmax cross-entropy [...] of class ids [...] and logits [..., classes]."""
     log_probabilities = ops.log_softmax(logits, axis=-1)
     index = ops.expand_dims(ops.cast(class_ids, "int32"), -1)
     return -ops.squeeze(ops.take_along_axis(log_probabilities, index, axis=-1), -1)
 
 
-def rpn_class_loss(match, logits):
+def rpn_class_loss(match: Tensor, logits: Tensor) -> Tensor:
     """Object or background, for the anchors that were sampled.
 
     Args:
@@ -41,7 +43,7 @@ def rpn_class_loss(match, logits):
     return _weighted_mean(losses, ops.cast(ops.not_equal(match, 0), "float32"))
 
 
-def rpn_bbox_loss(target_deltas, match, deltas):
+def rpn_bbox_loss(target_deltas: Tensor, match: Tensor, deltas: Tensor) -> Tensor:
     """Box deltas of the anchors that stand for an object.
 
     Args:
@@ -62,7 +64,7 @@ def rpn_bbox_loss(target_deltas, match, deltas):
     return _weighted_mean(losses, ops.cast(positive, "float32"))
 
 
-def mrcnn_class_loss(target_class_ids, logits, active_class_ids):
+def mrcnn_class_loss(target_class_ids: Tensor, logits: Tensor, active_class_ids: Tensor) -> Tensor:
     """Class of each region, where the predicted class is one of the image's data set.
 
     Args:
@@ -80,7 +82,7 @@ def mrcnn_class_loss(target_class_ids, logits, active_class_ids):
     return _weighted_mean(losses, active)
 
 
-def mrcnn_bbox_loss(target_deltas, target_class_ids, deltas):
+def mrcnn_bbox_loss(target_deltas: Tensor, target_class_ids: Tensor, deltas: Tensor) -> Tensor:
     """Box deltas of positive regions, those of their class.
 
     Args:
@@ -99,7 +101,7 @@ def mrcnn_bbox_loss(target_deltas, target_class_ids, deltas):
     return _weighted_mean(losses, ops.cast(target_class_ids > 0, "float32"))
 
 
-def mrcnn_mask_loss(target_masks, target_class_ids, masks):
+def mrcnn_mask_loss(target_masks: Tensor, target_class_ids: Tensor, masks: Tensor) -> Tensor:
     """Binary cross-entropy of the masks of positive regions, those of their class.
 
     Args:

@@ -1,11 +1,12 @@
 """The training graph, and the Keras model whose step sums its losses."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
-from mrcnn.config import LOSS_NAMES
+from mrcnn.config import LOSS_NAMES, Config
 from mrcnn.errors import ConfigError
 from mrcnn.nets.anchors import AnchorLayer
 from mrcnn.nets.detector import class_and_box_outputs, mask_outputs, region_network
@@ -16,6 +17,7 @@ from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.speed.sampled_anchors import SampledAnchors
 from mrcnn.ops.anchors import normalized_anchors
 from mrcnn.ops.boxes import normalize_boxes
+from mrcnn.ops.tensor import Shape, Tensor
 from mrcnn.training import losses
 from mrcnn.training.optimizer import RegularizedSGD, l2_factor, weighted_squares
 from mrcnn.training.targets import DetectionTargetLayer
@@ -28,10 +30,10 @@ SAMPLED_ANCHORS = "sampled_anchors"
 class NormalizeBoxes(keras.layers.Layer):
     """Pixel boxes [B, G, 4] of images [B, H, W, C] to normalised ones."""
 
-    def call(self, boxes, images):
+    def call(self, boxes: Tensor, images: Tensor) -> Tensor:
         return normalize_boxes(boxes, ops.shape(images)[1:3])
 
-    def compute_output_shape(self, boxes_shape, images_shape):
+    def compute_output_shape(self, boxes_shape: Shape, images_shape: Shape) -> Shape:
         return boxes_shape
 
 
@@ -43,15 +45,15 @@ class LossLayer(keras.layers.Layer):
         name: one of `mrcnn.config.LOSS_NAMES`; the function of that name computes it.
     """
 
-    def __init__(self, name, **kwargs):
+    def __init__(self, name: str, **kwargs: Any) -> None:
         kwargs.setdefault("dtype", "float32")
         super().__init__(name=name, **kwargs)
         self.function = getattr(losses, name)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         return self.function(*inputs)
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         return keras.KerasTensor((), "float32")
 
 
@@ -59,10 +61,10 @@ class LossLayer(keras.layers.Layer):
 class ActiveClasses(keras.layers.Layer):
     """The class flags at the end of image meta rows: [B, M] to [B, classes]."""
 
-    def call(self, image_meta):
+    def call(self, image_meta: Tensor) -> Tensor:
         return image_meta[:, META_CLASSES_START:]
 
-    def compute_output_shape(self, image_meta_shape):
+    def compute_output_shape(self, image_meta_shape: tuple[int | None, int]) -> Shape:
         return (image_meta_shape[0], image_meta_shape[1] - META_CLASSES_START)
 
 
@@ -74,7 +76,13 @@ class TrainingModel(DetectorModel):
     shifts of normalisation layers.
     """
 
-    def __init__(self, *args, loss_weights=None, weight_decay=0.0, **kwargs):
+    def __init__(
+        self,
+        *args: Any,
+        loss_weights: dict[str, float] | None = None,
+        weight_decay: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.set_loss_weights(loss_weights, weight_decay)
         # Keras finds them here and reports them as metrics.
@@ -86,7 +94,7 @@ class TrainingModel(DetectorModel):
         self.loss_weights = {name: 1.0 for name in LOSS_NAMES} | (loss_weights or {})
         self.weight_decay = weight_decay
 
-    def regularization_loss(self):
+    def regularization_loss(self) -> Tensor:
         """The L2 term, a scalar."""
         factors = [l2_factor(weight, self.weight_decay) for weight in self.trainable_weights]
         return weighted_squares(
@@ -97,7 +105,14 @@ class TrainingModel(DetectorModel):
             ]
         )
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
         total = self.regularization_loss()
         if self._l2_of_optimizer():
             total = ops.stop_gradient(total)
@@ -122,7 +137,7 @@ class TrainingModel(DetectorModel):
             )
         return bool(l2)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "loss_weights": self.loss_weights,
@@ -131,7 +146,7 @@ class TrainingModel(DetectorModel):
 
 
 def build_training_model(
-    config, shuffle_targets: bool = True, stop_gradients: bool = True
+    config: Config, shuffle_targets: bool = True, stop_gradients: bool = True
 ) -> TrainingModel:
     """The training graph, with Matterport's inputs, outputs and layer names.
 
@@ -161,7 +176,7 @@ def build_training_model(
         return _training_graph(config, shuffle_targets, stop_gradients)
 
 
-def _training_graph(config, shuffle_targets: bool, stop_gradients: bool) -> TrainingModel:
+def _training_graph(config: Config, shuffle_targets: bool, stop_gradients: bool) -> TrainingModel:
     image_shape = tuple(int(side) for side in config.IMAGE_SHAPE)
     mask_shape = tuple(config.MINI_MASK_SHAPE) if config.USE_MINI_MASK else image_shape[:2]
     image = keras.Input(image_shape, name="input_image")

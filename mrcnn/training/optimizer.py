@@ -12,7 +12,7 @@ a number: clipping by such a norm makes every weight NaN, also where the loss of
 import contextlib
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -20,6 +20,7 @@ from keras import ops
 
 from mrcnn.errors import TrainingError
 from mrcnn.nets.layers import register
+from mrcnn.ops.tensor import Tensor
 
 
 def l2_factor(variable: Any, weight_decay: float) -> float:
@@ -30,7 +31,7 @@ def l2_factor(variable: Any, weight_decay: float) -> float:
     return 0.0 if variable.name in ("gamma", "beta") else weight_decay / math.prod(variable.shape)
 
 
-def weighted_squares(tensors: Sequence[tuple[Any, float]]):
+def weighted_squares(tensors: Sequence[tuple[Any, float]]) -> Tensor:
     """The sum of the squares of all values, each tensor's by its weight: a scalar float32."""
     if not tensors:
         return ops.zeros(())
@@ -73,15 +74,25 @@ class RegularizedSGD(keras.optimizers.SGD):
         left_out: int32 scalar variable, the updates that were left out.
     """
 
-    def __init__(self, learning_rate=0.001, momentum=0.9, clip_norm=5.0, l2=0.0, **kwargs):
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        momentum: float = 0.9,
+        clip_norm: float = 5.0,
+        l2: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate=learning_rate, momentum=float(momentum), **kwargs)
         self.clip_norm = clip_norm
         self.l2 = l2
-        self.left_out = None
+        # Made by `build`.
+        self.left_out: keras.Variable = None
         # Tensors of the update that is under way, the same for all weights.
-        self._rate = self._decay = self._usable = None
+        self._rate: Tensor = None
+        self._decay: Tensor = None
+        self._usable: Tensor = None
 
-    def build(self, variables):
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         """Make the variables, if they are not made yet."""
         if self.built:
             return
@@ -90,9 +101,13 @@ class RegularizedSGD(keras.optimizers.SGD):
             shape=(), dtype="int32", aggregation="only_first_replica", name="left_out"
         )
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(
+        self,
+        grads: Sequence[Tensor | None],
+        trainable_variables: Sequence[keras.Variable] | None = None,
+    ) -> None:
         if not self.built:
-            self.build(list(trainable_variables))
+            self.build(list(trainable_variables or ()))
         grads = [
             gradient if gradient is None else self._with_l2(gradient, variable)
             for gradient, variable in zip(
@@ -110,7 +125,7 @@ class RegularizedSGD(keras.optimizers.SGD):
         finally:
             self._rate = self._decay = self._usable = None
 
-    def _with_l2(self, gradient, variable):
+    def _with_l2(self, gradient: Tensor, variable: keras.Variable) -> Tensor:
         gradient = ops.convert_to_tensor(gradient, dtype="float32")
         factor = 2.0 * l2_factor(variable, self.l2)
         if not factor:
@@ -119,8 +134,13 @@ class RegularizedSGD(keras.optimizers.SGD):
         with _computed_after(gradient):
             return gradient + factor * ops.convert_to_tensor(variable)
 
-    def _backend_update_step(self, grads, trainable_variables, learning_rate):
-        def update():
+    def _backend_update_step(
+        self,
+        grads: Sequence[Tensor],
+        trainable_variables: Sequence[keras.Variable],
+        learning_rate: Tensor,
+    ) -> None:
+        def update() -> None:
             super(RegularizedSGD, self)._backend_update_step(
                 grads, trainable_variables, learning_rate
             )
@@ -134,13 +154,19 @@ class RegularizedSGD(keras.optimizers.SGD):
         else:
             import tensorflow as tf
 
+            def updated() -> Tensor:
+                update()
+                return tf.constant(0)
+
             if tf.distribute.has_strategy():
                 # Replicas meet in the update, which no branch may hold.
                 update()
             else:
-                tf.cond(self._usable, lambda: (update(), tf.constant(0))[1], lambda: tf.constant(0))
+                tf.cond(self._usable, updated, lambda: tf.constant(0))
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
+    ) -> None:
         if keras.backend.backend() == "jax":
             step, weight = -self._rate * gradient, ops.convert_to_tensor(variable)
             if self.momentum:
@@ -166,7 +192,7 @@ class RegularizedSGD(keras.optimizers.SGD):
             momentum=self._decay,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "clip_norm": self.clip_norm, "l2": self.l2}
 
 
@@ -187,12 +213,12 @@ class ReportLeftOut(keras.callbacks.Callback):
         left_out = getattr(optimizer, "left_out", None)
         if left_out is None:
             return 0, 0
-        return tuple(int(ops.convert_to_numpy(n)) for n in (left_out, optimizer.iterations))
+        return _as_int(left_out), _as_int(optimizer.iterations)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self._before = self._counts()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         left_out, steps = (
             now - then for now, then in zip(self._counts(), self._before, strict=True)
         )
@@ -206,3 +232,7 @@ class ReportLeftOut(keras.callbacks.Callback):
         if left_out == steps:
             raise TrainingError(f"{message}: the training cannot go on. Try {remedy}.")
         warnings.warn(f"{message}. If it goes on, try {remedy}.", stacklevel=2)
+
+
+def _as_int(variable: keras.Variable) -> int:
+    return int(ops.convert_to_numpy(variable))

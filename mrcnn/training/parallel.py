@@ -1,11 +1,14 @@
 """One batch shared among several GPUs."""
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from mrcnn.nets.layers import register
+from mrcnn.ops.tensor import Shape, Tensor
 
 
 def can_run_parallel(gpu_count: int) -> bool:
@@ -39,21 +42,21 @@ def share_among_gpus(model: keras.Model, gpu_count: int) -> keras.Model:
 class SliceBatch(keras.layers.Layer):
     """Part `index` of `count` equal parts of a batch: [B, ...] to [B / count, ...]."""
 
-    def __init__(self, index: int, count: int, **kwargs):
+    def __init__(self, index: int, count: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.index = index
         self.count = count
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         size = ops.shape(inputs)[0] // self.count
         # The last part takes what does not divide.
         stop = None if self.index == self.count - 1 else (self.index + 1) * size
         return inputs[self.index * size : stop]
 
-    def compute_output_shape(self, inputs_shape):
+    def compute_output_shape(self, inputs_shape: Shape) -> Shape:
         return (None, *inputs_shape[1:])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "index": self.index, "count": self.count}
 
 
@@ -66,18 +69,18 @@ class OnDevice(keras.layers.Layer):
         device: name of a device, such as "gpu:1", or None for Keras' own choice.
     """
 
-    def __init__(self, model: keras.Model, device: str | None, **kwargs):
+    def __init__(self, model: keras.Model, device: str | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.model = model
         self.device = device
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         if self.device is None:
             return self.model(inputs)
         with keras.device(self.device):
             return self.model(inputs)
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Sequence[keras.KerasTensor]) -> list[keras.KerasTensor]:
         return [keras.KerasTensor(tensor.shape, tensor.dtype) for tensor in self.model.outputs]
 
 
@@ -93,7 +96,7 @@ class ParallelModel(keras.Model):
         gpu_count: number of parts.
     """
 
-    def __init__(self, keras_model: keras.Model, gpu_count: int):
+    def __init__(self, keras_model: keras.Model, gpu_count: int) -> None:
         super().__init__(
             keras_model.inputs, _parallel_outputs(keras_model, gpu_count), name="parallel_model"
         )
@@ -104,29 +107,36 @@ class ParallelModel(keras.Model):
         """The joined symbolic outputs, in the order of the inner model's."""
         return _parallel_outputs(self.inner_model, self.gpu_count)
 
-    def summary(self, *args, **kwargs) -> None:
+    def summary(self, *args: Any, **kwargs: Any) -> None:
         """Print the parts, then the model that they run."""
         super().summary(*args, **kwargs)
         self.inner_model.summary(*args, **kwargs)
 
-    def save_weights(self, *args, **kwargs):
+    def save_weights(self, *args: Any, **kwargs: Any) -> None:
         """See the inner model."""
         return self.inner_model.save_weights(*args, **kwargs)
 
-    def load_weights(self, *args, **kwargs):
+    def load_weights(self, *args: Any, **kwargs: Any) -> Any:
         """See the inner model."""
         return self.inner_model.load_weights(*args, **kwargs)
 
-    def save(self, *args, **kwargs):
+    def save(self, *args: Any, **kwargs: Any) -> None:
         """See the inner model."""
         return self.inner_model.save(*args, **kwargs)
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[keras.metrics.Metric]:
         # The inner model is found in each of the parts.
         return list({metric.name: metric for metric in reversed(super().metrics)}.values())[::-1]
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
         return self.inner_model.compute_loss(x, y, y_pred, sample_weight, training)
 
 

@@ -1,11 +1,14 @@
 """How the learning rate goes over the steps of a run."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
+from mrcnn.config import Config
 from mrcnn.nets.layers import register
+from mrcnn.ops.tensor import Tensor
 
 
 @register
@@ -22,14 +25,20 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         shape: "constant" or "cosine".
     """
 
-    def __init__(self, learning_rate, warmup_steps=0, total_steps=0, shape="constant"):
+    def __init__(
+        self,
+        learning_rate: float,
+        warmup_steps: int = 0,
+        total_steps: int = 0,
+        shape: str = "constant",
+    ) -> None:
         super().__init__()
         self.learning_rate = learning_rate
         self.warmup_steps = warmup_steps
         self.total_steps = total_steps
         self.shape = shape
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         step = ops.cast(step, "float32")
         factor = ops.minimum((step + 1.0) / (self.warmup_steps + 1.0), 1.0)
         if self.shape == "cosine":
@@ -38,7 +47,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
             factor = factor * 0.5 * (1.0 + ops.cos(math.pi * progress))
         return self.learning_rate * factor
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "learning_rate": self.learning_rate,
             "warmup_steps": self.warmup_steps,
@@ -47,7 +56,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-def learning_rate_for(config, learning_rate: float, steps: int):
+def learning_rate_for(config: Config, learning_rate: float, steps: int) -> float | WarmupSchedule:
     """The number itself, or the schedule that a configuration asks for.
 
     Args:

@@ -4,16 +4,19 @@ Fast R-CNN's sampling (Girshick 2015, section 2.3): a proposal is positive when 
 ground truth is at least 0.5; a third of the sample is positive, the rest negative.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
 
+from mrcnn.config import Config
 from mrcnn.nets.layers import register
 from mrcnn.ops.boxes import box_refinement, pairwise_iou
 from mrcnn.ops.nms import order_by_score, take_rows
 from mrcnn.ops.roi_align import crop_masks
+from mrcnn.ops.tensor import Tensor
 
 POSITIVE_IOU = 0.5
 # A proposal that overlaps a crowd region more than this is no negative: something is there.
@@ -39,14 +42,24 @@ class TargetSettings:
     mini_masks: bool
 
     @classmethod
-    def from_config(cls, config) -> "TargetSettings":
+    def from_config(cls, config: Config) -> "TargetSettings":
+        height, width = (int(side) for side in config.MASK_SHAPE)
         return cls(
             rois=config.TRAIN_ROIS_PER_IMAGE,
             positive_ratio=float(config.ROI_POSITIVE_RATIO),
             box_std_dev=tuple(float(value) for value in config.BBOX_STD_DEV),
-            mask_shape=tuple(int(side) for side in config.MASK_SHAPE),
+            mask_shape=(height, width),
             mini_masks=bool(config.USE_MINI_MASK),
         )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TargetSettings":
+        """The settings from their values by name, in which tuples may be lists."""
+        values = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        return cls(**values)
 
     @property
     def positives(self) -> int:
@@ -63,14 +76,14 @@ class TargetSettings:
 
 
 def detection_targets(
-    proposals,
-    gt_class_ids,
-    gt_boxes,
-    gt_masks,
+    proposals: Tensor,
+    gt_class_ids: Tensor,
+    gt_boxes: Tensor,
+    gt_masks: Tensor,
     settings: TargetSettings,
     priorities: Any = None,
     stop_gradients: bool = True,
-):
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Sample regions and give each its class, box deltas and mask.
 
     Args:
@@ -116,7 +129,7 @@ def detection_targets(
         is_proposal, ops.logical_and(best_iou < POSITIVE_IOU, crowd_iou < CROWD_IOU)
     )
 
-    def take_lowest(candidates, limit):
+    def take_lowest(candidates: Tensor, limit: int) -> Tensor:
         rank = ops.where(candidates, priorities, ops.max(priorities) + 1.0)
         return order_by_score(-rank, min(limit, proposals.shape[1]))
 
@@ -169,21 +182,21 @@ def detection_targets(
     return rois, class_ids, deltas, masks
 
 
-def pad_masks(masks, settings: TargetSettings):
+def pad_masks(masks: Tensor, settings: TargetSettings) -> Tensor:
     """Masks [B, P, h, w] of the positives, and zeros for the other regions: [B, T, h, w]."""
     missing = settings.rois - settings.mask_rows
     return ops.pad(masks, [[0, 0], [0, missing], [0, 0], [0, 0]])
 
 
-def _count(flags):
+def _count(flags: Tensor) -> Tensor:
     return ops.sum(ops.cast(flags, "int32"), axis=1)
 
 
-def _take_slots(rows, slots):
+def _take_slots(rows: Tensor, slots: Tensor) -> Tensor:
     return ops.take_along_axis(rows, ops.clip(slots, 0, rows.shape[1] - 1), axis=1)
 
 
-def _mask_boxes(rois, boxes, mini_masks: bool):
+def _mask_boxes(rois: Tensor, boxes: Tensor, mini_masks: bool) -> Tensor:
     """Where each region lies on its ground-truth mask, normalised to that mask."""
     if not mini_masks:
         return rois
@@ -220,26 +233,21 @@ class DetectionTargetLayer(keras.layers.Layer):
 
     def __init__(
         self,
-        config,
+        config: Config | None,
         *,
-        settings=None,
-        masks_of_positives=False,
-        shuffle=True,
-        seed=None,
-        stop_gradients=True,
-        **kwargs,
-    ):
+        settings: dict[str, Any] | None = None,
+        masks_of_positives: bool = False,
+        shuffle: bool = True,
+        seed: int | None = None,
+        stop_gradients: bool = True,
+        **kwargs: Any,
+    ) -> None:
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.settings = (
             TargetSettings.from_config(config)
             if config is not None
-            else TargetSettings(
-                **{
-                    key: tuple(value) if isinstance(value, list) else value
-                    for key, value in settings.items()
-                }
-            )
+            else TargetSettings.from_dict(settings or {})
         )
         self.masks_of_positives = masks_of_positives
         self.shuffle = shuffle
@@ -247,7 +255,7 @@ class DetectionTargetLayer(keras.layers.Layer):
         self.seed = config.SEED if config is not None and seed is None else seed
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         proposals, gt_class_ids, gt_boxes, gt_masks = inputs
         priorities = None
         if self.shuffle:
@@ -267,7 +275,9 @@ class DetectionTargetLayer(keras.layers.Layer):
             masks = pad_masks(masks, self.settings)
         return rois, class_ids, deltas, masks
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(
+        self, inputs: Sequence[keras.KerasTensor]
+    ) -> tuple[keras.KerasTensor, ...]:
         batch, settings = inputs[0].shape[0], self.settings
         masks = settings.mask_rows if self.masks_of_positives else settings.rois
         return (
@@ -277,7 +287,7 @@ class DetectionTargetLayer(keras.layers.Layer):
             keras.KerasTensor((batch, masks, *settings.mask_shape), "float32"),
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "config": None,
