@@ -98,14 +98,17 @@ def _weights(folder: Path) -> Kind:
 
 def _settings() -> Kind:
     from benchmarks import fuzz_json
+    from mrcnn.app.settings import read_settings
     from mrcnn.weights.settings import CONFIG_FILE, settings_text
-    from rbc_config import make_config, read_settings
+    from rbc import APPLICATION
 
-    seeds = [json.loads(settings_text(make_config(extra))) for extra in ({}, {"SEED": 3})]
+    seeds = [
+        json.loads(settings_text(APPLICATION.make_config(extra))) for extra in ({}, {"SEED": 3})
+    ]
 
     def read(path: Path, rng: random.Random) -> None:
         settings = read_settings(path.with_name("weights.h5"))
-        make_config(settings).to_dict()
+        APPLICATION.make_config(settings).to_dict()
 
     bombs = fuzz_json.settings_bombs()
     return Kind(lambda rng, _: (CONFIG_FILE, fuzz_json.changed_json(seeds, rng, bombs)), read)

@@ -127,20 +127,18 @@ def weight_average(share: float) -> Any:
 def train_and_evaluate(variant: Variant, arguments: list[str], out: Path, dataset: Path) -> dict:
     """Train one variant here, detect with it, and return its figures."""
     import rbc
+    from mrcnn.app.train import anchors_for_objects, load_subsets, training_settings
     from mrcnn.data.augmentation import Augmentation
     from mrcnn.model import MaskRCNN
     from mrcnn.weights.settings import CONFIG_FILE, settings_text
-    from rbc_arguments import build_parser
-    from rbc_config import make_config
-    from rbc_train import anchors_for_cells, load_subsets, training_settings
 
-    options = build_parser().parse_args(arguments)
-    settings = {**training_settings(options, None), **variant.settings}
-    config = make_config(settings)
-    training = load_subsets(dataset, options.subset, config, options)
+    options = rbc.APPLICATION.parse(arguments)
+    settings = {**training_settings(rbc.APPLICATION, options, None), **variant.settings}
+    config = rbc.APPLICATION.make_config(settings)
+    training = load_subsets(rbc.APPLICATION, dataset, options.subset, config, options)
     if options.anchors == "auto":
-        settings["RPN_ANCHOR_SCALES"] = anchors_for_cells(training, config)
-    config = make_config(settings)
+        settings["RPN_ANCHOR_SCALES"] = anchors_for_objects(training, config, rbc.APPLICATION.words)
+    config = rbc.APPLICATION.make_config(settings)
     model = MaskRCNN("training", config, str(out / "logs"))
     augmentation = None
     if variant.augmentation is not None:

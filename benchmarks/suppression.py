@@ -181,17 +181,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--subset", default="val")
     parser.add_argument("--weights", default="rbc", help="as of `rbc.py evaluate`")
     options = parser.parse_args(arguments)
-    if importlib.util.find_spec("rbc_config") is None:
+    if importlib.util.find_spec("rbc") is None:
         # The sample is no package: once more where Python finds it.
         command = [sys.executable, "-m", "benchmarks.suppression", *(arguments or sys.argv[1:])]
         environment = {**os.environ, "PYTHONPATH": str(SAMPLE)}
         return subprocess.run(command, env=environment, check=False).returncode
-    from rbc_arguments import DEFAULT_LOGS
-    from rbc_config import make_config, read_settings, resolve_weights
-    from rbc_evaluate import load_fields
+    from mrcnn.app.evaluate import load_images
+    from mrcnn.app.model_files import resolve_weights
+    from mrcnn.app.settings import read_settings
+    from rbc import APPLICATION
+
+    logs = APPLICATION.default_logs
 
     try:
-        weights = resolve_weights(options.weights, DEFAULT_LOGS)
+        weights = resolve_weights(APPLICATION, options.weights, logs)
         settings = {
             **(read_settings(weights) or {}),
             "IMAGES_PER_GPU": 1,
@@ -199,8 +202,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "DETECTION_MIN_CONFIDENCE": FLOOR,
             "DETECTION_MAX_INSTANCES": MOST,
         }
-        config = make_config(settings)
-        dataset = load_fields(
+        config = APPLICATION.make_config(settings)
+        dataset = load_images(
+            APPLICATION,
             SimpleNamespace(dataset=options.dataset, subset=options.subset, attribute=None),
             config.CLASS_NAMES,
         )
@@ -209,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     from mrcnn.model import MaskRCNN
 
-    model = MaskRCNN("inference", config, str(DEFAULT_LOGS))
+    model = MaskRCNN("inference", config, str(logs))
     model.load_weights(str(weights))
     fields = []
     for image_id in dataset.image_ids:

@@ -57,6 +57,7 @@ FRONT_DOORS = ("utils", "model", "visualize", "parallel_model")
 ROOMS |= {door: {*ROOMS} for door in FRONT_DOORS}
 # The command line uses what is behind the front doors.
 ROOMS["app"] = {*ROOMS} - {*FRONT_DOORS, "matterport"}
+ROOMS["__main__"] = {"app"}
 # `import mrcnn` stays light.
 ROOMS["__init__"] = {"errors"}
 

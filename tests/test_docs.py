@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mrcnn.config import Config
-from rbc_config import RBCConfig
+from rbc import RBCConfig
 from tests.test_architecture import PUBLIC
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -139,7 +139,7 @@ def test_every_public_module_is_in_the_reference():
 
 
 @pytest.mark.parametrize(
-    ("file", "config"), [("mrcnn/config.py", Config), ("samples/rbc/rbc_config.py", RBCConfig)]
+    ("file", "config"), [("mrcnn/config.py", Config), ("samples/rbc/rbc.py", RBCConfig)]
 )
 def test_every_setting_is_read_from_its_source(file, config):
     source = (ROOT / file).read_text(encoding="utf-8")

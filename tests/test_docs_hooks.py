@@ -81,7 +81,7 @@ def test_tables_show_code_as_code():
     assert '<td data-head="Default"><code>[123.7, 116.8, 103.9]</code></td>' in table
     assert '<span class="aside">One of <code>"batch"</code>, <code>"group"</code>.</span>' in table
     assert "(Wu &amp; He 2018)" in table
-    derived = configuration.tables_of("samples/rbc/rbc_config.py", "RBCConfig")
+    derived = configuration.tables_of("samples/rbc/rbc.py", "RBCConfig")
     instead = '<code>512</code><br><span class="aside">instead of <code>1024</code></span>'
     assert (
         f'<tr id="IMAGE_MAX_DIM"><td><code>IMAGE_MAX_DIM</code></td><td data-head="Value">{instead}'

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mrcnn.config import Config
-from rbc_config import RBCConfig
+from rbc import RBCConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDES = ["concepts", "deployment", "troubleshooting"]

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from rbc_arguments import build_parser
+from rbc import APPLICATION
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -145,7 +145,7 @@ def dry_run(target: str) -> str:
 def parses(arguments: list[str]) -> bool:
     try:
         with contextlib.redirect_stdout(None), contextlib.redirect_stderr(io.StringIO()):
-            build_parser().parse_args(arguments)
+            APPLICATION.parse(arguments)
     except SystemExit as end:
         return end.code == 0
     return True

@@ -56,6 +56,6 @@ def anchor_scales(text: str) -> str | tuple[float, ...]:
     return scales
 
 
-def checkpoint_number(text: str) -> str | int:
+def checkpoint_number(text: str) -> str | float:
     """A type for argparse: how many checkpoints are kept, or `all`."""
     return ALL if text == ALL else positive_integer(text)

@@ -1,12 +1,14 @@
 """The confidence that a sweep chose, kept beside the weights that it was chosen for."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mrcnn.app.option_types import AUTO
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write
+from mrcnn.report.words import Words
 
 THRESHOLD_FILE = "min_confidence.json"
 
@@ -24,7 +26,7 @@ def store_threshold(weights: Path, min_confidence: float, context: dict[str, Any
     """
     path = weights.parent / THRESHOLD_FILE
     try:
-        stored = _read(path)
+        stored = _read(path, Words())
     except ConfigError:
         stored = {}
     stored[weights.name] = {"min_confidence": min_confidence, **context}
@@ -32,38 +34,45 @@ def store_threshold(weights: Path, min_confidence: float, context: dict[str, Any
     return path
 
 
-def threshold_entry(weights: Path) -> dict[str, Any] | None:
+def threshold_entry(weights: Path, words: Words) -> dict[str, Any] | None:
     """What `store_threshold` kept for a weights file; None where there is nothing.
 
     Raises:
         ConfigError: the file is not what a sweep writes.
     """
-    return _read(weights.parent / THRESHOLD_FILE).get(weights.name)
+    return _read(weights.parent / THRESHOLD_FILE, words).get(weights.name)
 
 
-def stored_threshold(weights: Path) -> float:
+def stored_threshold(weights: Path, words: Words) -> float:
     """The confidence that was kept for a weights file.
+
+    Args:
+        weights: the file.
+        words: name the command in messages.
 
     Raises:
         ConfigError: there is none, or the file is not what a sweep writes.
     """
     path = weights.parent / THRESHOLD_FILE
-    entry = threshold_entry(weights)
+    entry = threshold_entry(weights, words)
     if entry is None:
         raise ConfigError(
-            f"--min-conf auto: no sweep of {weights.name} is stored in {path}. Run `rbc.py "
-            "evaluate --sweep` with these weights and annotated fields first, or give a number."
+            f"--min-conf auto: no sweep of {weights.name} is stored in {path}. Run "
+            f"`{words.program} evaluate --sweep` with these weights and annotated {words.images} "
+            "first, or give a number."
         )
     value = entry.get("min_confidence") if isinstance(entry, dict) else None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise ConfigError(
             f"{path}: `min_confidence` of {weights.name} is {value!r}, expected is a number from "
-            "0 to 1. Run `rbc.py evaluate --sweep` again."
+            f"0 to 1. Run `{words.program} evaluate --sweep` again."
         )
     return float(value)
 
 
-def chosen_confidences(given: list[float | str], weights: Path | None) -> list[float]:
+def chosen_confidences(
+    given: Sequence[float | str], weights: Path | None, words: Words
+) -> list[float]:
     """What `--min-conf` means, rising and each once; `auto` is looked up beside the weights.
 
     Raises:
@@ -74,21 +83,23 @@ def chosen_confidences(given: list[float | str], weights: Path | None) -> list[f
         if value == AUTO:
             if weights is None:
                 raise ConfigError("--min-conf auto is for a network; this method has none.")
-            value = stored_threshold(weights)
+            value = stored_threshold(weights, words)
             print(f"Confidence of the last sweep of {weights.name}: {value:g}")
         values.append(float(value))
     return sorted(set(values))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, words: Words) -> dict[str, Any]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (ValueError, RecursionError) as error:
         raise ConfigError(
-            f"{path}: not valid JSON ({error}). Run `rbc.py evaluate --sweep` again."
+            f"{path}: not valid JSON ({error}). Run `{words.program} evaluate --sweep` again."
         ) from None
     if not isinstance(stored, dict):
-        raise ConfigError(f"{path}: expected a JSON object. Run `rbc.py evaluate --sweep` again.")
+        raise ConfigError(
+            f"{path}: expected a JSON object. Run `{words.program} evaluate --sweep` again."
+        )
     return stored

@@ -7,7 +7,6 @@ import numpy as np
 
 from mrcnn.errors import DataError
 from mrcnn.instances import Instances
-from mrcnn.pictures import read_image
 
 
 class Dataset:
@@ -138,6 +137,9 @@ class Dataset:
         Raises:
             DataError: the file cannot be read.
         """
+        # Image libraries take a while to import, which a program that only starts should not wait.
+        from mrcnn.pictures import read_image
+
         return read_image(self.image_info[image_id]["path"])
 
     def load_mask(self, image_id: int) -> tuple[np.ndarray, np.ndarray]:

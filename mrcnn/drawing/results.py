@@ -7,6 +7,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from skimage.measure import find_contours
 
+from mrcnn.instances import Instances
+
+Color = tuple[int, int, int]
+Extent = tuple[float, float, float, float]
+
 GREEN = (0, 150, 40)
 RED = (225, 0, 30)
 WHITE = (255, 255, 255)
@@ -28,9 +33,6 @@ CLASS_COLOURS = (
 # A caption such as "0.98/0.87" is readable when its cell has at least this many pixels.
 _CAPTION_DIAMETER = 80
 _LARGEST_SIDE = 6000
-
-Colour = tuple[int, int, int]
-Extent = tuple[float, float, float, float]
 
 
 def _median_diameter(boxes: np.ndarray) -> float:
@@ -68,7 +70,7 @@ def _draw_outline(
     draw: ImageDraw.ImageDraw,
     box: Sequence[int],
     crop: np.ndarray,
-    colour: Colour,
+    colour: Color,
     width: int,
     scale: float,
 ) -> None:
@@ -94,7 +96,7 @@ class _Captions:
         self.stroke = max(1, round(font.size / 9))
         self.taken: list[Extent] = []
 
-    def write(self, box: Sequence[int], text: str, colour: Colour = WHITE) -> None:
+    def write(self, box: Sequence[int], text: str, colour: Color = WHITE) -> None:
         """Write `text` in the middle of a pixel box, or the nearest free lines above or below."""
         y1, x1, y2, x2 = (float(side) * self.scale for side in box)
         line = 1.2 * self.font.size
@@ -133,7 +135,7 @@ class _Captions:
         )
 
 
-def _with_footer(picture: Image.Image, parts: Sequence[tuple[str, Colour]]) -> Image.Image:
+def _with_footer(picture: Image.Image, parts: Sequence[tuple[str, Color]]) -> Image.Image:
     """Add a white band with coloured text below the picture, broken into lines that fit."""
     size = int(np.clip(picture.width / 60, 11, 28))
     font = ImageFont.load_default(size)
@@ -153,7 +155,7 @@ def _with_footer(picture: Image.Image, parts: Sequence[tuple[str, Colour]]) -> I
     return result
 
 
-def _with_legend(picture: Image.Image, entries: Sequence[tuple[str, Colour]]) -> Image.Image:
+def _with_legend(picture: Image.Image, entries: Sequence[tuple[str, Color]]) -> Image.Image:
     """Lay a small see-through legend over the lower left corner, where there is room for it."""
     size = int(np.clip(picture.width / 70, 11, 24))
     font = ImageFont.load_default(size)
@@ -175,8 +177,8 @@ def _with_legend(picture: Image.Image, entries: Sequence[tuple[str, Colour]]) ->
 
 def comparison_picture(
     image: np.ndarray,
-    truth: tuple[np.ndarray, Sequence[np.ndarray]],
-    detections: tuple[np.ndarray, Sequence[np.ndarray], np.ndarray],
+    truth: Instances,
+    detections: Instances,
     pairs: np.ndarray,
     iou: np.ndarray,
     title: str,
@@ -187,15 +189,15 @@ def comparison_picture(
 
     Args:
         image: uint8 [H, W, 3].
-        truth: pixel boxes [G, 4] and crops.
-        detections: pixel boxes [P, 4], crops and scores [P].
+        truth: G annotated objects.
+        detections: P objects with scores.
         pairs: int [M, 2], matched (ground truth, detection).
         iou: float [G, P].
         title: starts the line below the picture.
     """
-    truth_boxes, truth_crops = truth
-    boxes, crops, scores = detections
-    every_box = np.concatenate([np.reshape(truth_boxes, (-1, 4)), np.reshape(boxes, (-1, 4))])
+    boxes = detections.boxes
+    scores = np.ones(len(boxes)) if detections.scores is None else detections.scores
+    every_box = np.concatenate([truth.boxes, boxes])
     scale = _enlargement(image.shape, every_box)
     picture = Image.fromarray(image)
     if scale > 1:
@@ -205,9 +207,9 @@ def comparison_picture(
     draw = ImageDraw.Draw(picture)
     diameter = _median_diameter(every_box) * scale
     width = 2 if diameter < 150 else 3
-    for box, crop in zip(truth_boxes, truth_crops, strict=True):
+    for box, crop in zip(truth.boxes, truth.crops, strict=True):
         _draw_outline(draw, box, crop, GREEN, 2 * width, scale)
-    for box, crop in zip(boxes, crops, strict=True):
+    for box, crop in zip(boxes, detections.crops, strict=True):
         _draw_outline(draw, box, crop, RED, width, scale)
     # Nine characters, each about half as wide as high, within the cell.
     font = ImageFont.load_default(int(np.clip(diameter * 0.9 / (9 * 0.55), 11, 32)))
@@ -219,14 +221,14 @@ def comparison_picture(
         colour = WHITE if matched is not None else YELLOW
         captions.write(box, f"{scores[index]:.2f}/{agreement}", colour)
     found = set(map(int, pairs[:, 0]))
-    for index, box in enumerate(truth_boxes):
+    for index, box in enumerate(truth.boxes):
         if index not in found:
             captions.write(box, "missed", LIGHT_GREEN)
     parts = [
         (title, BLACK),
-        (f"ground truth {len(truth_boxes)}", GREEN),
+        (f"ground truth {len(truth)}", GREEN),
         (f"segmentation {len(boxes)}", RED),
-        (f"matched {len(pairs)}, missed {len(truth_boxes) - len(pairs)}, "
+        (f"matched {len(pairs)}, missed {len(truth) - len(pairs)}, "
          f"unmatched {len(boxes) - len(pairs)}", BLACK),
         ("caption: score/IoU", BLACK),
     ]  # fmt: skip
@@ -234,25 +236,23 @@ def comparison_picture(
 
 
 def overlay_picture(
-    image: np.ndarray,
-    boxes: np.ndarray,
-    crops: Sequence[np.ndarray],
-    class_ids: np.ndarray,
-    class_names: Sequence[str],
+    image: np.ndarray, instances: Instances, class_names: Sequence[str]
 ) -> Image.Image:
-    """Cells outlined in the colour of their class, numbered as in the label image.
+    """Objects outlined in the color of their class, numbered as in the label image.
 
     Args:
         image: uint8 [H, W, 3].
-        boxes, crops, class_ids: of cells 1, 2, ...; class 0 is the background.
+        instances: objects 1, 2, ...; class 0 is the background.
         class_names: of classes 1, 2, ...
     """
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
+    boxes, class_ids = instances.boxes, instances.class_ids
+    crops = list(instances.crops)
     diameter = _median_diameter(boxes)
     width = 2 if diameter < 60 else 3
 
-    def colour(class_id: int) -> tuple[int, int, int]:
+    def colour(class_id: int) -> Color:
         return CLASS_COLOURS[(class_id - 1) % len(CLASS_COLOURS)]
 
     for box, crop in zip(boxes, crops, strict=True):

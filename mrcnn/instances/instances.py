@@ -1,7 +1,7 @@
 """`Instances`: what is found or annotated in one image, for every room of the package."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 from mrcnn.errors import DataError
 from mrcnn.instances import run_length
 from mrcnn.instances.geometry import compute_overlaps, extract_bboxes, tight_box
-from mrcnn.instances.outlines import Part, outline_parts
 from mrcnn.instances.overlap import (
     drop_duplicates,
     intersection_over_union,
@@ -18,6 +17,9 @@ from mrcnn.instances.overlap import (
 )
 from mrcnn.instances.polygons import rasterise_polygons
 from mrcnn.instances.rows import Rows, shape_of
+
+if TYPE_CHECKING:
+    from mrcnn.instances.outlines import Part
 
 
 class Instances(Rows):
@@ -310,13 +312,16 @@ class Instances(Rows):
             for box, crop in zip(self.boxes, self.crops, strict=True)
         ]
 
-    def outlines(self) -> list[list[Part]]:
+    def outlines(self) -> "list[list[Part]]":
         """The parts of each mask as rings of (y, x) pixels: `mrcnn.instances.outlines`.
 
         Raises:
             DataError: a row has no mask, or one without a pixel.
         """
         self._require_masks("outlined")
+        # What finds them is slow to import, and few need it.
+        from mrcnn.instances.outlines import outline_parts
+
         return [
             outline_parts(crop, box[:2]) for box, crop in zip(self.boxes, self.crops, strict=True)
         ]

@@ -1,16 +1,17 @@
 """The tables of `detect`: a line for each object, and the counts of each image."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from mrcnn.instances import Instances
 from mrcnn.measure.shape import shape_of
 from mrcnn.report.csv_text import csv_text
+from mrcnn.report.words import Words
 
-CELL_COLUMNS = (
+OBJECT_COLUMNS = (
     "image",
     "name",
     "label",
@@ -36,7 +37,7 @@ MICROMETRE_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class ImageCells:
+class DetectedImage:
     """What is written about one image; an image that could not be read has a `problem`."""
 
     image: str
@@ -51,74 +52,83 @@ def _column(value: float, digits: int) -> str:
     return f"{value:.{digits}f}"
 
 
-def cell_rows(
+def object_rows(
     image: str,
     name: str,
-    cells: Any,
+    instances: Instances,
     labels: np.ndarray,
     class_names: Sequence[str],
     pixel_size: float | None,
+    measured: Sequence[str] = (),
 ) -> list[list]:
-    """A row of `CELL_COLUMNS` for each cell, and of `MICROMETRE_COLUMNS` with a pixel size.
+    """A row of `OBJECT_COLUMNS` for each object, and of `MICROMETRE_COLUMNS` with a pixel size.
 
-    The figures are those of the cell's whole mask, in pixels; `visible_area` counts its pixels in
-    the label image, which are fewer where a better detection covers it.
+    The figures are those of the object's whole mask, in pixels; `visible_area` counts its pixels
+    in the label image, which are fewer where a better detection covers it.
 
     Args:
         image: path as given by the user.
         name: stem of the pictures.
-        cells: cells 1, 2, ... of `labels`.
+        instances: objects 1, 2, ... of `labels`, with scores.
         labels: uint16 [H, W].
         class_names: of classes 1, 2, ...
         pixel_size: micrometres, or None.
+        measured: names of columns of `instances`, which follow the others.
     """
-    visible = np.bincount(labels.ravel(), minlength=len(cells) + 1)
+    visible = np.bincount(labels.ravel(), minlength=len(instances) + 1)
+    scores = np.zeros(len(instances)) if instances.scores is None else instances.scores
     rows = []
-    for index in range(len(cells)):
-        y1, x1, y2, x2 = map(int, cells.boxes[index])
-        shape = shape_of(cells.boxes[index], cells.crops[index])
+    for index, (box, crop) in enumerate(zip(instances.boxes, instances.crops, strict=True)):
+        shape = shape_of(box, crop)
         centroid_y, centroid_x = shape.centroid
-        area, diameter = shape.area, shape.equivalent_diameter
         row = [
             image,
             name,
             index + 1,
-            class_names[int(cells.class_ids[index]) - 1],
-            _column(cells.scores[index], 4),
-            y1,
-            x1,
-            y2,
-            x2,
-            area,
+            class_names[int(instances.class_ids[index]) - 1],
+            _column(scores[index], 4),
+            *map(int, box),
+            shape.area,
             int(visible[index + 1]),
-            _column(diameter, 3),
+            _column(shape.equivalent_diameter, 3),
             _column(shape.eccentricity, 4),
             _column(centroid_y, 2),
             _column(centroid_x, 2),
         ]
         if pixel_size is not None:
             row += [
-                _column(area * pixel_size**2, 4),
-                _column(diameter * pixel_size, 4),
+                _column(shape.area * pixel_size**2, 4),
+                _column(shape.equivalent_diameter * pixel_size, 4),
                 _column(centroid_y * pixel_size, 3),
                 _column(centroid_x * pixel_size, 3),
             ]
+        row += [_told(instances.columns, column, index) for column in measured]
         rows.append(row)
     return rows
 
 
-def cells_csv(images: Sequence[ImageCells], with_micrometres: bool) -> str:
-    """The text of cells.csv: a line for each cell of each image."""
-    head = list(CELL_COLUMNS) + (list(MICROMETRE_COLUMNS) if with_micrometres else [])
+def _told(columns: Mapping[str, np.ndarray], column: str, index: int) -> object:
+    """A value of a column: floats with six digits that count, all else as it is."""
+    value = columns[column][index]
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else value
+
+
+def objects_csv(
+    images: Sequence[DetectedImage], with_micrometres: bool, measured: Sequence[str] = ()
+) -> str:
+    """The text of the table of objects: a line for each object of each image."""
+    head = [*OBJECT_COLUMNS, *(MICROMETRE_COLUMNS if with_micrometres else ()), *measured]
     return csv_text([head, *(row for image in images for row in image.rows)])
 
 
-def summary_csv(images: Sequence[ImageCells], class_names: Sequence[str]) -> str:
-    """The text of summary.csv: cells by class for each image, then for all together.
+def summary_csv(images: Sequence[DetectedImage], class_names: Sequence[str], words: Words) -> str:
+    """The text of summary.csv: objects by class for each image, then for all together.
 
     The counts of an image that could not be read are empty, and its last column says why.
     """
-    rows: list[list] = [["image", "name", "height", "width", "cells", *class_names, "problem"]]
+    rows: list[list] = [
+        ["image", "name", "height", "width", words.objects, *class_names, "problem"]
+    ]
     total: Counter[str] = Counter()
     for image in images:
         if image.size is None:
@@ -127,17 +137,8 @@ def summary_csv(images: Sequence[ImageCells], class_names: Sequence[str]) -> str
             continue
         counts = Counter(image.class_names)
         total += counts
-        rows.append(
-            [
-                image.image,
-                image.name,
-                *image.size,
-                counts.total(),
-                *(counts[name] for name in class_names),
-                "",
-            ]
-        )
-    rows.append(
-        ["all images", "", "", "", total.total(), *(total[name] for name in class_names), ""]
-    )
+        by_class = [counts[name] for name in class_names]
+        rows.append([image.image, image.name, *image.size, counts.total(), *by_class, ""])
+    by_class = [total[name] for name in class_names]
+    rows.append(["all images", "", "", "", total.total(), *by_class, ""])
     return csv_text(rows)

@@ -1,4 +1,4 @@
-"""The files of an evaluation: summary.json, per_image.csv and per_cell.csv."""
+"""The files of an evaluation: summary.json, and CSV tables by image and by object."""
 
 import json
 import math
@@ -12,8 +12,8 @@ from mrcnn.evaluation.operating_point import without_nan
 from mrcnn.evaluation.records import InstanceRecord
 from mrcnn.measure.shape import equivalent_diameter
 from mrcnn.report.csv_text import csv_text
+from mrcnn.report.words import Words
 
-SCHEMA = "rbc.evaluation"
 SCHEMA_VERSION = 2
 
 IMAGE_COLUMNS = (
@@ -31,7 +31,7 @@ IMAGE_COLUMNS = (
     "mean_iou",
     "pq",
 )
-CELL_COLUMNS = (
+OBJECT_COLUMNS = (
     "image",
     "outcome",
     "iou",
@@ -62,25 +62,30 @@ def _number(value: Any, digits: int = 4) -> Any:
 def summary_of(
     evaluation: Evaluation,
     context: dict[str, Any],
+    schema: str,
     scored: bool = True,
     by_method: Mapping[str, Sequence[Classification]] | None = None,
+    words: Words | None = None,
 ) -> dict[str, Any]:
     """All figures, to be written as JSON; ratios in 0..1, None where not defined.
 
     Args:
         context: what was evaluated (weights, data set, ...), copied into the result.
+        schema: name of the form of the summary, "NAME.evaluation" of an application.
         scored: False for a method without confidences, whose operating point has none.
-        by_method: size classes at each operating point, by the way to tell them.
+        by_method: classes at each operating point, by the way to tell them.
+        words: what classes are called; `Words()` by default.
     """
+    by_way = (words or Words()).class_terms.replace(" ", "_")
     summary = {
-        "schema": SCHEMA,
+        "schema": schema,
         "schema_version": SCHEMA_VERSION,
         **context,
         **evaluation.to_dict(),
     }
     for name, classifications in (by_method or {}).items():
         for point, found in zip(summary["operating_points"], classifications, strict=True):
-            point.setdefault("size_classes", {})[name] = without_nan(found.macro)
+            point.setdefault(by_way, {})[name] = without_nan(found.macro)
     if not scored:
         for point in summary["operating_points"]:
             point["min_confidence"] = None
@@ -112,12 +117,35 @@ def _diameter(area: int) -> str:
     return f"{equivalent_diameter(area):.2f}"
 
 
-def per_cell_csv(
+def _truth_columns(truth: InstanceRecord, row: int, class_names: Sequence[str]) -> list:
+    """What is told of an annotated object: from "truth" to "truth_at_border"."""
+    return [
+        row + 1,
+        class_names[truth.class_ids[row] - 1],
+        int(truth.areas[row]),
+        _diameter(int(truth.areas[row])),
+        int(truth.at_border[row]),
+    ]
+
+
+def _found_columns(found: InstanceRecord, row: int, class_names: Sequence[str]) -> list:
+    """What is told of a detection: from "class" to "x2"."""
+    return [
+        class_names[found.class_ids[row] - 1],
+        f"{found.scores[row]:.4f}",
+        int(found.areas[row]),
+        _diameter(int(found.areas[row])),
+        int(found.at_border[row]),
+        *map(int, found.boxes[row]),
+    ]
+
+
+def per_object_csv(
     records: Sequence[ImageRecord], point: OperatingPoint, class_names: Sequence[str]
 ) -> str:
-    """A line for each matched pair, each missed cell and each unmatched detection.
+    """A line for each matched pair, each missed object and each unmatched detection.
 
-    Cells and detections of an image are numbered from 1, detections by falling score as in the
+    Objects and detections of an image are numbered from 1, detections by falling score as in the
     label images of `detect`. Areas are in pixels, diameters are those of a circle of that area.
 
     Args:
@@ -125,45 +153,25 @@ def per_cell_csv(
         point: whose matches and confidence count.
         class_names: of classes 1, 2, ...
     """
-    rows: list[Sequence] = [CELL_COLUMNS]
+    rows: list[Sequence] = [OBJECT_COLUMNS]
     for record, pairs in zip(records, point.pairs, strict=True):
         truth, found = record.truth, record.predictions
         counted = np.flatnonzero(found.scores >= point.min_confidence)
         order = counted[np.argsort(-found.scores[counted], kind="stable")]
         numbers = {int(index): number for number, index in enumerate(order, start=1)}
         partner = {int(row): int(column) for row, column in pairs}
-
-        def truth_cells(row: int, truth: InstanceRecord = truth) -> list:
-            return [
-                row + 1,
-                class_names[truth.class_ids[row] - 1],
-                int(truth.areas[row]),
-                _diameter(int(truth.areas[row])),
-                int(truth.at_border[row]),
-            ]
-
-        def found_cells(
-            column: int, found: InstanceRecord = found, numbers: dict[int, int] = numbers
-        ) -> list:
-            return [
-                numbers[column],
-                class_names[found.class_ids[column] - 1],
-                f"{found.scores[column]:.4f}",
-                int(found.areas[column]),
-                _diameter(int(found.areas[column])),
-                int(found.at_border[column]),
-                *map(int, found.boxes[column]),
-            ]
-
         for row in range(len(truth)):
             column = partner.get(row)
+            told = _truth_columns(truth, row, class_names)
             if column is None:
-                rows.append([record.name, "missed", "", *truth_cells(row), *[""] * 10])
+                rows.append([record.name, "missed", "", *told, *[""] * 10])
             else:
                 iou = f"{record.iou[row, column]:.4f}"
-                rows.append([record.name, "matched", iou, *truth_cells(row), *found_cells(column)])
+                of_found = _found_columns(found, column, class_names)
+                rows.append([record.name, "matched", iou, *told, numbers[column], *of_found])
         taken = set(partner.values())
         for column in map(int, order):
             if column not in taken:
-                rows.append([record.name, "unmatched", "", *[""] * 5, *found_cells(column)])
+                of_found = _found_columns(found, column, class_names)
+                rows.append([record.name, "unmatched", "", *[""] * 5, numbers[column], *of_found])
     return csv_text(rows)

@@ -11,6 +11,9 @@ from mrcnn.app.threshold import (
     stored_threshold,
 )
 from mrcnn.errors import ConfigError
+from mrcnn.report.words import Words
+
+WORDS = Words()
 
 
 def test_each_weights_file_has_its_own(tmp_path):
@@ -18,7 +21,7 @@ def test_each_weights_file_has_its_own(tmp_path):
     store_threshold(first, 0.31, {"subset": "val"})
     store_threshold(second, 0.42, {"subset": "val"})
     store_threshold(first, 0.33, {"subset": "test"})
-    assert (stored_threshold(first), stored_threshold(second)) == (0.33, 0.42)
+    assert (stored_threshold(first, WORDS), stored_threshold(second, WORDS)) == (0.33, 0.42)
     stored = json.loads((tmp_path / THRESHOLD_FILE).read_text())
     assert stored["a_0001.h5"] == {"min_confidence": 0.33, "subset": "test"}
 
@@ -26,19 +29,19 @@ def test_each_weights_file_has_its_own(tmp_path):
 def test_auto_stands_for_it(tmp_path, capsys):
     weights = tmp_path / "w.h5"
     store_threshold(weights, 0.3127, {})
-    assert chosen_confidences([0.9, "auto", 0.5, 0.5], weights) == [0.3127, 0.5, 0.9]
+    assert chosen_confidences([0.9, "auto", 0.5, 0.5], weights, WORDS) == [0.3127, 0.5, 0.9]
     assert "w.h5: 0.3127" in capsys.readouterr().out
-    assert chosen_confidences([0.9], None) == [0.9]
+    assert chosen_confidences([0.9], None, WORDS) == [0.9]
 
 
 def test_auto_without_a_sweep_says_what_to_do(tmp_path):
     with pytest.raises(ConfigError, match=r"no sweep of w.h5 is stored.*evaluate --sweep"):
-        chosen_confidences(["auto"], tmp_path / "w.h5")
+        chosen_confidences(["auto"], tmp_path / "w.h5", WORDS)
     store_threshold(tmp_path / "other.h5", 0.5, {})
     with pytest.raises(ConfigError, match=r"no sweep of w.h5"):
-        chosen_confidences(["auto"], tmp_path / "w.h5")
+        chosen_confidences(["auto"], tmp_path / "w.h5", WORDS)
     with pytest.raises(ConfigError, match="for a network"):
-        chosen_confidences(["auto"], None)
+        chosen_confidences(["auto"], None, WORDS)
 
 
 @pytest.mark.parametrize(
@@ -57,10 +60,10 @@ def test_auto_without_a_sweep_says_what_to_do(tmp_path):
 def test_a_file_that_no_sweep_wrote_is_named(tmp_path, content, message):
     (tmp_path / THRESHOLD_FILE).write_text(content)
     with pytest.raises(ConfigError, match=rf"{THRESHOLD_FILE}: .*{message}"):
-        stored_threshold(tmp_path / "w.h5")
+        stored_threshold(tmp_path / "w.h5", WORDS)
 
 
 def test_a_new_sweep_replaces_a_broken_file(tmp_path):
     (tmp_path / THRESHOLD_FILE).write_text("{")
     store_threshold(tmp_path / "w.h5", 0.4, {})
-    assert stored_threshold(tmp_path / "w.h5") == 0.4
+    assert stored_threshold(tmp_path / "w.h5", WORDS) == 0.4

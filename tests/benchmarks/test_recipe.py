@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 
 from benchmarks import recipe
+from mrcnn.app.train import training_settings
 from mrcnn.data.augmentation import Augmentation
-from rbc_arguments import build_parser
-from rbc_config import make_config
-from rbc_train import training_settings
+from rbc import APPLICATION
 
 
 @pytest.mark.parametrize("name", recipe.VARIANTS)
 def test_every_variant_is_a_training_that_can_be_configured(name, tmp_path):
     variant = recipe.VARIANTS[name]
     arguments = recipe.recipe_arguments(variant, tmp_path, ["train", "extra"], 400)
-    options = build_parser().parse_args(arguments)
-    config = make_config({**training_settings(options, None), **variant.settings})
+    options = APPLICATION.parse(arguments)
+    config = APPLICATION.make_config(
+        {**training_settings(APPLICATION, options, None), **variant.settings}
+    )
     assert config.STEPS_PER_EPOCH * config.EPOCHS == 400
     assert options.subset == ["train", "extra"]
     # A whole field of 768 x 576 has about as many pixels as four parts.

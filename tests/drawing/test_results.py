@@ -4,6 +4,7 @@ import numpy as np
 from skimage.draw import disk
 
 from mrcnn.drawing.results import GREEN, RED, comparison_picture, outlines, overlay_picture
+from mrcnn.instances import Instances
 
 
 def round_mask(radius: int) -> np.ndarray:
@@ -21,11 +22,18 @@ def count(picture, colour) -> int:
     return int((np.asarray(picture)[: IMAGE.shape[0]] == colour).all(axis=-1).sum())
 
 
+def objects(image, boxes, cell=None, class_ids=None, scores=None) -> Instances:
+    boxes = np.array(boxes, int).reshape(-1, 4)
+    cells = [CELL if cell is None else cell] * len(boxes)
+    ids = np.ones(len(boxes), int) if class_ids is None else class_ids
+    return Instances(image.shape, boxes, cells, ids, scores)
+
+
 def comparison(truth_boxes, boxes, scores, pairs, iou, image=IMAGE, cell=CELL):
     return comparison_picture(
         image,
-        (np.array(truth_boxes).reshape(-1, 4), [cell] * len(truth_boxes)),
-        (np.array(boxes).reshape(-1, 4), [cell] * len(boxes), np.array(scores)),
+        objects(image, truth_boxes, cell),
+        objects(image, boxes, cell, scores=scores),
         np.array(pairs, int).reshape(-1, 2),
         np.array(iou).reshape(len(truth_boxes), len(boxes)),
         "title",
@@ -88,16 +96,15 @@ def test_small_fields_are_enlarged_until_captions_fit():
 def test_one_pixel_image_without_cells():
     picture = comparison([], [], [], [], [], np.zeros((1, 1, 3), np.uint8))
     assert picture.width == 1
-    overlay = overlay_picture(
-        np.zeros((1, 1, 3), np.uint8), np.zeros((0, 4), int), [], np.zeros(0, int), ["cell"]
-    )
+    image = np.zeros((1, 1, 3), np.uint8)
+    overlay = overlay_picture(image, Instances.empty(image.shape), ["cell"])
     assert overlay.size == (1, 1)
 
 
 def test_overlay_has_the_image_size_and_a_colour_for_each_class():
     boxes = np.array([[10, 10, 10 + SIDE, 10 + SIDE], [90, 150, 90 + SIDE, 150 + SIDE]])
     pictures = [
-        np.asarray(overlay_picture(IMAGE, boxes, [CELL] * 2, np.array(ids), ["one", "two"]))
+        np.asarray(overlay_picture(IMAGE, objects(IMAGE, boxes, class_ids=ids), ["one", "two"]))
         for ids in ([1, 1], [1, 2])
     ]
     assert pictures[0].shape == IMAGE.shape

@@ -1,4 +1,4 @@
-"""Measurements of cells against shapes with known figures."""
+"""The tables of `detect`: measurements of shapes with known figures, counts by class."""
 
 import csv
 import io
@@ -7,19 +7,20 @@ import math
 import numpy as np
 import pytest
 
-from mrcnn.report.detection_files import ImageCells, cell_rows, cells_csv, summary_csv
-from rbc_detect import visible_cells
-from rbc_model import Cells
+from mrcnn.instances import Instances
+from mrcnn.report.detection_files import DetectedImage, object_rows, objects_csv, summary_csv
+from mrcnn.report.words import Words
 
 NAMES = ("large", "small")
 
 
-def cells_of(boxes, scores=None, class_ids=None, crops=None) -> Cells:
+def objects_of(shape, boxes, scores=None, class_ids=None, crops=None) -> Instances:
     boxes = np.array(boxes).reshape(-1, 4)
     if crops is None:
         crops = [np.ones((y2 - y1, x2 - x1), bool) for y1, x1, y2, x2 in boxes]
     count = len(boxes)
-    return Cells(
+    return Instances(
+        shape,
         boxes,
         crops,
         np.ones(count, int) if class_ids is None else np.array(class_ids),
@@ -27,15 +28,17 @@ def cells_of(boxes, scores=None, class_ids=None, crops=None) -> Cells:
     )
 
 
-def rows_of(cells: Cells, shape, pixel_size=None) -> list[dict]:
-    cells, labels = visible_cells(shape, cells)
-    rows = cell_rows("dir/a.png", "a", cells, labels, NAMES, pixel_size)
-    text = cells_csv([ImageCells("dir/a.png", "a", shape, rows)], pixel_size is not None)
+def rows_of(instances: Instances, pixel_size=None, measured=()) -> list[dict]:
+    labels = instances.label_image()
+    rows = object_rows("dir/a.png", "a", instances, labels, NAMES, pixel_size, measured)
+    shape = instances.image_shape
+    images = [DetectedImage("dir/a.png", "a", shape, rows)]
+    text = objects_csv(images, pixel_size is not None, measured)
     return list(csv.DictReader(io.StringIO(text)))
 
 
 def test_rectangle_has_its_known_moments():
-    (row,) = rows_of(cells_of([[10, 20, 16, 30]], [0.98765]), (40, 50))
+    (row,) = rows_of(objects_of((40, 50), [[10, 20, 16, 30]], [0.98765]))
     assert [row[key] for key in ("image", "name", "label", "class")] == [
         "dir/a.png",
         "a",
@@ -53,7 +56,7 @@ def test_rectangle_has_its_known_moments():
 
 
 def test_micrometres():
-    (row,) = rows_of(cells_of([[10, 20, 16, 30]]), (40, 50), pixel_size=0.5)
+    (row,) = rows_of(objects_of((40, 50), [[10, 20, 16, 30]]), pixel_size=0.5)
     assert float(row["area_um2"]) == 15.0
     assert float(row["equivalent_diameter_um"]) == pytest.approx(math.sqrt(60 / math.pi), abs=1e-3)
     assert (float(row["centroid_y_um"]), float(row["centroid_x_um"])) == (6.25, 12.25)
@@ -62,44 +65,32 @@ def test_micrometres():
 def test_cell_in_two_pieces_is_one_row():
     crop = np.zeros((5, 10), bool)
     crop[:, :3] = crop[:, 8:] = True
-    (row,) = rows_of(cells_of([[0, 0, 5, 10]], crops=[crop]), (20, 20))
+    (row,) = rows_of(objects_of((20, 20), [[0, 0, 5, 10]], crops=[crop]))
     assert int(row["area"]) == 25
-
-
-def test_overlap_goes_to_the_better_score_and_areas_say_so():
-    cells, labels = visible_cells((20, 20), cells_of([[0, 0, 10, 10], [0, 5, 10, 15]]))
-    assert labels.dtype == np.uint16
-    assert (labels[:10, :10] == 1).all() and (labels[:10, 10:15] == 2).all()
-    assert (labels == 0).sum() == 400 - 150
-    rows = rows_of(cells, (20, 20))
-    assert [int(row["area"]) for row in rows] == [100, 100]
-    assert [int(row["visible_area"]) for row in rows] == [100, 50]
-
-
-def test_a_cell_without_a_visible_pixel_has_no_label():
-    cells = cells_of([[0, 0, 10, 10], [2, 2, 4, 4], [12, 12, 18, 18]], class_ids=[1, 1, 2])
-    cells, labels = visible_cells((20, 20), cells)
-    assert len(cells) == 2
-    assert sorted(np.unique(labels)) == [0, 1, 2]
-    assert list(cells.class_ids) == [1, 2]
-
-
-def test_no_cells():
-    cells, labels = visible_cells((4, 5), cells_of([]))
-    assert len(cells) == 0 and labels.shape == (4, 5) and not labels.any()
-    assert rows_of(cells, (4, 5)) == []
 
 
 def test_summary_totals_and_unreadable_images():
     images = [
-        ImageCells("a.png", "a", (4, 5), class_names=["large", "small", "large"]),
-        ImageCells("bad.png", "bad", problem="bad.png: cut short"),
-        ImageCells("b.png", "b", (6, 7), class_names=["small"]),
+        DetectedImage("a.png", "a", (4, 5), class_names=["large", "small", "large"]),
+        DetectedImage("bad.png", "bad", problem="bad.png: cut short"),
+        DetectedImage("b.png", "b", (6, 7), class_names=["small"]),
     ]
-    rows = list(csv.DictReader(io.StringIO(summary_csv(images, NAMES))))
+    rows = list(csv.DictReader(io.StringIO(summary_csv(images, NAMES, Words(objects="cells")))))
     assert [row["image"] for row in rows] == ["a.png", "bad.png", "b.png", "all images"]
     assert [row["cells"] for row in rows] == ["3", "", "1", "4"]
     assert [row["large"] for row in rows] == ["2", "", "0", "2"]
     assert [row["small"] for row in rows] == ["1", "", "1", "2"]
     assert rows[1]["problem"] == "bad.png: cut short"
     assert (rows[0]["height"], rows[0]["width"]) == ("4", "5")
+
+
+def test_what_an_application_measures_follows():
+    told = objects_of((20, 20), [[0, 0, 5, 5], [6, 6, 9, 9]]).with_columns(
+        darkness=[0.12345678, 2.0], kind=["round", "long"], other=[1, 2]
+    )
+    rows = rows_of(told, measured=("darkness", "kind"))
+    assert [(row["darkness"], row["kind"]) for row in rows] == [
+        ("0.123457", "round"),
+        ("2", "long"),
+    ]
+    assert list(rows[0])[-2:] == ["darkness", "kind"]

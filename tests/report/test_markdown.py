@@ -10,16 +10,16 @@ import pytest
 
 from mrcnn.evaluation import InstanceEvaluator, Instances
 from mrcnn.report.evaluation_files import (
-    CELL_COLUMNS,
-    per_cell_csv,
+    OBJECT_COLUMNS,
     per_image_csv,
+    per_object_csv,
     summary_of,
     summary_text,
 )
-from mrcnn.report.markdown import (
+from mrcnn.report.markdown import format_report
+from mrcnn.report.markdown_tables import (
     class_table,
     counting_table,
-    format_report,
     markdown_table,
     paper_table,
     precision_table,
@@ -27,6 +27,7 @@ from mrcnn.report.markdown import (
     sweep_line,
     sweep_table,
 )
+from rbc import WORDS
 
 CLASSES = ("large", "normal")
 SHAPE = (100, 100)
@@ -63,7 +64,7 @@ def rows_of(table: str) -> list[list[str]]:
 
 
 def test_paper_table_has_every_field_and_the_means(evaluation):
-    head, *rows = rows_of(paper_table(evaluation.operating_points))
+    head, *rows = rows_of(paper_table(evaluation.operating_points, WORDS))
     figures = ["accuracy", "unmatched", "det. / truth"]
     assert head == [
         "field", "ground truth", ">=0.7", *figures, ">=0.9", *figures
@@ -96,10 +97,10 @@ def test_quality_table_has_both_borders_and_both_ious(evaluation):
 
 
 def test_counts_and_classes(evaluation):
-    rows = rows_of(counting_table(evaluation.operating_points))
+    rows = rows_of(counting_table(evaluation.operating_points, WORDS))
     assert rows[1] == ["all cells >=0.7", "6", "6", "75.0 %", "+0.00", "0.67", "25.0 %", "0.750"]
     assert rows[2] == ["large >=0.7", "1", "1", "100.0 %", "+0.00", "0.00", "0.0 %", "1.000"]
-    rows = rows_of(class_table(evaluation.operating_points))
+    rows = rows_of(class_table(evaluation.operating_points, WORDS))
     assert rows[1] == ["large >=0.7", "1", "0.000", "0.000", "0.000"]
     assert rows[2] == ["normal >=0.7", "3", "0.750", "1.000", "0.857"]
     assert rows[3] == ["mean of classes >=0.7", "4", "0.375", "0.500", "0.429"]
@@ -123,7 +124,7 @@ def test_average_precision_and_sweep(evaluation):
 
 
 def test_the_whole_report(evaluation):
-    report = format_report(evaluation, "Evaluation of 3 fields")
+    report = format_report(evaluation, "Evaluation of 3 fields", words=WORDS)
     headings = [line for line in report.splitlines() if line.startswith("#")]
     assert headings == [
         "# Evaluation of 3 fields", "## Quality", "## Counting",
@@ -136,11 +137,11 @@ def test_the_whole_report(evaluation):
 
 def test_a_method_without_confidences_has_no_curve(evaluator):
     unscored = evaluator.evaluate([0.0], scored=False)
-    report = format_report(unscored, "Watershed", scored=False)
+    report = format_report(unscored, "Watershed", scored=False, words=WORDS)
     assert ">=" not in report.split("## Quality")[1]
     assert "## Which confidence" not in report
     assert "## Calibration" not in report
-    summary = summary_of(unscored, {}, scored=False)
+    summary = summary_of(unscored, {}, "rbc.evaluation", scored=False)
     assert [point["min_confidence"] for point in summary["operating_points"]] == [None]
     assert summary["average_precision"] == {}
     rows = list(csv.DictReader(io.StringIO(per_image_csv(unscored, scored=False))))
@@ -159,10 +160,10 @@ def test_per_image_csv(evaluation):
     assert (rows[2]["unmatched"], rows[2]["unmatched_at_border"]) == ("1", "1")
 
 
-def test_per_cell_csv(evaluator, evaluation):
-    text = per_cell_csv(evaluator.records, evaluation.operating_points[0], CLASSES)
+def test_per_object_csv(evaluator, evaluation):
+    text = per_object_csv(evaluator.records, evaluation.operating_points[0], CLASSES)
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert tuple(rows[0]) == CELL_COLUMNS
+    assert tuple(rows[0]) == OBJECT_COLUMNS
     outcomes = [(row["image"], row["outcome"], row["truth"], row["detection"]) for row in rows]
     # Detections are numbered by falling score.
     assert outcomes == [
@@ -185,7 +186,7 @@ def test_per_cell_csv(evaluator, evaluation):
 
 
 def test_summary_is_strict_json_with_its_context(evaluation):
-    text = summary_text(summary_of(evaluation, {"weights": "w.h5"}))
+    text = summary_text(summary_of(evaluation, {"weights": "w.h5"}, "rbc.evaluation"))
     summary = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
     assert (summary["schema"], summary["schema_version"]) == ("rbc.evaluation", 2)
     assert summary["weights"] == "w.h5"

@@ -11,7 +11,6 @@ from mrcnn.report.page.gallery import PageField, gallery_data, point_name
 from mrcnn.report.page.html import (
     Markup,
     content_hash,
-    count,
     element,
     embedded_json,
     escape,
@@ -20,12 +19,19 @@ from mrcnn.report.page.html import (
 )
 from mrcnn.report.page.report import Report
 from mrcnn.report.page.sections import SECTIONS
+from mrcnn.report.words import Words
 
 _SOURCES = Path(__file__).parent
 
 
 def _source(name: str) -> Markup:
     return Markup((_SOURCES / name).read_text(encoding="utf-8").strip())
+
+
+def _script(words: Words) -> Markup:
+    """The page's script, which names the objects here and there."""
+    forms = words.forms()
+    return Markup(re.sub(r"\{\{(\w+)\}\}", lambda match: forms[match[1]], _source("page.js")))
 
 
 def _switch(report: Report) -> Markup:
@@ -70,11 +76,13 @@ def _heading(summary: dict[str, Any], report: Report) -> str:
     """One line for the window's title and for search."""
     fields = lookup(report.points[0], "images") or []
     subset = summary.get("subset")
-    number = f"{count(len(fields))} {'field' if len(fields) == 1 else 'fields'}"
-    return f"Red blood cells: evaluation on {number}" + (f" of {subset}" if subset else "")
+    number = report.words.counted(len(fields), "image")
+    return f"{report.words.title}: evaluation on {number}" + (f" of {subset}" if subset else "")
 
 
-def report_page(summary: dict[str, Any], fields: Sequence[PageField]) -> str:
+def report_page(
+    summary: dict[str, Any], fields: Sequence[PageField], words: Words | None = None
+) -> str:
     """A page with all figures of an evaluation, its charts and the fields to look at.
 
     Everything is inside: no address is fetched, by the page's own Content-Security-Policy either.
@@ -83,6 +91,7 @@ def report_page(summary: dict[str, Any], fields: Sequence[PageField]) -> str:
     Args:
         summary: parsed summary.json; parts that are None or missing are left out of the page.
         fields: pictures for the gallery; empty for none.
+        words: what objects and images are called; `Words()` by default.
 
     Returns:
         HTML, to be written as UTF-8.
@@ -91,20 +100,21 @@ def report_page(summary: dict[str, Any], fields: Sequence[PageField]) -> str:
         DataError: a summary of another schema version or without an operating point, or fields
             that do not fit it.
     """
+    words = words or Words()
     version = summary.get("schema_version")
     if version != SCHEMA_VERSION:
         raise DataError(
             f"summary: schema_version {version!r}, expected {SCHEMA_VERSION}. Run "
-            "`rbc.py evaluate` again to write a new one."
+            f"`{words.program} evaluate` again to write a new one."
         )
     if not summary.get("operating_points"):
         raise DataError("summary: no operating point, nothing to report. Give --min-conf.")
-    report = Report(summary, fields)
+    report = Report(summary, fields, words)
     sections = [made for make in SECTIONS if (made := make(report)) is not None]
     links = [
         element("li", element("a", section.title, href=f"#{section.ident}")) for section in sections
     ]
-    style, script = _source("page.css"), _source("page.js")
+    style, script = _source("page.css"), _script(words)
     data = gallery_data(
         report.fields, report.confidences, report.classes, report.border == "ignore", report.chosen
     )

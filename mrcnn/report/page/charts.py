@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mrcnn.report.page.html import Markup, element, join, number
+from mrcnn.report.words import Words
 
 # Enough for a smooth curve on any screen.
 _CURVE_POINTS = 240
@@ -207,7 +208,7 @@ def reliability_chart(bins: Sequence[dict[str, Any]]) -> Markup:
     )
     parts: list[Any] = [axes.frame("", "precision", x_ticks=[])]
     marks: list[Any] = []
-    words = []
+    told = []
     for entry in bins:
         low, high, held = float(entry["from"]), float(entry["to"]), int(entry["count"])
         left, right = axes.at_x(low) + 2, axes.at_x(high) - 2
@@ -228,27 +229,28 @@ def reliability_chart(bins: Sequence[dict[str, Any]]) -> Markup:
         )  # fmt: skip
         if mean is not None:
             marks.append(element("circle", cx=axes.at_x(mean), cy=top, r=4, class_="mark"))
-        words.append(f"{low:g} to {high:g}: precision {precision:.2f} of {held}")
+        told.append(f"{low:g} to {high:g}: precision {precision:.2f} of {held}")
     parts += [axes.line([0, 1], [0, 1], "ideal"), *marks]
     steps = [index / 5 for index in range(6)]
     parts.append(counts.frame("confidence", "count", x_ticks=steps, y_ticks=[]))
-    description = "By confidence: " + "; ".join(words) + "." if words else "There is no detection."
+    description = "By confidence: " + "; ".join(told) + "." if told else "There is no detection."
     return drawing("reliability-chart", "Precision by confidence", description, parts, 368)
 
 
-def scatter_chart(ident: str, points: Sequence[tuple[str, float, float]]) -> Markup:
-    """Counted against true cells, one mark a field, with the line of equal counts.
+def scatter_chart(ident: str, points: Sequence[tuple[str, float, float]], words: Words) -> Markup:
+    """Counted against true objects, one mark an image, with the line of equal counts.
 
     Args:
         ident: unique on the page.
-        points: (name of the field, true cells, counted cells).
+        points: (name of the image, true objects, counted objects).
+        words: what objects and images are called.
     """
     values = [value for _, true, counted in points for value in (true, counted)] or [0, 1]
     margin = max(1.0, 0.06 * (max(values) - min(values)))
     low, high = max(0.0, math.floor(min(values) - margin)), math.ceil(max(values) + margin)
     axes = Axes((low, high), (low, high))
     parts: list[Any] = [
-        axes.frame("ground truth, cells in a field", "detections"),
+        axes.frame(words("ground truth, {objects} in {an_image}"), "detections"),
         axes.line([low, high], [low, high], "ideal"),
     ]
     for name, true, counted in points:
@@ -265,7 +267,8 @@ def scatter_chart(ident: str, points: Sequence[tuple[str, float, float]]) -> Mar
     above = sum(counted > true for _, true, counted in points)
     below = sum(counted < true for _, true, counted in points)
     description = (
-        f"{len(points)} fields: too many cells counted in {above}, too few in {below}, "
+        f"{len(points)} {words.images}: too many {words.objects} counted in {above}, "
+        f"too few in {below}, "
         f"the right number in {len(points) - above - below}."
     )
     return drawing(ident, "Detections against ground truth", description, parts, 308)
@@ -279,18 +282,21 @@ def histogram_bins(values: np.ndarray) -> np.ndarray:
     return np.arange(first, last + 1) * step
 
 
-def size_chart(ident: str, truth: np.ndarray, detections: np.ndarray, edges: np.ndarray) -> Markup:
+def size_chart(
+    ident: str, truth: np.ndarray, detections: np.ndarray, edges: np.ndarray, words: Words
+) -> Markup:
     """Histogram of equivalent diameters: ground truth as bars, detections as a line of steps.
 
     Args:
         ident: unique on the page.
         truth, detections: float [N], pixels.
         edges: of the bins, rising.
+        words: what objects are called.
     """
     true_counts, counts = (np.histogram(values, edges)[0] for values in (truth, detections))
     highest = max(1, int(true_counts.max(initial=0)), int(counts.max(initial=0)))
     axes = Axes((float(edges[0]), float(edges[-1])), (0.0, highest * 1.05))
-    parts: list[Any] = [axes.frame("equivalent diameter, pixels", "cells")]
+    parts: list[Any] = [axes.frame("equivalent diameter, pixels", words.objects)]
     for low, high, held in zip(edges[:-1], edges[1:], true_counts, strict=True):
         if held:
             left, right, top = axes.at_x(low), axes.at_x(high), axes.at_y(int(held))
@@ -302,9 +308,9 @@ def size_chart(ident: str, truth: np.ndarray, detections: np.ndarray, edges: np.
     ys = np.concatenate([[0], np.repeat(counts, 2), [0]])
     parts.append(axes.line(xs.tolist(), ys.tolist(), "detection-size"))
     description = "; ".join(
-        f"{name}: {len(values)} cells, median {np.median(values):.1f} pixels"
+        f"{name}: {len(values)} {words.objects}, median {np.median(values):.1f} pixels"
         if len(values)
-        else f"{name}: no cell"
+        else f"{name}: no {words.object}"
         for name, values in (("Ground truth", truth), ("detections", detections))
     )
-    return drawing(ident, "Sizes of the cells", description + ".", parts, 308)
+    return drawing(ident, words("Sizes of the {objects}"), description + ".", parts, 308)

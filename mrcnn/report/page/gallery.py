@@ -23,6 +23,7 @@ from mrcnn.report.page.html import (
     join,
     name_text,
 )
+from mrcnn.report.words import Words
 
 _PICTURE_SIDE = 1200
 _JPEG_QUALITY = 80
@@ -93,8 +94,8 @@ def check_field(field: PageField, confidences: Sequence[float | None]) -> None:
         for cell, detection, _ in field.matches(point):
             if not (0 <= cell < truth and 0 <= detection < detections and shown[detection]):
                 raise DataError(
-                    f"{field.name}: pair ({cell}, {detection}) at operating point {point} names a "
-                    f"cell that is not there ({truth} in the ground truth, {int(shown.sum())} of "
+                    f"{field.name}: pair ({cell}, {detection}) at operating point {point} names an "
+                    f"object that is not there ({truth} in the ground truth, {int(shown.sum())} of "
                     f"{detections} detections at this confidence)."
                 )
 
@@ -228,17 +229,22 @@ def gallery_data(
 
 
 def _numbers_line(
-    field: PageField, point: int, min_confidence: float | None, ignore: bool, f1: Any
+    field: PageField,
+    point: int,
+    min_confidence: float | None,
+    ignore: bool,
+    f1: float | None,
+    words: Words,
 ) -> Markup:
     shown = field.shown(min_confidence)
     unmatched = shown.copy()
     matches = field.matches(point)
     unmatched[[detection for _, detection, _ in matches]] = False
     spared = int((unmatched & at_border(field, field.detections)).sum()) if ignore else 0
-    cells, alarms = len(field.truth.boxes), int(unmatched.sum()) - spared
+    objects, alarms = len(field.truth.boxes), int(unmatched.sum()) - spared
     parts = [
-        f"{cells} {'cell' if cells == 1 else 'cells'} in the ground truth: {len(matches)} found, "
-        f"{cells - len(matches)} missed; {alarms} false {'alarm' if alarms == 1 else 'alarms'}"
+        f"{words.counted(objects)} in the ground truth: {len(matches)} found, "
+        f"{objects - len(matches)} missed; {alarms} false {'alarm' if alarms == 1 else 'alarms'}"
     ]
     if spared:
         parts.append(f", {spared} more at the border not judged")
@@ -253,6 +259,7 @@ def field_card(
     confidences: Sequence[float | None],
     ignore_border: bool,
     f1: Sequence[Any],
+    words: Words,
 ) -> Markup:
     """Picture of a field with its numbers; page.js draws the outlines.
 
@@ -262,16 +269,17 @@ def field_card(
         confidences: of the operating points.
         ignore_border: see `gallery_data`.
         f1: of the field at each operating point, None where it is not known.
+        words: what objects and images are called.
     """
     height, width = field.image_shape[:2]
     numbers = [
-        _numbers_line(field, point, min_confidence, ignore_border, f1[point])
+        _numbers_line(field, point, min_confidence, ignore_border, f1[point], words)
         for point, min_confidence in enumerate(confidences)
     ]
     picture = element(
         "img",
         src=field.picture,
-        alt=f"Field {field.name}, {count(width)} by {count(height)} pixels",
+        alt=words("{Image} ") + f"{field.name}, {count(width)} by {count(height)} pixels",
         width=width,
         height=height,
         loading="lazy",

@@ -11,7 +11,7 @@ const layers = document.getElementById("layers");
 const KINDS = {
   found: { title: "Found", layers: ["truth", "prediction"] },
   missed: { title: "Missed: no detection fits", layers: ["missed"], error: true },
-  alarm: { title: "False alarm: fits no cell", layers: ["alarm"], error: true },
+  alarm: { title: "False alarm: fits no {{object}}", layers: ["alarm"], error: true },
   border: { title: "Cut by the image border, not judged", layers: ["border"] },
 };
 const hiddenLayers = new Set();
@@ -119,7 +119,7 @@ class FieldView {
     };
     this.truthPaths = outlines(this.field.truth);
     this.detectionPaths = outlines(this.field.detections);
-    this.list = create(svg, "g", { role: "listbox", "aria-label": `Cells of ${this.field.name}` });
+    this.list = create(svg, "g", { role: "listbox", "aria-label": `{{Objects}} of ${this.field.name}` });
     this.cells = [];
     this.current = null;
     this.nextButton = card.querySelector(".next-error");

@@ -19,7 +19,8 @@ from mrcnn.report.page.html import (
     percent,
     unbroken,
 )
-from mrcnn.report.page.texts import AVERAGES, BORDER_TEXTS, METHODS, OUTLINE_TEXTS
+from mrcnn.report.page.texts import AVERAGES, BORDER_TEXTS
+from mrcnn.report.words import NETWORK, Words
 
 
 class Report:
@@ -28,14 +29,16 @@ class Report:
     Args:
         summary: parsed summary.json.
         fields: to look at.
+        words: what objects and images are called.
     """
 
-    def __init__(self, summary: dict[str, Any], fields: Sequence[PageField]) -> None:
+    def __init__(self, summary: dict[str, Any], fields: Sequence[PageField], words: Words) -> None:
         self.summary = summary
+        self.words = words
         self.fields = list(fields)
         self.points: list[dict[str, Any]] = summary["operating_points"]
-        if summary.get("method") == "watershed":
-            # It is sure of all that it finds: a threshold would only puzzle the reader.
+        if summary.get("method") not in (None, NETWORK):
+            # A classical method is sure of all that it finds: a threshold would only puzzle.
             self.points = [{**point, "min_confidence": None} for point in self.points]
         self.confidences = [number(point.get("min_confidence")) for point in self.points]
         self.border = summary.get("border") or "ignore"
@@ -43,13 +46,13 @@ class Report:
         for field in self.fields:
             check_field(field, self.confidences)
         f1 = [number(self.quality(point).get("f1")) for point in self.points]
-        ranks = [-1.0 if value is None else value for value in f1]
-        self.chosen = max(range(len(ranks)), key=ranks.__getitem__)
+        known = [-1.0 if value is None else value for value in f1]
+        self.chosen = known.index(max(known))
 
     def quality(self, point: dict[str, Any]) -> dict[str, Any]:
         """Pooled figures of a point with the headline's rule for the border, at IoU .5."""
         by_iou = lookup(point, "quality", self.border) or {}
-        found = next((entry for key, entry in by_iou.items() if float(key) == 0.5), None)
+        found: Any = next((entry for key, entry in by_iou.items() if float(key) == 0.5), {})
         return lookup(found, "pooled") or {}
 
     def headline(self, point: dict[str, Any]) -> dict[str, Any]:
@@ -69,9 +72,9 @@ class Report:
         )
 
 
-def paragraphs(texts: Sequence[str]) -> Markup:
-    """Explanations of figures."""
-    return join(element("p", unbroken(text), class_="explanation") for text in texts)
+def paragraphs(texts: Sequence[str], words: Words) -> Markup:
+    """Explanations of figures, their braces filled."""
+    return join(element("p", unbroken(words(text)), class_="explanation") for text in texts)
 
 
 @dataclass(frozen=True)
@@ -173,10 +176,12 @@ def _plural(value: Any, one: str, many: str) -> str:
 
 def _in_words(report: Report, point: dict[str, Any]) -> Markup:
     quality = report.quality(point)
-    cells = lookup(point, "counting", "all", "ground_truth")
+    words = report.words
+    objects = lookup(point, "counting", "all", "ground_truth")
     text = (
         f"At {point_name(number(point.get('min_confidence')))}, "
-        f"{count(quality.get('tp'))} of {_plural(cells, 'cell', 'cells')} in the ground truth were "
+        f"{count(quality.get('tp'))} of {_plural(objects, words.object, words.objects)} in the "
+        f"ground truth were "
         f"found, {count(quality.get('fn'))} missed, and "
         f"{_plural(quality.get('fp'), 'detection is a false alarm', 'detections are false alarms')}"
     )
@@ -189,21 +194,23 @@ def _in_words(report: Report, point: dict[str, Any]) -> Markup:
 
 def _setting(report: Report) -> Markup:
     """Where the figures come from."""
-    summary = report.summary
+    summary, words = report.summary, report.words
     method = summary.get("method")
     first = report.points[0]
     fields = len(first.get("images") or []) or None
     entries: list[tuple[str, Any]] = [
-        ("Method", METHODS.get(str(method), method)),
+        ("Method", words.methods.get(str(method), method)),
         ("Weights", name_text(summary["weights"]) if summary.get("weights") else None),
         ("Data set", name_text(summary["dataset"]) if summary.get("dataset") else None),
         ("Subset", name_text(summary["subset"]) if summary.get("subset") else None),
-        ("Fields", count(fields)),
-        ("Cells", count(lookup(first, "counting", "all", "ground_truth"))),
-        ("A cell is found at", "mask IoU ≥ 0.5, matched one to one"),
-        ("Averages", AVERAGES),
+        (words("{Images}"), count(fields)),
+        (words("{Objects}"), count(lookup(first, "counting", "all", "ground_truth"))),
+        (words("{An_object} is found at"), "mask IoU ≥ 0.5, matched one to one"),
+        ("Averages", words(AVERAGES)),
         ("Image border", BORDER_TEXTS.get(report.border, report.border)),
-        ("Outlines", OUTLINE_TEXTS.get(str(summary.get("outline")))),
+    ]
+    entries += [
+        (title, texts.get(str(summary.get(key)))) for key, (title, texts) in words.facts.items()
     ]
     if number(summary.get("max_overlap")) is not None:
         text = f"a detection overlapping a better one by IoU > {figure(summary['max_overlap'], 2)}"

@@ -48,15 +48,19 @@ _TOOLBAR = Path(__file__).with_name("toolbar.html")
 def _fields_section(report: Report) -> Section:
     links = {field.name: f"#field-{n}" for n, field in enumerate(report.fields, start=1)}
     return section(
-        "fields", "Field by field", paragraphs(FIELDS), tables.paper_table(report.points, links)
+        "fields",
+        report.words("{Image} by {image}"),
+        paragraphs(FIELDS, report.words),
+        tables.paper_table(report.points, links, report.words),
     )
 
 
 def _quality_section(report: Report) -> Section:
     def make(index: int, point: dict[str, Any]) -> Markup:
-        intervals = tables.interval_table(point, report.headline(point))
-        explained = beside(intervals, paragraphs(QUALITY)) if intervals else paragraphs(QUALITY)
-        return join([explained, tables.quality_table(point, report.border)])
+        intervals = tables.interval_table(point, report.headline(point), report.words)
+        texts = paragraphs(QUALITY, report.words)
+        explained = beside(intervals, texts) if intervals else texts
+        return join([explained, tables.quality_table(point, report.border, report.words)])
 
     return section("quality", "Matching and outlines", report.at_each_point(make))
 
@@ -70,7 +74,7 @@ def _coco_section(report: Report) -> Section | None:
     texts = [*COCO]
     if limit is not None:
         texts.append(f"Up to {limit:.0f} detections of an image count here, so that none is cut.")
-    explained = beside(tables.coco_table(average_precision), paragraphs(texts))
+    explained = beside(tables.coco_table(average_precision), paragraphs(texts, report.words))
     return section("coco", "COCO average precision", explained)
 
 
@@ -94,7 +98,7 @@ def _sweep_section(report: Report) -> Section | None:
         beside(
             join([chart, legend]),
             element("p", unbroken(" ".join(best)), class_="lead") if best else None,
-            paragraphs(SWEEP),
+            paragraphs(SWEEP, report.words),
         ),
         more("Curve in numbers", tables.sweep_table(sweep)),
     )
@@ -116,7 +120,7 @@ def _calibration_section(report: Report) -> Section | None:
         beside(
             join([charts.reliability_chart(bins), legend]),
             element("p", ece, class_="lead"),
-            paragraphs(CALIBRATION),
+            paragraphs(CALIBRATION, report.words),
         ),
         more("Diagram in numbers", tables.reliability_table(bins)),
     )
@@ -130,11 +134,13 @@ def _classes_section(report: Report) -> Section | None:
         if not lookup(point, "classification", "labels"):
             return element("p", "Nothing was classified at this operating point.")
         accuracy = figure(point["classification"].get("accuracy"))
-        lead = f"Right class for {accuracy} of the matched cells."
-        return join([element("p", lead, class_="lead"), tables.confusion_table(point)])
+        lead = f"Right class for {accuracy} of the matched {report.words.objects}."
+        table = tables.confusion_table(point, report.words)
+        return join([element("p", lead, class_="lead"), table])
 
-    return section("classes", "Classes of the cells", paragraphs(CLASSES),
-                    report.at_each_point(make))  # fmt: skip
+    title = report.words("Classes of the {objects}")
+    texts = paragraphs(CLASSES, report.words)
+    return section("classes", title, texts, report.at_each_point(make))
 
 
 def _counting_section(report: Report) -> Section | None:
@@ -149,9 +155,11 @@ def _counting_section(report: Report) -> Section | None:
             for entry in point.get("images") or []
         ]
         bias = signed(lookup(point, "counting", "all", "bias"))
-        lead = element("p", f"Mean error: {bias} cells a field.", class_="lead")
-        chart = charts.scatter_chart(f"counts-{index}", pairs)
-        return join([beside(chart, lead, paragraphs(COUNTING)), tables.counting_table(point)])
+        mean = f"Mean error: {bias} " + report.words("{objects} {an_image}.")
+        lead = element("p", mean, class_="lead")
+        chart = charts.scatter_chart(f"counts-{index}", pairs, report.words)
+        texts = paragraphs(COUNTING, report.words)
+        return join([beside(chart, lead, texts), tables.counting_table(point, report.words)])
 
     return section("counting", "Counting", report.at_each_point(make))
 
@@ -160,7 +168,7 @@ def _sizes_section(report: Report) -> Section | None:
     if not report.fields:
         return None
 
-    def whole_cells(cells_of: Callable[[Any], Any]) -> list[np.ndarray]:
+    def whole_objects(cells_of: Callable[[Any], Any]) -> list[np.ndarray]:
         found = []
         for field in report.fields:
             cells = cells_of(field)
@@ -169,15 +177,15 @@ def _sizes_section(report: Report) -> Section | None:
             )
         return found
 
-    truth = whole_cells(lambda field: field.truth)
-    predicted = whole_cells(lambda field: field.detections)
+    truth = whole_objects(lambda field: field.truth)
+    predicted = whole_objects(lambda field: field.detections)
     truth_sizes = _defined(truth)
     edges = charts.histogram_bins(np.concatenate([truth_sizes, _defined(predicted)]))
 
     def make(index: int, point: dict[str, Any]) -> Markup:
         shown = [field.shown(report.confidences[index]) for field in report.fields]
         sizes = _defined([s[kept] for s, kept in zip(predicted, shown, strict=True)])
-        chart = charts.size_chart(f"sizes-{index}", truth_sizes, sizes, edges)
+        chart = charts.size_chart(f"sizes-{index}", truth_sizes, sizes, edges, report.words)
         legend = charts.legend(
             [("bar truth-size", "ground truth"), ("detection-size", "detections")]
         )
@@ -187,9 +195,9 @@ def _sizes_section(report: Report) -> Section | None:
         )
         lead = "Median diameter: {} in the ground truth, {} as detected.".format(*medians)
         text = element("p", lead, class_="lead")
-        return beside(join([chart, legend]), text, paragraphs(SIZES))
+        return beside(join([chart, legend]), text, paragraphs(SIZES, report.words))
 
-    return section("sizes", "Sizes of the cells", report.at_each_point(make))
+    return section("sizes", report.words("Sizes of the {objects}"), report.at_each_point(make))
 
 
 def _defined(arrays: Sequence[np.ndarray]) -> np.ndarray:
@@ -208,15 +216,16 @@ def _gallery_section(report: Report) -> Section | None:
             report.confidences,
             report.border == "ignore",
             [number(f1.get(field.name)) for f1 in by_point],
+            report.words,
         )
         for n, field in enumerate(report.fields, start=1)
     ]
     return section(
         "gallery",
-        "The fields",
-        paragraphs(GALLERY),
+        report.words("The {images}"),
+        paragraphs(GALLERY, report.words),
         element("p", "The outlines are drawn by a script of this page.", id="without-script"),
-        Markup(_TOOLBAR.read_text(encoding="utf-8")),
+        Markup(report.words(_TOOLBAR.read_text(encoding="utf-8"))),
         element("div", *cards, class_="cards"),
     )
 

@@ -22,6 +22,7 @@ from mrcnn.report.page.html import (
     signed,
     table,
 )
+from mrcnn.report.words import Words
 
 BORDERS = {"ignore": "ignored", "count": "counted"}
 
@@ -32,17 +33,18 @@ def mean(values: Sequence[Any]) -> float | None:
     return sum(defined) / len(defined) if defined else None
 
 
-def paper_table(points: Sequence[dict[str, Any]], links: Mapping[str, str]) -> Markup:
-    """Table I of the paper: each field and the mean, side by side for each operating point.
+def paper_table(points: Sequence[dict[str, Any]], links: Mapping[str, str], words: Words) -> Markup:
+    """Each image and the mean, side by side for each operating point: Table I of the paper.
 
     Args:
         points: operating points of the summary.
-        links: addresses of the fields' pictures on the page, by name.
+        links: addresses of the images' pictures on the page, by name.
+        words: what images are called.
     """
     columns = ("segmented", "accuracy", "unmatched", "count ratio")
     head = [
         row(
-            column_head("Field", rows=2),
+            column_head(words("{Image}"), rows=2),
             column_head("Ground truth", rows=2),
             *(
                 column_head(f"At {point_name(point.get('min_confidence'))}", len(columns))
@@ -81,9 +83,12 @@ def paper_table(points: Sequence[dict[str, Any]], links: Mapping[str, str]) -> M
             figure(column_mean(images, "unmatched"), 1),
             percent(column_mean(images, "count_ratio") if ratio is None else ratio),
         ]
-    fields = "field" if len(rows) == 1 else "fields"
-    mean_row = row(row_head(f"Mean of {len(rows)} {fields}"), *cells, class_="total")
-    return table("The paper’s table, field by field", head, [rows, [mean_row]], "wide")
+    title = f"Mean of {words.counted(len(rows), 'image')}"
+    mean_row = row(row_head(title), *cells, class_="total")
+    caption = (
+        "The paper’s table, {image} by {image}" if words.follows_paper else "{Image} by {image}"
+    )
+    return table(words(caption), head, [rows, [mean_row]], "wide")
 
 
 QUALITY_COLUMNS = (
@@ -99,13 +104,13 @@ QUALITY_COLUMNS = (
 )
 OVERLAP_COLUMNS = (("aji", "AJI"), ("aji_plus", "AJI+"))
 _POOLING = (
-    ("pooled", "All cells of all fields pooled"),
-    ("mean_over_images", "Mean over the fields"),
+    ("pooled", "All {objects} of all {images} pooled"),
+    ("mean_over_images", "Mean over the {images}"),
 )
 
 
-def quality_table(point: dict[str, Any], headline_border: str) -> Markup:
-    """Figures with both rules for the border, at each IoU, pooled and as means over the fields."""
+def quality_table(point: dict[str, Any], headline_border: str, words: Words) -> Markup:
+    """Figures with both rules for the border, at each IoU, pooled and as means over the images."""
     head = [
         row(
             column_head("Border"),
@@ -117,7 +122,7 @@ def quality_table(point: dict[str, Any], headline_border: str) -> Markup:
     width = 2 + len(QUALITY_COLUMNS) + len(OVERLAP_COLUMNS)
     bodies = []
     for pooling, title in _POOLING:
-        rows = [row(cell(title, "th", scope="rowgroup", colspan=width, class_="body-title"))]
+        rows = [row(cell(words(title), "th", scope="rowgroup", colspan=width, class_="body-title"))]
         for border in sorted(BORDERS, key=lambda rule: rule != headline_border):
             by_iou = lookup(point, "quality", border) or {}
             for position, min_iou in enumerate(sorted(by_iou, key=float)):
@@ -142,22 +147,29 @@ INTERVAL_ROWS = (
     ("precision", "Precision", figure),
     ("recall", "Recall", figure),
     ("pq", "PQ", figure),
-    ("mean_iou", "Mean IoU of matched cells", figure),
+    ("mean_iou", "Mean IoU of matched {objects}", figure),
     ("accuracy", "Accuracy", percent),
     ("count_ratio", "Count ratio", percent),
 )
 
 
-def interval_table(point: dict[str, Any], headline: Mapping[str, Any]) -> Markup | None:
+def interval_table(
+    point: dict[str, Any], headline: Mapping[str, Any], words: Words
+) -> Markup | None:
     """The headline figures with their 95 % intervals; None where there are no intervals.
 
     Args:
         point: an operating point.
         headline: value of each figure of `INTERVAL_ROWS`.
+        words: what objects are called.
     """
     intervals = point.get("intervals") or {}
     rows = [
-        row(row_head(name), show(headline.get(key)), interval(intervals[key], show) or MISSING)
+        row(
+            row_head(words(name)),
+            show(headline.get(key)),
+            interval(intervals[key], show) or MISSING,
+        )
         for key, name, show in INTERVAL_ROWS
         if intervals.get(key) is not None
     ]
@@ -196,8 +208,8 @@ def coco_table(average_precision: dict[str, Any]) -> Markup:
     return table("COCO average precision and recall", head, bodies, "narrow")
 
 
-def confusion_table(point: dict[str, Any]) -> Markup:
-    """Classes of the matched cells: rows are the truth, columns what was predicted."""
+def confusion_table(point: dict[str, Any], words: Words) -> Markup:
+    """Classes of the matched objects: rows are the truth, columns what was predicted."""
     classification = point["classification"]
     labels, matrix = classification["labels"], classification["matrix"]
     head = [
@@ -207,7 +219,7 @@ def confusion_table(point: dict[str, Any]) -> Markup:
             column_head("Precision", rows=2),
             column_head("Recall", rows=2),
             column_head("F1", rows=2),
-            column_head("Cells", rows=2),
+            column_head(words("{Objects}"), rows=2),
         ),
         row(*(column_head(name_text(label)) for label in labels)),
     ]
@@ -230,7 +242,7 @@ def confusion_table(point: dict[str, Any]) -> Markup:
         count(sum(map(sum, matrix))),
         class_="total",
     )
-    caption = f"Classes of the matched cells at {point_name(point.get('min_confidence'))}"
+    caption = f"Classes of the matched {words.objects} at {point_name(point.get('min_confidence'))}"
     return table(caption, head, [rows, [total]], "confusion")
 
 
@@ -245,10 +257,14 @@ COUNTING_COLUMNS = (
 )
 
 
-def counting_table(point: dict[str, Any]) -> Markup:
-    """Numbers of cells, of all and of each class."""
+def counting_table(point: dict[str, Any], words: Words) -> Markup:
+    """Numbers of objects, of all and of each class."""
     counting = point["counting"]
-    head = [row(column_head("Cells"), *(column_head(name) for _, name, _ in COUNTING_COLUMNS))]
+    head = [
+        row(
+            column_head(words("{Objects}")), *(column_head(name) for _, name, _ in COUNTING_COLUMNS)
+        )
+    ]
 
     def numbers(title: Any, figures: dict[str, Any] | None) -> Markup:
         values = (show(lookup(figures, key)) for key, _, show in COUNTING_COLUMNS)

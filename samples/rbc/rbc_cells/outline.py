@@ -11,8 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from mrcnn.instances import Instances
 from mrcnn.instances.geometry import tight_box
 from rbc_cells.stain import relative_stain
+from rbc_cells.ways import STAIN, SURE
 
 # Half the width of the band, in radii of the cell: what the network is mostly wrong by.
 _REACH = 0.1
@@ -23,6 +25,22 @@ _STAINED = 0.7
 
 # Threads narrower than twice this (radii) are cut off.
 _OPENING = 0.03
+
+
+def refine(image: np.ndarray, instances: Instances, outline: str = STAIN) -> Instances:
+    """Detected cells with their outlines where they were asked for.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        instances: cells with masks and scores.
+        outline: "stain" for the edge of the stain, "network" for where the network draws them.
+    """
+    if outline != STAIN or instances.scores is None:
+        return instances
+    boxes, crops = fit_outlines(
+        image, instances.boxes, list(instances.crops), instances.scores >= SURE
+    )
+    return instances.replaced(boxes=boxes, crops=crops)
 
 
 def fit_outlines(

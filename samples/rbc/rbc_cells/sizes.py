@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from skimage.measure import regionprops
 
 from mrcnn.evaluation import touches_border
+from mrcnn.instances import Instances
+from rbc_cells.ways import LEARNED, MEASURED, SURE
 
 LARGE, NORMAL, SMALL, UNDEFINED = "large", "normal", "small", "undefined"
 
@@ -25,6 +27,35 @@ SOLID_FROM = 0.9
 # Equivalent diameter over the median from which a mask is taken for two cells: side by side they
 # have 1.41, the square root of 2, and less where they overlap.
 CLUMP_ABOVE = 1.35
+
+
+def classify(
+    instances: Instances, class_names: Sequence[str], size_class: str = MEASURED
+) -> Instances:
+    """Detected cells of a whole field with their size classes; other classes stay.
+
+    Args:
+        instances: cells with masks and scores.
+        class_names: of classes 1, 2, ...
+        size_class: how size classes are told, "measured" from the masks or "learned" by the
+            network.
+
+    Returns:
+        the cells, with the class ids by each way in the columns "class_id_measured" and
+        "class_id_learned".
+    """
+    if not are_sizes(class_names) or instances.scores is None:
+        return instances
+    measured = measured_class_ids(
+        instances.boxes,
+        list(instances.crops),
+        instances.image_shape,
+        class_names,
+        instances.scores >= SURE,
+    )
+    ways = {MEASURED: measured, LEARNED: instances.class_ids}
+    instances = instances.with_columns(**{f"class_id_{way}": ids for way, ids in ways.items()})
+    return instances.replaced(class_ids=ways[size_class])
 
 
 def measured_class_ids(

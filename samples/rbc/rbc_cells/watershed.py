@@ -20,10 +20,10 @@ from skimage.segmentation import watershed
 from skimage.transform import resize
 
 from mrcnn.errors import DataError
+from mrcnn.instances import Instances
 from mrcnn.instances.geometry import tight_box
 from rbc_cells.sizes import measured_class_ids
 from rbc_cells.stain import GREEN, absorbed_light, shrunken, stain_threshold
-from rbc_model import Cells
 
 # Radii in pixels: of a cell in the shrunken image on which all is computed, where twice as many
 # pixels cost four times the time and gain nothing; and of the smallest cell that shows a shape.
@@ -61,7 +61,7 @@ _SMALLEST_AREA = 0.25
 _LARGEST_AREA = 4.0
 
 
-def watershed_cells(image: np.ndarray, class_names: Sequence[str]) -> Cells:
+def watershed_cells(image: np.ndarray, class_names: Sequence[str]) -> Instances:
     """Find the red blood cells of a stained bright-field image without a trained model.
 
     Args:
@@ -93,12 +93,8 @@ def watershed_cells(image: np.ndarray, class_names: Sequence[str]) -> Cells:
             boxes.append(found[0])
             crops.append(found[1])
     boxes = np.array(boxes, dtype=np.int64).reshape(-1, 4)
-    return Cells(
-        boxes=boxes,
-        crops=crops,
-        class_ids=measured_class_ids(boxes, crops, image.shape, class_names),
-        scores=np.ones(len(boxes)),
-    )
+    class_ids = measured_class_ids(boxes, crops, image.shape, class_names)
+    return Instances(image.shape, boxes, crops, class_ids, np.ones(len(boxes)))
 
 
 def _segment(green: np.ndarray) -> tuple[np.ndarray, int]:

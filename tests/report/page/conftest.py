@@ -8,6 +8,7 @@ import pytest
 from skimage.draw import disk
 
 from mrcnn.report.page import PageField, picture_data, report_page
+from rbc import WORDS
 
 HOSTILE_NAME = (
     "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=2>"
@@ -182,7 +183,7 @@ def fields() -> list[PageField]:
 @pytest.fixture(scope="session")
 def example_page() -> str:
     """The page of `summary` and `fields`."""
-    return report_page(make_summary(), [first_field(), second_field()])
+    return report_page(make_summary(), [first_field(), second_field()], WORDS)
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,15 @@ from skimage.draw import polygon2mask
 from mrcnn.errors import DataError
 from mrcnn.evaluation import InstanceEvaluator, Instances
 from mrcnn.report import page as page_package
-from mrcnn.report.page import PageField, report_page
+from mrcnn.report.page import PageField
 from mrcnn.report.page.gallery import outline_path, picture_data, simplified
+from rbc import WORDS
+
+
+def report_page(summary, fields) -> str:
+    """A page in the words of blood cells."""
+    return page_package.report_page(summary, fields, WORDS)
+
 
 VOID = {"meta", "link", "img", "input", "br"}
 

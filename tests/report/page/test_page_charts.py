@@ -17,6 +17,7 @@ from mrcnn.report.page.charts import (
     ticks,
 )
 from mrcnn.report.page.html import confidence, count, figure, interval, percent, signed
+from rbc import WORDS
 
 
 def parsed(chart: str) -> ElementTree.Element:
@@ -134,7 +135,7 @@ def test_a_reliability_diagram_without_detections():
 
 def test_the_scatter_puts_equal_counts_on_its_line():
     points = [("a <b>", 50.0, 50.0), ("c", 80.0, 90.0), ("d", 60.0, 40.0)]
-    tree = parsed(scatter_chart("counts", points))
+    tree = parsed(scatter_chart("counts", points, WORDS))
     (ideal,) = of_class(tree, "ideal")
     ((x1, y1), (x2, y2)) = places(ideal)[0]
     beside = []
@@ -152,7 +153,7 @@ def test_the_histogram_counts_every_cell():
     found = np.array([10.0, 31.0])
     edges = histogram_bins(np.concatenate([truth, found]))
     assert edges[0] <= 10 and edges[-1] > 55.9 and 5 < len(edges) < 60
-    tree = parsed(size_chart("sizes", truth, found, edges))
+    tree = parsed(size_chart("sizes", truth, found, edges, WORDS))
     axes = Axes((edges[0], edges[-1]), (0, 2.1))
     heights = [float(bar.attrib["height"]) for bar in of_class(tree, "truth-size")]
     unit = axes.at_y(0) - axes.at_y(1)
@@ -167,7 +168,7 @@ def test_the_histogram_counts_every_cell():
 
 def test_a_histogram_of_nothing():
     edges = histogram_bins(np.zeros(0))
-    tree = parsed(size_chart("sizes", np.zeros(0), np.zeros(0), edges))
+    tree = parsed(size_chart("sizes", np.zeros(0), np.zeros(0), edges, WORDS))
     assert "Ground truth: no cell; detections: no cell." in tree.find("desc").text
 
 

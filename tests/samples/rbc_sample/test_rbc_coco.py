@@ -8,17 +8,16 @@ import threading
 import pytest
 
 import rbc
-import rbc_train
+from mrcnn.app.settings import LIGHT
 from mrcnn.model import MaskRCNN
 from mrcnn.weights import published as downloads
-from rbc_config import LIGHT, make_config
 
 
 @pytest.fixture
 def served_coco(tmp_path, monkeypatch):
     """A file of a network with 81 classes, in the layout of the published one."""
     folder = tmp_path / "served"
-    config = make_config(
+    config = rbc.APPLICATION.make_config(
         {**LIGHT, "BACKBONE": "resnet50", "CLASS_NAMES": [str(n) for n in range(80)], "SEED": 1}
     )
     path = folder / "mask_rcnn_coco.h5"
@@ -43,7 +42,7 @@ def served_coco(tmp_path, monkeypatch):
     thread.start()
     monkeypatch.setenv("MRCNN_WEIGHTS_URL", f"http://127.0.0.1:{server.server_port}")
     weights = tmp_path / "weights"
-    monkeypatch.setattr(rbc_train, "DEFAULT_WEIGHTS", weights)
+    monkeypatch.setenv("MRCNN_WEIGHTS_DIR", str(weights))
     yield weights / path.name
     server.shutdown()
     server.server_close()

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.ndimage import binary_dilation
 
 from mrcnn.errors import DataError
-from rbc_dataset import RBCDataset, find_annotations
+from rbc import RBCDataset
 
 
 def load(dataset_dir, subset="train", **options) -> RBCDataset:
@@ -98,10 +98,10 @@ def test_missing_annotations(dataset_dir):
 def test_the_only_json_file_is_taken_and_two_are_not(dataset_dir):
     folder = dataset_dir / "train"
     (folder / "via_region_data.json").rename(folder / "export.json")
-    assert find_annotations(folder).name == "export.json"
+    assert RBCDataset.find_annotations(folder).name == "export.json"
     (folder / "other.json").write_text("{}")
     with pytest.raises(DataError, match=r"export\.json, other\.json could all be"):
-        find_annotations(folder)
+        RBCDataset.find_annotations(folder)
 
 
 def test_broken_annotations(dataset_dir):

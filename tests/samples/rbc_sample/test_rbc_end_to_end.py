@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import rbc
-from rbc_config import RBCConfig
+from rbc import RBCConfig
 
 TINY = (
     "--backbone", "resnet18", "--light", "--image-size", "128", "--batch-size", "1",

@@ -1,4 +1,4 @@
-"""`rbc.py smears`: the rendered data set."""
+"""`smears`: the rendered data set, as a command and for a training without data."""
 
 import sys
 from pathlib import Path
@@ -31,7 +31,13 @@ def render(directory: Path, fields: int | None = None, seed: int = 0) -> None:
     print(f"Rendered smears: {directory}", flush=True)
 
 
-def run(options: Any) -> int:
+def render_demo(directory: Path) -> None:
+    """Render the data set of a training for which none was named."""
+    print("rendering the demo set of synthetic smears there.", flush=True)
+    render(directory)
+
+
+def run(application: Any, options: Any) -> int:
     """Render; returns the exit status."""
     render(options.directory, options.fields, options.seed)
     return 0

@@ -1,4 +1,4 @@
-"""`rbc.py check` tells everything at once, and `train --on-error skip` leaves it out."""
+"""`check` tells everything at once, and `train --on-error skip` leaves it out."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from PIL import Image
 
 import rbc
 from mrcnn.errors import DataError
-from rbc_dataset import RBCDataset
+from rbc import RBCDataset
 
 
 def check(capsys, *arguments) -> tuple[int, list[str]]:

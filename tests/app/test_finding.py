@@ -2,9 +2,13 @@
 
 import pytest
 
+from mrcnn.app import finding
 from mrcnn.inference.limits import DetectionLimits
-from rbc_config import RBCConfig
-from rbc_model import limit_warnings
+from rbc import APPLICATION, RBCConfig
+
+
+def limit_warnings(limits, names):
+    return finding.limit_warnings(limits, names, APPLICATION.words)
 
 
 @pytest.fixture

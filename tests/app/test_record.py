@@ -3,8 +3,8 @@
 import json
 import shutil
 
-from rbc_dataset import RBCDataset
-from rbc_record import data_checksum, store_record
+from mrcnn.app.record import data_checksum, store_record
+from rbc import RBCDataset
 
 
 def checksum(folder, subsets=("train",)) -> str:

@@ -6,14 +6,34 @@ from pathlib import Path
 import pytest
 
 import rbc
-import rbc_train
+from mrcnn.app import resume, train
+from mrcnn.app.resume import OPTIONS_FILE
 from mrcnn.errors import ConfigError
-from rbc_arguments import build_parser
-from rbc_resume import DEFAULTS, OPTIONS_FILE, complete_options, store_options
+from rbc import APPLICATION
+
+DEFAULTS = {
+    "dataset": None,
+    "subset": ["train"],
+    "attribute": None,
+    "layers": "all",
+    "no_augmentation": False,
+    "overlay": 0.0,
+    "on_error": "stop",
+    "validate_every": 5,
+    "patience": None,
+}
+
+
+def complete_options(given, run_dir):
+    return resume.complete_options(APPLICATION, given, run_dir)
+
+
+def store_options(given, run_dir):
+    resume.store_options(APPLICATION, given, run_dir)
 
 
 def options(*arguments):
-    return build_parser().parse_args(["train", *map(str, arguments)])
+    return APPLICATION.parse(["train", *map(str, arguments)])
 
 
 def chosen(completed):
@@ -71,7 +91,7 @@ def test_a_damaged_file_is_named(tmp_path, content, named):
 )
 def test_how_many_checkpoints_are_kept(arguments, kept):
     given = options("--weights", "none", *arguments)
-    config = rbc_train.make_config(rbc_train.training_settings(given, None))
+    config = APPLICATION.make_config(train.training_settings(APPLICATION, given, None))
     assert kept == config.KEEP_CHECKPOINTS
 
 
@@ -83,20 +103,20 @@ def test_checkpoints_cannot_be_fewer_than_one(capsys):
 def test_a_run_that_has_all_its_epochs_is_refused(tmp_path):
     checkpoint = tmp_path / "mask_rcnn_rbc_0012.h5"
     (tmp_path / "losses.csv").write_text("epoch,loss\n10,1.5\n11,1.25\n")
-    rbc_train.check_epochs(checkpoint, 13)
+    train.check_epochs(checkpoint, 13)
     for epochs in (11, 12):
         with pytest.raises(ConfigError, match=rf"has 12 epochs already; --epochs {epochs} is the"):
-            rbc_train.check_epochs(checkpoint, epochs)
+            train.check_epochs(checkpoint, epochs)
     # It was killed between the checkpoint and the end of the epoch: there is something left.
     (tmp_path / "losses.csv").write_text("epoch,loss\n10,1.5\n")
-    rbc_train.check_epochs(checkpoint, 12)
+    train.check_epochs(checkpoint, 12)
 
 
 def test_control_c_is_one_line(monkeypatch, capsys):
-    def press(options):
+    def press(application, options):
         raise KeyboardInterrupt("Training interrupted: 3 epochs are saved in here.h5.")
 
-    monkeypatch.setattr(rbc_train, "run", press)
+    monkeypatch.setattr(train, "run", press)
     assert rbc.main(["train"]) == 130
     assert capsys.readouterr().err == (
         "rbc.py: Training interrupted: 3 epochs are saved in here.h5.\n"

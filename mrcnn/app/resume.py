@@ -3,69 +3,58 @@
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mrcnn.app.commands import TRAIN
+from mrcnn.app.option import Option, stored_value
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write
-from rbc_arguments import STOP
+
+if TYPE_CHECKING:
+    from mrcnn.app.application import Application
 
 OPTIONS_FILE = "options.json"
-# What the settings in config.json do not tell, with the values for a new training.
-DEFAULTS = {
-    "dataset": None,
-    "subset": ["train"],
-    "attribute": None,
-    "layers": "all",
-    "no_augmentation": False,
-    "overlay": 0.0,
-    "on_error": STOP,
-    "validate_every": 5,
-    "patience": None,
-}
-_NONE = type(None)
-_KINDS = {
-    "dataset": (str, _NONE),
-    "subset": list,
-    "attribute": (str, _NONE),
-    "layers": str,
-    "no_augmentation": bool,
-    "overlay": (int, float),
-    "on_error": str,
-    "validate_every": int,
-    "patience": (int, _NONE),
-}
 
 
-def complete_options(options: Any, run_dir: Path | None) -> SimpleNamespace:
+def kept_options(application: "Application") -> dict[str, Option]:
+    """What the settings in config.json do not tell of a training, by name."""
+    return {each.name: each for each in application.options(TRAIN) if each.stored}
+
+
+def complete_options(
+    application: "Application", options: Any, run_dir: Path | None
+) -> SimpleNamespace:
     """The options of a training: what was given, else what its run has, else the defaults.
 
     Args:
+        application: declares the options.
         options: of the command line; None is what was not given.
         run_dir: folder of the run that goes on; None for a new one.
 
     Raises:
         ConfigError: the file in the folder is not what training writes.
     """
-    stored = {} if run_dir is None else _stored(run_dir / OPTIONS_FILE)
+    kept = kept_options(application)
+    stored = {} if run_dir is None else _stored(run_dir / OPTIONS_FILE, kept)
     given = vars(options)
-    chosen = {
-        name: stored.get(name, default) if given.get(name) is None else given[name]
-        for name, default in DEFAULTS.items()
-    }
-    if chosen["dataset"] is not None:
-        chosen["dataset"] = Path(chosen["dataset"])
+    chosen = {}
+    for name, option in kept.items():
+        value = given.get(name)
+        if value is None:
+            value = stored.get(name, option.stored and option.stored.default)
+            # From the file as from the command line.
+            value = Path(value) if option.type is Path and value is not None else value
+        chosen[name] = value
     return SimpleNamespace(**{**given, **chosen})
 
 
-def store_options(options: Any, run_dir: Path) -> None:
+def store_options(application: "Application", options: Any, run_dir: Path) -> None:
     """Write the options of a training into the folder of its run."""
-    values = {name: getattr(options, name) for name in DEFAULTS}
-    if values["dataset"] is not None:
-        values["dataset"] = str(Path(values["dataset"]).resolve())
+    values = {name: stored_value(getattr(options, name)) for name in kept_options(application)}
     atomic_write(run_dir / OPTIONS_FILE, json.dumps(values, indent=2) + "\n")
 
 
-def _stored(path: Path) -> dict[str, Any]:
+def _stored(path: Path, kept: dict[str, Option]) -> dict[str, Any]:
     if not path.is_file():
         # A run of an earlier version.
         return {}
@@ -82,7 +71,7 @@ def _stored(path: Path) -> dict[str, Any]:
         wrong = [
             name
             for name, value in stored.items()
-            if not isinstance(value, _KINDS.get(name, object))
+            if name in kept and not isinstance(value, _kinds(kept[name]))
         ]
     if wrong:
         raise ConfigError(
@@ -90,3 +79,7 @@ def _stored(path: Path) -> dict[str, Any]:
             "and give the options again."
         )
     return stored
+
+
+def _kinds(option: Option) -> tuple[type, ...]:
+    return option.stored.kinds if option.stored else ()

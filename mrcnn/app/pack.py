@@ -1,21 +1,18 @@
-"""`rbc.py pack`: a trained model in a folder of its own, to hand on or to ship."""
+"""`pack`: a trained model in a folder of its own, to hand on or to ship."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+from mrcnn.app.application import Application
+from mrcnn.app.finding import load_trained_model
+from mrcnn.app.model_files import trained_weights
+from mrcnn.app.record import RECORD_FILE
+from mrcnn.app.settings import read_settings
 from mrcnn.app.threshold import THRESHOLD_FILE, threshold_entry
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import atomic_write
 from mrcnn.weights.settings import CONFIG_FILE, settings_text
-from rbc_config import (
-    PACKED_FILE,
-    make_config,
-    read_settings,
-    settings_from_options,
-)
-from rbc_model import load_trained_model, trained_weights
-from rbc_record import RECORD_FILE
 
 MEGABYTE = 1e6
 
@@ -41,9 +38,9 @@ def _packed_record(path: Path) -> str:
     return json.dumps(stored, indent=2) + "\n"
 
 
-def run(options: Any) -> int:
+def run(application: Application, options: Any) -> int:
     """Pack; returns the exit status."""
-    weights = trained_weights(options)
+    weights = trained_weights(application, options)
     settings = read_settings(weights)
     if settings is None:
         raise ConfigError(
@@ -53,26 +50,29 @@ def run(options: Any) -> int:
     folder: Path = options.directory
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder}: is a file. Give a folder for the packed model.")
-    target = folder / PACKED_FILE
+    target = folder / application.packed_file
     if target.exists() and not options.replace:
         raise DataError(f"{target}: is there already. Give another folder, or --replace.")
-    model = load_trained_model(options, weights, 0.05)
+    model = load_trained_model(application, options, weights, 0.05)
     model.save_weights(target, dtype="float16")
-    config = make_config({**settings, **settings_from_options(options)})
+    config = application.make_config({**settings, **application.settings_from(options)})
     atomic_write(folder / CONFIG_FILE, settings_text(config))
     names = [CONFIG_FILE]
     record = weights.parent / RECORD_FILE
     if record.is_file():
         atomic_write(folder / RECORD_FILE, _packed_record(record))
         names.append(RECORD_FILE)
-    entry = threshold_entry(weights)
+    entry = threshold_entry(weights, application.words)
     if entry is not None:
-        stored = without_folders({PACKED_FILE: entry})
+        stored = without_folders({target.name: entry})
         text = json.dumps(stored, indent=2, sort_keys=True) + "\n"
         atomic_write(folder / THRESHOLD_FILE, text)
         names.append(THRESHOLD_FILE)
     print(f"{weights} packed: {target}, {target.stat().st_size / MEGABYTE:.1f} MB")
     print(f"Beside it: {', '.join(sorted(names))}")
     if entry is None:
-        print("No confidence was chosen for it: run `rbc.py evaluate --sweep` with these weights.")
+        program = application.words.program
+        print(
+            f"No confidence was chosen for it: run `{program} evaluate --sweep` with these weights."
+        )
     return 0

@@ -12,20 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from mrcnn import __version__
+from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.files import atomic_write
-from rbc_dataset import RBCDataset, find_annotations
+from mrcnn.report.words import Words
 
 RECORD_FILE = "run.json"
 _PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "scikit-image", "h5py")
 
 
-def data_checksum(dataset_dir: Path, subsets: Sequence[str], dataset: RBCDataset) -> str:
+def data_checksum(dataset_dir: Path, subsets: Sequence[str], dataset: AnnotatedDataset) -> str:
     """SHA-256 of the annotations and images of subsets, by name and content.
 
     The order of the subsets and of the images in them has no part in it.
     """
     files = [Path(info["path"]) for info in dataset.image_info]
-    files += [find_annotations(Path(dataset_dir) / subset) for subset in subsets]
+    files += [dataset.find_annotations(Path(dataset_dir) / subset) for subset in subsets]
     lines = sorted(
         f"{path.parent.name}/{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
         for path in files
@@ -34,7 +35,11 @@ def data_checksum(dataset_dir: Path, subsets: Sequence[str], dataset: RBCDataset
 
 
 def training_record(
-    dataset_dir: Path, subsets: Sequence[str], dataset: RBCDataset, config: Any
+    dataset_dir: Path,
+    subsets: Sequence[str],
+    dataset: AnnotatedDataset,
+    config: Any,
+    words: Words,
 ) -> dict[str, Any]:
     """All that is needed to repeat a training, but for the data."""
     import keras
@@ -46,14 +51,14 @@ def training_record(
         except importlib.metadata.PackageNotFoundError:
             continue
     return {
-        "command": ["rbc.py", *sys.argv[1:]],
+        "command": [words.program, *sys.argv[1:]],
         "began": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "seed": config.SEED,
         "backend": keras.backend.backend(),
         "versions": versions,
         "subsets": list(subsets),
         "images": len(dataset.image_info),
-        "cells": sum(len(info["polygons"]) for info in dataset.image_info),
+        words.objects: sum(len(info["polygons"]) for info in dataset.image_info),
         "data_sha256": data_checksum(dataset_dir, subsets, dataset),
     }
 

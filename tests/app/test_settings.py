@@ -5,21 +5,22 @@ import json
 import numpy as np
 import pytest
 
+from mrcnn.app.settings import read_settings
 from mrcnn.config import Config
 from mrcnn.errors import ConfigError
 from mrcnn.weights.settings import CONFIG_FILE, settings_text
-from rbc_config import make_config, read_settings
+from rbc import APPLICATION, RBCConfig
 
 
 def read(folder, content):
     """The settings of a file, taken over by a configuration."""
     data = content if isinstance(content, bytes) else content.encode()
     (folder / CONFIG_FILE).write_bytes(data)
-    return make_config(read_settings(folder / "weights.h5"))
+    return APPLICATION.make_config(read_settings(folder / "weights.h5"))
 
 
 def test_what_training_writes_comes_back(tmp_path):
-    config = make_config({"IMAGE_MAX_DIM": 256, "CLASS_NAMES": ["cell"], "SEED": 3})
+    config = APPLICATION.make_config({"IMAGE_MAX_DIM": 256, "CLASS_NAMES": ["cell"], "SEED": 3})
     again = read(tmp_path, settings_text(config))
     assert again.to_dict() == config.to_dict()
     assert isinstance(again.MEAN_PIXEL, np.ndarray)
@@ -68,7 +69,7 @@ def test_values_that_cannot_work(tmp_path, name, value):
 @pytest.mark.parametrize("name", ["to_dict", "__init__", "BATCH_SIZE", "lower", 5])
 def test_only_settings_are_set(name):
     with pytest.raises(ConfigError, match="not the name of a setting"):
-        make_config({name: 5})
+        APPLICATION.make_config({name: 5})
 
 
 def test_a_configuration_of_numpy_values_is_judged_as_well():
@@ -82,3 +83,21 @@ def test_a_configuration_of_numpy_values_is_judged_as_well():
         type("Wrong", (Config,), wrong)()
     for name in wrong:
         assert name in str(caught.value)
+
+
+def test_no_stored_settings(tmp_path):
+    assert read_settings(tmp_path / "weights.h5") is None
+
+
+@pytest.mark.parametrize("text", ["{", "[1, 2]", "\ufffd"])
+def test_broken_settings_name_the_file(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"config\.json"):
+        read_settings(tmp_path / "weights.h5")
+
+
+def test_stored_values_are_checked(tmp_path):
+    content = RBCConfig().to_dict() | {"IMAGE_MAX_DIM": 100}
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match="IMAGE_MAX_DIM"):
+        APPLICATION.make_config(read_settings(tmp_path / "weights.h5"))

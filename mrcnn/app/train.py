@@ -1,4 +1,4 @@
-"""`rbc.py train`: from annotated fields and a choice of weights to checkpoints."""
+"""`train`: from annotated images and a choice of weights to checkpoints."""
 
 import math
 import re
@@ -9,55 +9,52 @@ from typing import Any
 
 import numpy as np
 
+from mrcnn.app.application import Application, loaded
+from mrcnn.app.model_files import LAST, NONE, PUBLISHED, resolve_weights
 from mrcnn.app.option_types import AUTO
+from mrcnn.app.options import MAX_OVERLAP
+from mrcnn.app.record import store_record, training_record
+from mrcnn.app.resume import complete_options, store_options
+from mrcnn.app.settings import read_settings, scratch_settings
+from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.data.resizing import plan_resize, resize_settings
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write, make_writable_folder
+from mrcnn.report.words import Words
 from mrcnn.runs.checkpoints import epoch_of
 from mrcnn.runs.run import Run
+from mrcnn.weights.places import downloads_folder
 from mrcnn.weights.settings import CONFIG_FILE, settings_text
-from rbc_arguments import DEFAULT_DATASET, DEFAULT_MAX_OVERLAP, DEFAULT_WEIGHTS
-from rbc_config import (
-    RBCConfig,
-    make_config,
-    read_settings,
-    resolve_weights,
-    scratch_settings,
-    settings_from_options,
-)
-from rbc_dataset import RBCDataset
-from rbc_record import store_record, training_record
-from rbc_resume import complete_options, store_options
 
-PUBLISHED = ("coco", "imagenet")
 LAYER_PRESETS = ("all", "heads", "3+", "4+", "5+")
+VALIDATION = "val"
 _MAX_VALIDATION_STEPS = 50
 
 
-def find_dataset(dataset: Path | None) -> Path:
+def find_dataset(application: Application, dataset: Path | None) -> Path:
     """The folder that was asked for, or the demo set, rendered if it is not there yet."""
     if dataset is not None:
         return dataset
-    if not any(DEFAULT_DATASET.glob("*/*.json")):
-        print(f"No data set was given and there is none in {DEFAULT_DATASET}:")
-        print("rendering the demo set of synthetic smears there.", flush=True)
-        from rbc_cells.smears.command import render
-
-        render(DEFAULT_DATASET)
-    return DEFAULT_DATASET
+    usual = application.default_dataset
+    if application.render_demo and not any(usual.glob("*/*.json")):
+        print(f"No data set was given and there is none in {usual}:")
+        loaded(application.render_demo)(usual)
+    return usual
 
 
-def training_settings(options: Any, stored: dict[str, Any] | None) -> dict[str, Any]:
+def training_settings(
+    application: Application, options: Any, stored: dict[str, Any] | None
+) -> dict[str, Any]:
     """Attributes of the configuration: what was given wins over what is stored with the weights.
 
     Raises:
         ConfigError: options that exclude each other.
     """
-    given = settings_from_options(options)
+    given = application.settings_from(options)
     if options.weights in PUBLISHED:
         # Published weights come with frozen batch normalisation, and know no other.
         settings = {"NORMALIZATION": "batch", **given}
-        backbone = settings.get("BACKBONE", RBCConfig.BACKBONE)
+        backbone = settings.get("BACKBONE", application.config.BACKBONE)
         if backbone not in ("resnet50", "resnet101"):
             raise ConfigError(
                 f"--weights {options.weights} has no {backbone}: use --backbone resnet50 or "
@@ -69,11 +66,11 @@ def training_settings(options: Any, stored: dict[str, Any] | None) -> dict[str, 
                 "--normalization group to --weights none."
             )
         return settings
-    if options.weights == "none":
+    if options.weights == NONE:
         settings = {"NORMALIZATION": "group", **given}
         # Random statistics that are frozen teach nothing.
         settings["TRAIN_BN"] = settings["NORMALIZATION"] == "batch"
-        chosen = scratch_settings(make_config(settings))
+        chosen = scratch_settings(application.make_config(settings))
         if options.schedule == "constant":
             chosen["WARMUP_STEPS"] = 0
         return {**chosen, **settings}
@@ -81,24 +78,28 @@ def training_settings(options: Any, stored: dict[str, Any] | None) -> dict[str, 
 
 
 def load_subsets(
-    dataset_dir: Path, subsets: Sequence[str], config: RBCConfig, options: Any
-) -> RBCDataset:
+    application: Application,
+    dataset_dir: Path,
+    subsets: Sequence[str],
+    config: Any,
+    options: Any,
+) -> AnnotatedDataset:
     """Load subsets as one data set, ready for use."""
-    dataset = RBCDataset()
+    words = application.words
+    dataset = application.new_dataset()
     for subset in subsets:
         before = len(dataset.image_info)
-        dataset.load_rbc(
-            dataset_dir, subset, config.CLASS_NAMES, options.attribute, options.on_error
-        )
-        fields = dataset.image_info[before:]
-        cells = sum(len(info["polygons"]) for info in fields)
-        print(f"{Path(dataset_dir) / subset}: {len(fields)} fields, {cells} cells")
+        dataset.load(dataset_dir, subset, config.CLASS_NAMES, options.attribute, options.on_error)
+        images = dataset.image_info[before:]
+        count = sum(len(info["polygons"]) for info in images)
+        folder = Path(dataset_dir) / subset
+        print(f"{folder}: {len(images)} {words.images}, {count} {words.objects}")
     dataset.prepare()
     return dataset
 
 
-def anchors_for_cells(dataset: RBCDataset, config: RBCConfig) -> tuple[int, ...]:
-    """Anchor sides in pixels of the resized image, from the sizes of the annotated cells.
+def anchors_for_objects(dataset: AnnotatedDataset, config: Any, words: Words) -> tuple[int, ...]:
+    """Anchor sides in pixels of the resized image, from the sizes of the annotated objects.
 
     The median of the boxes' sides stands on the second pyramid level, where a feature cell is 8
     pixels wide; the others are its half, double, ...
@@ -110,11 +111,14 @@ def anchors_for_cells(dataset: RBCDataset, config: RBCConfig) -> tuple[int, ...]
             height, width = np.ptp(polygon, axis=0)
             sides.append(math.sqrt(height * width) * plan.scale)
     if not sides:
-        raise ConfigError("--anchors auto: the training fields have no cells to derive sizes from.")
+        raise ConfigError(
+            words("--anchors auto: the training {images} have no {objects} to derive sizes from.")
+        )
     low, median, high = np.percentile(sides, (5, 50, 95))
     scales = tuple(max(1, round(median * factor)) for factor in (0.5, 1, 2, 4, 8))
     print(
-        f"Cells are {median:.0f} pixels wide in the resized fields (nine of ten {low:.0f} to "
+        words("{Objects} are ")
+        + f"{median:.0f} pixels wide in the resized {words.images} (nine of ten {low:.0f} to "
         f"{high:.0f}): anchors of {', '.join(map(str, scales))} pixels."
     )
     return scales
@@ -152,10 +156,10 @@ def check_epochs(checkpoint: Path, epochs: int) -> None:
         )
 
 
-def validation_callback(options: Any, validation: RBCDataset, config: RBCConfig) -> Any:
-    """What detects in the validation fields while the model learns; None if it is not asked for.
+def validation_callback(options: Any, validation: AnnotatedDataset, config: Any) -> Any:
+    """What detects in the validation images while the model learns; None if it is not asked for.
 
-    Cells are counted as `rbc.py evaluate` counts them.
+    Objects are counted as `evaluate` counts them.
     """
     if not options.validate_every:
         return None
@@ -166,76 +170,112 @@ def validation_callback(options: Any, validation: RBCDataset, config: RBCConfig)
         config,
         every=options.validate_every,
         patience=options.patience,
-        max_overlap=DEFAULT_MAX_OVERLAP,
+        max_overlap=MAX_OVERLAP,
     )
 
 
-def run(options: Any) -> int:
-    """Train; returns the exit status."""
-    started = time.monotonic()
-    weights = stored = None
-    if options.weights not in (*PUBLISHED, "none"):
-        weights = resolve_weights(options.weights, options.logs)
-        stored = read_settings(weights)
-    options = complete_options(options, weights.parent if options.weights == "last" else None)
-    check_layers(options.layers)
-    if options.patience is not None and not options.validate_every:
-        raise ConfigError("--patience counts validations: give --validate-every 1 or more.")
-    settings = training_settings(options, stored)
-    config = make_config(settings)
-    if options.weights == "last":
-        check_epochs(weights, config.EPOCHS)
-    dataset_dir = find_dataset(options.dataset)
-    training = load_subsets(dataset_dir, options.subset, config, options)
-    validation = load_subsets(dataset_dir, ["val"], config, options)
-    if options.anchors == AUTO:
-        settings["RPN_ANCHOR_SCALES"] = anchors_for_cells(training, config)
-    steps = math.ceil(len(validation.image_ids) / config.BATCH_SIZE)
-    config = make_config({**settings, "VALIDATION_STEPS": min(steps, _MAX_VALIDATION_STEPS)})
+def known_classes(
+    application: Application, settings: dict[str, Any], dataset_dir: Path, options: Any
+) -> dict[str, Any]:
+    """The settings with CLASS_NAMES: where nobody named any, those of the annotations.
+
+    Raises:
+        DataError: the annotations cannot be read, or hold no object.
+    """
+    if settings.get("CLASS_NAMES") or application.class_names:
+        return settings
+    names = application.new_dataset().classes_in(
+        dataset_dir, dict.fromkeys([*options.subset, VALIDATION]), options.attribute
+    )
+    print(f"Classes of the annotations: {', '.join(names)}")
+    return {**settings, "CLASS_NAMES": names}
+
+
+def start_model(config: Any, options: Any, weights: Path | None) -> Any:
+    """The `MaskRCNN` that is to be trained, with the weights that it starts from."""
+    from mrcnn.mask_rcnn import MaskRCNN
+
     if options.weights in PUBLISHED:
         from mrcnn.weights.published import fetch_weights
 
-        weights = fetch_weights(options.weights, directory=DEFAULT_WEIGHTS)
-
-    from mrcnn.app.callbacks import AtTheBeginning, StopAfter
-    from mrcnn.model import MaskRCNN
-
+        weights = fetch_weights(options.weights, directory=downloads_folder())
     model = MaskRCNN(mode="training", config=config, model_dir=str(options.logs))
-    if options.weights == "last":
+    if options.weights == LAST:
         model.load_weights(str(weights))
     elif weights is not None:
         # By name: what has another shape, as the class heads have, starts from random weights.
         model.load_weights(str(weights), by_name=True)
         # A checkpoint that was given by its path starts a new run; only `last` goes on with one.
         model.set_log_dir()
+    return model
+
+
+def augmentation_of(options: Any) -> Any:
+    """What varies the images of a training; None for nothing."""
+    if options.no_augmentation:
+        return None
+    from mrcnn.data.augmentation import Augmentation
+
+    return Augmentation(overlay=options.overlay)
+
+
+def run(application: Application, options: Any) -> int:
+    """Train; returns the exit status."""
+    started = time.monotonic()
+    words = application.words
+    weights = stored = None
+    if options.weights not in (*PUBLISHED, NONE):
+        weights = resolve_weights(application, options.weights, options.logs)
+        stored = read_settings(weights)
+    goes_on = options.weights == LAST
+    options = complete_options(
+        application, options, weights.parent if goes_on and weights else None
+    )
+    check_layers(options.layers)
+    if options.patience is not None and not options.validate_every:
+        raise ConfigError("--patience counts validations: give --validate-every 1 or more.")
+    settings = training_settings(application, options, stored)
+    config = application.make_config(settings)
+    if goes_on and weights is not None:
+        check_epochs(weights, config.EPOCHS)
+    dataset_dir = find_dataset(application, options.dataset)
+    settings = known_classes(application, settings, dataset_dir, options)
+    config = application.make_config(settings)
+    training = load_subsets(application, dataset_dir, options.subset, config, options)
+    validation = load_subsets(application, dataset_dir, [VALIDATION], config, options)
+    if options.anchors == AUTO:
+        settings["RPN_ANCHOR_SCALES"] = anchors_for_objects(training, config, words)
+    steps = math.ceil(len(validation.image_ids) / config.BATCH_SIZE)
+    config = application.make_config(
+        {**settings, "VALIDATION_STEPS": min(steps, _MAX_VALIDATION_STEPS)}
+    )
+    model = start_model(config, options, weights)
+
+    from mrcnn.app.callbacks import AtTheBeginning, StopAfter
+
     log_dir = make_writable_folder(model.log_dir)
-    record = training_record(dataset_dir, options.subset, training, config)
+    record = training_record(dataset_dir, options.subset, training, config, words)
 
     def store_settings() -> None:
-        store_options(options, log_dir)
+        store_options(application, options, log_dir)
         atomic_write(log_dir / CONFIG_FILE, settings_text(config))
         store_record(log_dir, record)
 
     print(f"Checkpoints and settings: {log_dir}", flush=True)
     # Only then is it sure that no other process trains in the folder.
-    callbacks = [AtTheBeginning(store_settings)]
+    callbacks: list[Any] = [AtTheBeginning(store_settings)]
     if options.max_minutes is not None:
         callbacks.append(StopAfter(started + 60 * options.max_minutes))
     validating = validation_callback(options, validation, config)
     if validating is not None:
         callbacks.append(validating)
-    augmentation = None
-    if not options.no_augmentation:
-        from mrcnn.data.augmentation import Augmentation
-
-        augmentation = Augmentation(overlay=options.overlay)
     model.train(
         training,
         validation,
         learning_rate=config.LEARNING_RATE,
         epochs=config.EPOCHS,
         layers=options.layers,
-        augmentation=augmentation,
+        augmentation=augmentation_of(options),
         custom_callbacks=callbacks,
     )
     print(f"Trained model: {model.find_last()}")

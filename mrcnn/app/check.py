@@ -1,0 +1,209 @@
+"""`check`: everything that is wrong with a data set, at once."""
+
+import hashlib
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrcnn.app.application import Application
+from mrcnn.data.annotated import AnnotatedDataset, size_problem
+from mrcnn.errors import DataError
+from mrcnn.formats.annotations import AnnotatedImage, locate_image
+from mrcnn.formats.outline_checks import check_outlines
+from mrcnn.pictures import read_image
+from mrcnn.report.words import Words
+
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        where: the file, an image or the annotations.
+        text: what is wrong, with the region where there is one.
+        is_error: whether training stops at it, or leaves it out; else it may be a mistake.
+    """
+
+    where: str
+    text: str
+    is_error: bool = True
+
+
+class Checker:
+    """Reads subsets and says what is wrong with them.
+
+    Args:
+        config: CLASS_NAMES, MAX_GT_INSTANCES and DETECTION_MAX_INSTANCES count.
+        dataset: says how annotations are found and read.
+        attribute: region attribute that holds the class; None finds it.
+        words: what objects and images are called.
+
+    Attributes:
+        images, objects: how many were read.
+    """
+
+    def __init__(
+        self, config: Any, dataset: AnnotatedDataset, attribute: str | None, words: Words
+    ) -> None:
+        self.config = config
+        self.dataset = dataset
+        self.attribute = attribute
+        self.words = words
+        self.images = self.objects = 0
+        # The first image with these pixels, by their digest.
+        self._pictures: dict[str, str] = {}
+
+    def check_subset(self, folder: Path) -> list[Finding]:
+        """Read everything in a folder such as `train` or `val`."""
+        try:
+            annotations = self.dataset.find_annotations(folder)
+            problems: list[str] = []
+            with warnings.catch_warnings():
+                # What they say of regions without area is told image by image.
+                warnings.simplefilter("ignore")
+                # Where no classes are named, all are known.
+                names = self.config.CLASS_NAMES or None
+                images = self.dataset.read(annotations, names, self.attribute, problems)
+        except DataError as error:
+            return [Finding(str(folder), str(error))]
+        # Messages of the reader begin with the file, which heads the list already.
+        findings = [
+            Finding(str(annotations), problem.removeprefix(f"{annotations}, "))
+            for problem in problems
+        ]
+        if not images:
+            findings.append(Finding(str(annotations), "no image is listed"))
+        listed = Counter(image.filename for image in images)
+        findings += [
+            Finding(str(annotations), f"image {name!r} is listed {count} times")
+            for name, count in listed.items()
+            if count > 1
+        ]
+        for image in images:
+            findings += self.check_image(folder, image)
+        unlisted = sorted(
+            path.name
+            for path in folder.iterdir()
+            if path.suffix.lower() in IMAGE_SUFFIXES and path.name not in listed
+        )
+        findings += [
+            Finding(str(folder / name), "is not in the annotations", is_error=False)
+            for name in unlisted
+        ]
+        return findings
+
+    def check_image(self, folder: Path, image: AnnotatedImage) -> list[Finding]:
+        """What is wrong with one image and its outlines."""
+        where = str(folder / image.filename)
+        self.images += 1
+        self.objects += len(image.polygons)
+        findings = list(self._check_counts(where, image))
+        try:
+            path = locate_image(folder, image.filename)
+            pixels = read_image(path)
+        except DataError as error:
+            return [*findings, Finding(where, str(error))]
+        findings += self._check_picture(where, path, pixels, image)
+        for problem in check_outlines(image.polygons, pixels.shape):
+            region = f"region {image.region_numbers[problem.index]}"
+            other = ""
+            if problem.other is not None:
+                other = f": region {image.region_numbers[problem.other]}"
+            findings.append(Finding(where, f"{region} {problem.text}{other}", is_error=False))
+        findings += [
+            Finding(where, f"region {number} has no area and is left out", is_error=False)
+            for number in image.degenerate_regions
+        ]
+        return findings
+
+    def _check_counts(self, where: str, image: AnnotatedImage) -> Iterable[Finding]:
+        count = len(image.polygons)
+        if not count:
+            yield Finding(where, f"has no outlined {self.words.object}", is_error=False)
+        if image.point_regions:
+            text = f"has {image.point_regions} point regions, which have no area and are left out"
+            yield Finding(where, text, is_error=False)
+        for limit in ("MAX_GT_INSTANCES", "DETECTION_MAX_INSTANCES"):
+            most = getattr(self.config, limit)
+            if count > most:
+                text = f"has {count} {self.words.objects}; {limit} is {most}, the others are lost"
+                yield Finding(where, text, is_error=False)
+
+    def _check_picture(
+        self, where: str, path: Path, pixels: np.ndarray, image: AnnotatedImage
+    ) -> Iterable[Finding]:
+        problem = size_problem(image, pixels.shape)
+        if problem:
+            yield Finding(where, problem)
+        size = path.stat().st_size
+        if image.size and image.size != size:
+            text = (
+                f"has {size} bytes; the annotations were made on a file of {image.size}. Look "
+                "whether the outlines fit"
+            )
+            yield Finding(where, text, is_error=False)
+        digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+        first = self._pictures.setdefault(digest, where)
+        if first != where:
+            yield Finding(where, f"is the same picture as {first}", is_error=False)
+
+
+def find_subsets(folder: Path, kind: str) -> list[str]:
+    """The subsets of a data set: its folders that hold a JSON file.
+
+    Args:
+        folder: of the data set.
+        kind: of the annotation files, for the message.
+
+    Raises:
+        DataError: there is no such folder, or it has no subset.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder.")
+    subsets = [
+        path.name for path in sorted(folder.iterdir()) if path.is_dir() and any(path.glob("*.json"))
+    ]
+    if not subsets:
+        raise DataError(
+            f"{folder}: no subset. Expected are folders such as train and val, each with images "
+            f"and a {kind}."
+        )
+    return subsets
+
+
+def report(findings: list[Finding]) -> str:
+    """The findings by file, in the order in which they were found."""
+    by_file: dict[str, list[str]] = {}
+    for finding in findings:
+        line = f"  {'error' if finding.is_error else 'look'}: {finding.text}"
+        by_file.setdefault(finding.where, []).append(line)
+    return "\n".join(line for where, lines in by_file.items() for line in (where, *lines))
+
+
+def run(application: Application, options: Any) -> int:
+    """Check; returns the exit status, 2 where training would stop."""
+    words = application.words
+    config = application.make_config(application.settings_from(options))
+    dataset = application.new_dataset()
+    checker = Checker(config, dataset, options.attribute, words)
+    findings: list[Finding] = []
+    subsets = options.subset or find_subsets(options.directory, dataset.KIND)
+    for subset in subsets:
+        findings += checker.check_subset(options.directory / subset)
+    if findings:
+        print(report(findings))
+    errors = sum(finding.is_error for finding in findings)
+    print(
+        f"{', '.join(subsets)}: {checker.images} {words.images} with {checker.objects} "
+        f"{words.objects}; {errors} errors, {len(findings) - errors} things to look at."
+    )
+    if errors:
+        print(f"`{words.program} train --on-error skip` leaves out what has errors.")
+    return 2 if errors else 0

@@ -1,0 +1,64 @@
+"""The commands that every application has."""
+
+from typing import TYPE_CHECKING
+
+from mrcnn.app.option import Command
+
+if TYPE_CHECKING:
+    from mrcnn.app.application import Application
+
+TRAIN, EVALUATE, DETECT, CHECK, PACK = "train", "evaluate", "detect", "check", "pack"
+
+EXIT_STATUS = "Exit status: 0 on success, 2 on bad input (with the reason on stderr)."
+
+
+def commands(application: "Application") -> list[Command]:
+    """The commands in the order of the help; an application's own stand after `detect`."""
+    files = "report.html, table.md, summary.json, per_image.csv, per_{object}.csv and pictures/"
+    own = [
+        Command(
+            TRAIN,
+            "mrcnn.app.train:run",
+            "train a model",
+            "Train on DIR/train, or on what --subset names, and validate on DIR/val; a checkpoint "
+            "after each epoch.",
+            EXIT_STATUS,
+        ),
+        Command(
+            EVALUATE,
+            "mrcnn.app.evaluate:run",
+            "compare detections with annotated {objects}",
+            "Detect once, then count at each confidence: {an_object} is segmented when a detection "
+            f"matches it one to one at mask IoU >= 0.5. Writes {files}.",
+            EXIT_STATUS,
+        ),
+        Command(
+            DETECT,
+            "mrcnn.app.detect:run",
+            "outline, label and measure the {objects} of images",
+            "Writes NAME_overlay.png, NAME_labels.png (16 bit; 0 background, {objects} 1 to N by "
+            "falling score), {objects}.csv and summary.csv.",
+            "A file that cannot be read stops nothing but itself; it is listed at the end. "
+            "Exit status: 0 when every image was read, 2 when one was not or on bad input.",
+        ),
+    ]
+    others = [
+        Command(
+            PACK,
+            "mrcnn.app.pack:run",
+            "put a trained model into a folder of its own",
+            f"Write DIR/{application.packed_file}, with kernels as 16-bit numbers, and beside it "
+            "the settings, the confidence that a sweep chose, and the record of the training. "
+            "`--weights DIR` names the model from then on.",
+            EXIT_STATUS,
+        ),
+        Command(
+            CHECK,
+            "mrcnn.app.check:run",
+            "read a whole data set and tell everything that is wrong with it",
+            "Read all annotations and images of DIR and list, by file and region, what training "
+            "would stop at (errors) and what may be a mistake (look).",
+            "Exit status: 0 without errors, 2 with some.",
+        ),
+    ]
+    return [*own, *application.own_commands, *others]

@@ -1,0 +1,214 @@
+"""`detect`: outlines, label images and measurements of the objects in images."""
+
+import os
+import sys
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mrcnn.app.application import Application
+from mrcnn.app.export import Exporter
+from mrcnn.app.finding import Found, finder, limit_warnings, load_trained_model
+from mrcnn.app.model_files import trained_weights
+from mrcnn.app.names import unique_names
+from mrcnn.app.threshold import chosen_confidences
+from mrcnn.drawing.results import overlay_picture
+from mrcnn.errors import DataError, LimitWarning
+from mrcnn.files import atomic_write, make_writable_folder
+from mrcnn.instances import Instances
+from mrcnn.pictures import read_image
+from mrcnn.report.detection_files import DetectedImage, object_rows, objects_csv, summary_csv
+
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+OVERLAY, LABELS = "_overlay.png", "_labels.png"
+
+
+def expand_inputs(inputs: Iterable[str]) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Image files behind the arguments; folders give their images, sorted by name.
+
+    A file that is reached twice counts once. Results of an earlier run in a folder (a
+    `NAME_overlay.png` or `NAME_labels.png` beside an image NAME) are left out.
+
+    Returns:
+        the paths, and (input, reason) for inputs that give no image.
+    """
+    paths: dict[Path, Path] = {}
+    problems = []
+    for text in inputs:
+        given = Path(text)
+        if given.is_dir():
+            found = sorted(
+                path
+                for path in given.iterdir()
+                if path.suffix.lower() in IMAGE_SUFFIXES
+                and not path.name.startswith(".")
+                and path.is_file()
+            )
+            stems = {path.stem for path in found}
+            found = [path for path in found if not _is_earlier_result(path, stems)]
+            if not found:
+                problems.append(
+                    (text, f"{text}: no image in this folder ({', '.join(IMAGE_SUFFIXES)})")
+                )
+        else:
+            found = [given]
+        for path in found:
+            paths.setdefault(path.resolve(), path)
+    return list(paths.values()), problems
+
+
+def common_folder(paths: Iterable[Path]) -> Path:
+    """The innermost folder that holds all files; the names in VIA and COCO files start there."""
+    try:
+        return Path(os.path.commonpath([path.resolve().parent for path in paths]))
+    except ValueError:
+        # No path, or paths on several drives.
+        return Path()
+
+
+def _is_earlier_result(path: Path, stems: set[str]) -> bool:
+    return any(
+        path.name.endswith(ending) and path.name.removesuffix(ending) in stems
+        for ending in (OVERLAY, LABELS)
+    )
+
+
+def visible_objects(instances: Instances) -> tuple[Instances, np.ndarray]:
+    """Leave out objects that better ones cover completely; a label without a pixel is no label.
+
+    Returns:
+        the objects, and their label image, uint16 [H, W].
+    """
+    labels = instances.label_image()
+    shown = np.bincount(labels.ravel(), minlength=len(instances) + 1)[1:] > 0
+    if not shown.all():
+        # What is covered completely has no pixel to give back: the others stay as they are.
+        instances = instances.take(np.flatnonzero(shown))
+        labels = instances.label_image()
+    return instances, labels
+
+
+@dataclass
+class Detection:
+    """Detects in one file after the other, writes its pictures, and keeps what tables need.
+
+    Attributes:
+        application, options: what was asked for.
+        out: folder of the results.
+        class_names: of classes 1, 2, ...
+        results: one entry an image.
+        measured: names of the columns that the application measures.
+    """
+
+    application: Application
+    options: Any
+    out: Path
+    class_names: list[str]
+    results: list[DetectedImage] = field(default_factory=list)
+    measured: list[str] = field(default_factory=list)
+
+    def add(self, image: np.ndarray, found: Found, path: Path, name: str) -> Instances:
+        """Write the pictures of an image and take its rows for the tables.
+
+        Args:
+            image: uint8 [H, W, 3].
+            found: in it.
+            path: of its file.
+            name: stem of its pictures.
+
+        Returns:
+            the objects that can be seen.
+        """
+        instances, labels = visible_objects(found.instances)
+        told = set(instances.columns)
+        instances = self.application.measure(
+            image, instances, self.options, class_names=tuple(self.class_names)
+        )
+        self.measured = [column for column in instances.columns if column not in told]
+        overlay = overlay_picture(image, instances, self.class_names)
+        atomic_write(self.out / f"{name}{OVERLAY}", lambda file: overlay.save(file))
+        atomic_write(self.out / f"{name}{LABELS}", Image.fromarray(labels).save)
+        rows = object_rows(
+            str(path),
+            name,
+            instances,
+            labels,
+            self.class_names,
+            self.options.pixel_size,
+            self.measured,
+        )
+        self.results.append(
+            DetectedImage(
+                image=str(path),
+                name=name,
+                size=instances.image_shape,
+                rows=rows,
+                class_names=[self.class_names[class_id - 1] for class_id in instances.class_ids],
+            )
+        )
+        return instances
+
+    def write_tables(self) -> None:
+        """Write the tables of objects and of images."""
+        words = self.application.words
+        text = objects_csv(self.results, self.options.pixel_size is not None, self.measured)
+        atomic_write(self.out / f"{words.objects}.csv", text)
+        atomic_write(self.out / "summary.csv", summary_csv(self.results, self.class_names, words))
+
+
+def run(application: Application, options: Any) -> int:
+    """Detect in all images; returns the exit status, 2 when one of them could not be read."""
+    words = application.words
+    paths, problems = expand_inputs(options.images)
+    out = make_writable_folder(options.out)
+    weights = trained_weights(application, options)
+    (min_confidence,) = chosen_confidences([options.min_conf], weights, words)
+    model = load_trained_model(application, options, weights, min_confidence)
+    find = finder(application, model, options)
+    exporter = Exporter(options, out, model.config.CLASS_NAMES)
+    print(f"Detecting in {len(paths)} images with {weights}")
+    folder = common_folder(paths)
+    detection = Detection(application, options, out, list(model.config.CLASS_NAMES))
+    detection.results += [
+        DetectedImage(image=text, name="", problem=reason) for text, reason in problems
+    ]
+    limited = []
+    # What a limit costs is said at the end, of all images.
+    warnings.simplefilter("ignore", LimitWarning)
+    for number, (path, name) in enumerate(zip(paths, unique_names(paths), strict=True), start=1):
+        try:
+            image = read_image(path)
+            found = find(image)
+            instances = detection.add(image, found, path, name)
+        except DataError as error:
+            detection.results.append(DetectedImage(image=str(path), name=name, problem=str(error)))
+            print(f"[{number}/{len(paths)}] {path}: cannot be read", flush=True)
+            continue
+        shown = path.resolve().relative_to(folder) if folder.is_absolute() else path
+        exporter.add(shown.as_posix(), path, name, instances)
+        if found.limit_reached:
+            limited.append(str(path))
+        print(f"[{number}/{len(paths)}] {path}: {len(instances)} {words.objects}", flush=True)
+    exporter.finish(folder)
+    detection.write_tables()
+    for line in limit_warnings(model.limits, limited, words):
+        print(line)
+    count = sum(len(result.rows) for result in detection.results)
+    print(f"{count} {words.objects}; results: {out}")
+    return _tell_failed(detection.results)
+
+
+def _tell_failed(results: Iterable[DetectedImage]) -> int:
+    """List what could not be used on stderr; the exit status."""
+    failed = [result for result in results if result.problem]
+    if not failed:
+        return 0
+    print(f"\n{len(failed)} of the inputs could not be used:", file=sys.stderr)
+    for result in failed:
+        print(f"  {result.problem}", file=sys.stderr)
+    return 2

@@ -1,0 +1,300 @@
+"""`evaluate`: detections against annotated objects, from one pass over the images."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrcnn.app.application import Application
+from mrcnn.app.commands import EVALUATE
+from mrcnn.app.evaluation_pictures import EvaluatedImage, draw_images
+from mrcnn.app.export import Exporter
+from mrcnn.app.finding import Found, finder, limit_warnings, load_trained_model
+from mrcnn.app.model_files import trained_weights
+from mrcnn.app.names import unique_names
+from mrcnn.app.threshold import chosen_confidences, store_threshold
+from mrcnn.data.annotated import AnnotatedDataset
+from mrcnn.errors import ConfigError, DataError, LimitWarning
+from mrcnn.evaluation import Classification, Evaluation, InstanceEvaluator, Sweep, classify
+from mrcnn.files import atomic_write, make_writable_folder
+from mrcnn.report.evaluation_files import (
+    per_image_csv,
+    per_object_csv,
+    summary_of,
+    summary_text,
+)
+from mrcnn.report.markdown import format_report
+from mrcnn.report.markdown_tables import sweep_line
+from mrcnn.report.page import report_page
+from mrcnn.report.words import NETWORK
+
+# Asked for whatever the operating points are: curves and average precision need the weak
+# detections as well.
+SCORE_FLOOR = 0.05
+
+# Columns with the class ids by one way to tell them begin with this.
+CLASS_COLUMN = "class_id_"
+
+
+@dataclass(frozen=True)
+class Method:
+    """What finds the objects.
+
+    Attributes:
+        name: "network" or that of a baseline.
+        find: objects of an image uint8 [H, W, 3].
+        class_names: of classes 1, 2, ...
+        confidences: operating points, rising; one of 0 for a method without confidences.
+        scored: whether confidences mean anything.
+        floor: the lowest confidence that was asked for, or None.
+        weights: of the network, or None.
+        limits: what the network needed more of than its configuration allows, or None.
+    """
+
+    name: str
+    find: Callable[[np.ndarray], Found]
+    class_names: tuple[str, ...]
+    confidences: list[float]
+    scored: bool
+    floor: float | None = None
+    weights: Path | None = None
+    limits: Any = None
+
+
+def choose_method(application: Application, options: Any) -> Method:
+    """The network with its weights, or a method that needs none.
+
+    Raises:
+        ConfigError, WeightsError: options that do not go together, or no such weights.
+    """
+    name = getattr(options, "method", NETWORK)
+    if name != NETWORK:
+        return _baseline(application, options, name)
+    weights = trained_weights(application, options)
+    usual = [application.config.DETECTION_MIN_CONFIDENCE]
+    confidences = chosen_confidences(options.min_conf or usual, weights, application.words)
+    floor = min(SCORE_FLOOR, confidences[0])
+    model = load_trained_model(application, options, weights, floor)
+    return Method(
+        NETWORK,
+        finder(application, model, options),
+        tuple(model.config.CLASS_NAMES),
+        confidences,
+        True,
+        floor,
+        weights,
+        model.limits,
+    )
+
+
+def _baseline(application: Application, options: Any, name: str) -> Method:
+    if options.sweep or options.min_conf:
+        raise ConfigError(f"--method {name} has no confidences: leave --min-conf and --sweep out.")
+    names = options.classes or application.class_names
+    if not names:
+        subset = [options.subset]
+        folder = options.dataset or application.default_dataset
+        names = application.new_dataset().classes_in(folder, subset, options.attribute)
+    class_names = tuple(names)
+    find = application.baseline(name, options, class_names=class_names)
+    return Method(name, lambda image: Found(find(image)), class_names, [0.0], False)
+
+
+def load_images(
+    application: Application, options: Any, class_names: tuple[str, ...]
+) -> AnnotatedDataset:
+    """The annotated images.
+
+    Raises:
+        DataError: they cannot be read, or no object is annotated.
+    """
+    folder = options.dataset or application.default_dataset
+    dataset = application.new_dataset()
+    dataset.load(folder, options.subset, class_names, attribute=options.attribute)
+    dataset.prepare()
+    if not any(info["polygons"] for info in dataset.image_info):
+        raise DataError(
+            f"{Path(folder) / options.subset}: no {application.words.object} is annotated, nothing "
+            "to compare with."
+        )
+    return dataset
+
+
+def find_objects(
+    dataset: AnnotatedDataset, method: Method, evaluator: InstanceEvaluator
+) -> tuple[list[EvaluatedImage], list[str]]:
+    """Detect in every image and hand the objects to the evaluator.
+
+    Returns:
+        the images, and the names of those where the limit of detections may have cost some.
+    """
+    names = [dataset.image_info[image_id]["id"] for image_id in dataset.image_ids]
+    images, limited = [], []
+    lowest = method.confidences[0]
+    # What a limit costs is said at the end, of all images.
+    warnings.simplefilter("ignore", LimitWarning)
+    for number, (image_id, name, stem) in enumerate(
+        zip(dataset.image_ids, names, unique_names(names), strict=True), start=1
+    ):
+        truth = dataset.load_instances(image_id)
+        found = method.find(dataset.load_image(image_id))
+        evaluator.add_truth(name, truth)
+        evaluator.process(name, found.instances)
+        image = EvaluatedImage(image_id, name, stem, truth, found.instances)
+        # Of a full list the weakest are missing; it matters when they would have counted.
+        if found.limit_reached and image.scores.min(initial=1.0) >= lowest:
+            limited.append(name)
+        images.append(image)
+        print(
+            f"[{number}/{len(names)}] {name}: ground truth {len(truth)}, detected "
+            f"{np.count_nonzero(image.scores >= lowest)}",
+            flush=True,
+        )
+    return images, limited
+
+
+def classes_by_method(
+    images: list[EvaluatedImage], evaluation: Evaluation, class_names: tuple[str, ...]
+) -> dict[str, list[Classification]]:
+    """Classes of the matched objects at each operating point, by each way to tell them."""
+    columns = sorted(
+        {name for image in images for name in image.found.columns if name.startswith(CLASS_COLUMN)}
+    )
+    by_method: dict[str, list[Classification]] = {}
+    for column in columns:
+        classifications = by_method[column.removeprefix(CLASS_COLUMN)] = []
+        for point in evaluation.operating_points:
+            matched = [
+                (image, pairs)
+                for image, pairs in zip(images, point.pairs, strict=True)
+                if len(pairs)
+            ]
+            true_ids = [image.truth.class_ids[pairs[:, 0]] for image, pairs in matched]
+            named = [image.found.columns[column][pairs[:, 1]] for image, pairs in matched]
+            classifications.append(
+                classify(class_names, np.concatenate([*true_ids, []]), np.concatenate([*named, []]))
+            )
+    return by_method
+
+
+def context_of(
+    application: Application, options: Any, method: Method, has_ways: bool
+) -> dict[str, Any]:
+    """What was evaluated, for the summary.
+
+    Args:
+        application: declares the options that the summary has.
+        options: of the command line.
+        method: what found the objects.
+        has_ways: whether there are several ways to tell classes.
+    """
+
+    def reported(when: str) -> dict[str, Any]:
+        declared = application.options(EVALUATE)
+        return {
+            each.name: getattr(options, each.name) for each in declared if each.reported == when
+        }
+
+    of_detections = {"max_overlap": options.max_overlap, **reported("detections")}
+    return {
+        "method": method.name,
+        "dataset": str(options.dataset or application.default_dataset),
+        "subset": options.subset,
+        "weights": method.weights and str(method.weights),
+        **(of_detections if method.scored else dict.fromkeys(of_detections)),
+        "classes": list(method.class_names),
+        "score_floor": method.floor,
+        **(reported("classes") if has_ways else {}),
+    }
+
+
+def run(application: Application, options: Any) -> int:
+    """Evaluate; returns the exit status."""
+    words = application.words
+    folder = options.dataset or application.default_dataset
+    out = make_writable_folder(options.out or application.results(EVALUATE) / options.subset)
+    method = choose_method(application, options)
+    dataset = load_images(application, options, method.class_names)
+    evaluator = InstanceEvaluator(method.class_names, border=options.border)
+    count, by = len(dataset.image_ids), method.weights or f"--method {method.name}"
+    print(f"Evaluating {count} {words.images} of {Path(folder) / options.subset} with {by}")
+    images, limited = find_objects(dataset, method, evaluator)
+    confidences = list(method.confidences)
+    best = evaluator.sweep().best("f1") if options.sweep else None
+    if best:
+        # The chosen one is an operating point of its own, with all figures.
+        confidences.append(best.min_confidence)
+    evaluation = evaluator.evaluate(confidences, scored=method.scored)
+
+    by_method = classes_by_method(images, evaluation, method.class_names)
+    title = f"Evaluation of {len(images)} {words.images}: {options.subset} of {folder}"
+    report = format_report(evaluation, title, method.scored, by_method, words)
+    context = context_of(application, options, method, bool(by_method))
+    summary = summary_of(evaluation, context, application.schema, method.scored, by_method, words)
+    page_images = draw_images(dataset, images, evaluator.records, evaluation, method.scored, out)
+    atomic_write(out / "table.md", report + "\n")
+    atomic_write(out / "summary.json", summary_text(summary))
+    atomic_write(out / "per_image.csv", per_image_csv(evaluation, method.scored))
+    atomic_write(
+        out / f"per_{words.object}.csv",
+        per_object_csv(evaluator.records, evaluation.operating_points[0], method.class_names),
+    )
+    atomic_write(out / "report.html", report_page(summary, page_images, words))
+    export(application, options, dataset, images, method, evaluation, out)
+
+    print(f"\n{report}\n")
+    for line in limit_warnings(method.limits, limited, words) if method.limits else ():
+        print(line)
+    if options.sweep and evaluation.sweep is not None:
+        print(sweep_line(evaluation.sweep))
+        keep_threshold(application, options, evaluation, evaluation.sweep, method)
+    print(f"Report, tables and pictures: {out}")
+    return 0
+
+
+def export(
+    application: Application,
+    options: Any,
+    dataset: AnnotatedDataset,
+    images: list[EvaluatedImage],
+    method: Method,
+    evaluation: Evaluation,
+    out: Path,
+) -> None:
+    """Write the detections of the lowest operating point in the formats that were asked for."""
+    exporter = Exporter(options, out, method.class_names, options.attribute)
+    lowest = evaluation.operating_points[0].min_confidence
+    for image in images:
+        path = Path(dataset.image_reference(image.image_id))
+        exporter.add(image.name, path, image.stem, image.at(lowest))
+    exporter.finish(Path(options.dataset or application.default_dataset) / options.subset)
+
+
+def keep_threshold(
+    application: Application, options: Any, evaluation: Evaluation, sweep: Sweep, method: Method
+) -> None:
+    """Keep the best confidence beside the weights, unless the network learned from the images."""
+    best = sweep.best("f1")
+    if best is None or method.weights is None:
+        return
+    if options.subset == "train":
+        images = application.words.images
+        print(f"It is not kept: it was chosen on the {images} that the network learned from.")
+        return
+    path = store_threshold(
+        method.weights,
+        best.min_confidence,
+        {
+            "dataset": str(options.dataset or application.default_dataset),
+            "subset": options.subset,
+            "images": len(evaluation.operating_points[0].names),
+            "figure": "f1",
+            "value": round(best.value, 4),
+            "border": evaluation.border,
+            "max_overlap": options.max_overlap,
+        },
+    )
+    print(f"Kept for --min-conf auto: {path}")

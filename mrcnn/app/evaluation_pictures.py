@@ -1,0 +1,87 @@
+"""The pictures of an evaluation, and what its page shows of each image."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn.data.annotated import AnnotatedDataset
+from mrcnn.drawing.results import comparison_picture
+from mrcnn.evaluation import Evaluation, ImageRecord
+from mrcnn.instances import Instances
+from mrcnn.report.markdown_tables import point_name
+from mrcnn.report.page import PageField, picture_data
+
+PICTURES = "pictures"
+
+
+@dataclass(frozen=True)
+class EvaluatedImage:
+    """One evaluated image.
+
+    Attributes:
+        image_id: in the data set.
+        name: as shown.
+        stem: of the names of its files.
+        truth: the annotated objects.
+        found: detections by falling score.
+    """
+
+    image_id: int
+    name: str
+    stem: str
+    truth: Instances
+    found: Instances
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Of the detections, float64 [P]; 1 where a method has none."""
+        scores = self.found.scores
+        return np.ones(len(self.found)) if scores is None else scores
+
+    def at(self, min_confidence: float) -> Instances:
+        """The detections of an operating point."""
+        return self.found.take(np.flatnonzero(self.scores >= min_confidence))
+
+
+def draw_images(
+    dataset: AnnotatedDataset,
+    images: Sequence[EvaluatedImage],
+    records: Sequence[ImageRecord],
+    evaluation: Evaluation,
+    scored: bool,
+    out: Path,
+) -> list[PageField]:
+    """Write the picture of each image at the lowest operating point; what the report shows of it.
+
+    Pictures wait beside the earlier ones and replace them together.
+    """
+    points = evaluation.operating_points
+    shown = []
+    with tempfile.TemporaryDirectory(dir=out, prefix=".pictures-") as waiting:
+        for index, (image, record) in enumerate(zip(images, records, strict=True)):
+            pixels = dataset.load_image(image.image_id)
+            found = image.at(points[0].min_confidence)
+            pairs = [point.pairs[index] for point in points]
+            title = f"{image.name}, confidence {point_name(points[0])}" if scored else image.name
+            comparison_picture(pixels, image.truth, found, pairs[0], record.iou, title).save(
+                Path(waiting) / f"{image.stem}.png"
+            )
+            shown.append(
+                PageField(
+                    name=image.name,
+                    image_shape=pixels.shape,
+                    picture=picture_data(pixels),
+                    truth=image.truth,
+                    detections=found,
+                    pairs=pairs,
+                    iou=[record.iou[rows, columns] for rows, columns in (p.T for p in pairs)],
+                )
+            )
+        (out / PICTURES).mkdir(exist_ok=True)
+        for path in sorted(Path(waiting).iterdir()):
+            os.replace(path, out / PICTURES / path.name)
+    return shown

@@ -1,0 +1,115 @@
+"""A trained model and what it finds, as `evaluate` and `detect` share them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrcnn.app.application import Application
+from mrcnn.app.options import MAX_OVERLAP
+from mrcnn.app.settings import read_settings
+from mrcnn.instances import Instances
+from mrcnn.report.words import Words
+from mrcnn.weights.settings import CONFIG_FILE
+
+
+@dataclass(frozen=True)
+class Found:
+    """The objects of one image.
+
+    Attributes:
+        instances: by falling score, each with a mask of at least one pixel.
+        limit_reached: the model returned as many detections as it may.
+    """
+
+    instances: Instances
+    limit_reached: bool = False
+
+
+def load_trained_model(
+    application: Application, options: Any, path: Path, min_confidence: float
+) -> Any:
+    """Build the `MaskRCNN` for inference and load its weights.
+
+    The settings come from `config.json` beside the weights; options that were given win.
+
+    Args:
+        application: whose model it is.
+        options: of the command line.
+        path: the weights file.
+        min_confidence: detections with a lower score are not returned.
+
+    Raises:
+        WeightsError: weights of another model.
+        ConfigError: settings that cannot work.
+    """
+    stored = read_settings(path)
+    if stored is None:
+        print(f"No {CONFIG_FILE} beside {path.name}: using the defaults and the options given.")
+    config = application.make_config(
+        {
+            **(stored or {}),
+            **application.settings_from(options),
+            "IMAGES_PER_GPU": 1,
+            "DETECTION_MIN_CONFIDENCE": min_confidence,
+        }
+    )
+    from mrcnn.mask_rcnn import MaskRCNN
+
+    model = MaskRCNN(mode="inference", config=config, model_dir=str(options.logs))
+    model.load_weights(str(path))
+    return model
+
+
+def finder(
+    application: Application, model: Any, options: Any = None
+) -> Callable[[np.ndarray], Found]:
+    """What finds the objects of an image uint8 [H, W, 3] with a model.
+
+    A detection whose mask has a higher IoU with a better one than `--max-overlap` is left out,
+    whatever its class: an object has one. Then the application refines and classifies.
+
+    Args:
+        application: whose objects they are.
+        model: `MaskRCNN` for inference.
+        options: of the command line; by default each as if it was not given.
+    """
+    class_names = tuple(model.config.CLASS_NAMES)
+    max_overlap = getattr(options, "max_overlap", MAX_OVERLAP)
+    most = model.config.DETECTION_MAX_INSTANCES
+
+    def find(image: np.ndarray) -> Found:
+        result = model.detect([image], verbose=0, masks="crops")[0]
+        instances = Instances.from_detection(result, image.shape)
+        limit_reached = len(instances) >= most
+        instances = instances.take(np.flatnonzero(instances.areas()))
+        instances = instances.without_duplicates(max_overlap)
+        instances = application.refine(image, instances, options, class_names=class_names)
+        instances = application.classify(instances, options, class_names=class_names)
+        return Found(instances, limit_reached)
+
+    return find
+
+
+def limit_warnings(limits: Any, names: list[str], words: Words) -> list[str]:
+    """What to say at the end of a run in which limits of the model may have cost objects.
+
+    Args:
+        limits: of the `MaskRCNN`.
+        names: of the images with as many detections as the model returns at most.
+        words: what objects are called.
+    """
+    said = dict(limits.messages)
+    setting = "DETECTION_MAX_INSTANCES"
+    if said.pop(setting, None) and names:
+        said[setting] = (
+            f"{getattr(limits.config, setting)} detections, the most that the model returns, in "
+            f"{', '.join(names)}; {words.objects} are missing. {setting} {limits.needed[setting]} "
+            "would have kept all of them."
+        )
+    return [
+        f"Warning: {message} Set it in {CONFIG_FILE} beside the weights."
+        for message in said.values()
+    ]

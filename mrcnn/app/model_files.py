@@ -1,0 +1,118 @@
+"""The weights file behind `--weights`: of a run, packed, or of the model that comes along."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mrcnn.errors import WeightsError
+from mrcnn.runs.run import Run
+from mrcnn.weights.places import shipped_weights
+
+if TYPE_CHECKING:
+    from mrcnn.app.application import Application
+
+PUBLISHED = ("coco", "imagenet")
+NONE, LAST, BEST = "none", "last", "best"
+
+
+def _run_name(application: "Application") -> str:
+    # As a model names its runs.
+    return str(application.config.NAME or application.name).lower()
+
+
+def _runs(logs: Path, name: str) -> list[Run]:
+    """The run that a folder may be, and those in it, the newest first."""
+    # Their names go on with a year.
+    return [Run.at(logs), *Run.among(logs, f"{name}2")]
+
+
+def last_checkpoint(application: "Application", logs: Path) -> Path:
+    """The newest checkpoint in a folder of runs, or in the folder of one run.
+
+    Args:
+        application: its name is that of the runs.
+        logs: holds runs (`rbc20260131T0930/mask_rcnn_rbc_0001.h5`), or is itself a run.
+
+    Raises:
+        WeightsError: there is no checkpoint.
+    """
+    name = _run_name(application)
+    for run in _runs(logs, name):
+        if newest := run.newest_checkpoint(name):
+            return newest
+    raise WeightsError(
+        f"No trained model in {logs}: expected {name}*/mask_rcnn_{name}_*.h5. Train one with "
+        f"`{application.words.program} train`, point --logs at the folder of runs, or give "
+        "--weights PATH."
+    )
+
+
+def best_weights(application: "Application", logs: Path) -> Path:
+    """The best weights of the newest run that has some, or of the run `logs` itself.
+
+    Raises:
+        WeightsError: no run was evaluated while it trained.
+    """
+    name = _run_name(application)
+    for run in _runs(logs, name):
+        if run.best_weights.is_file():
+            return run.best_weights
+    best = Run.at(logs).best_weights.name
+    raise WeightsError(
+        f"No {best} in {logs}: expected {name}*/{best}, which `{application.words.program} train "
+        "--validate-every N` keeps. Give `last`, or train with it."
+    )
+
+
+def resolve_weights(application: "Application", weights: str, logs: Path) -> Path:
+    """The file behind a word or a path, which may be the folder of a run.
+
+    Args:
+        application: a model that comes with the project has its name.
+        weights: "last", "best", the application's name, or a path.
+        logs: folder of runs.
+
+    Raises:
+        WeightsError: there is no such file, or no checkpoint.
+    """
+    if weights == LAST:
+        return last_checkpoint(application, logs)
+    if weights == BEST:
+        return best_weights(application, logs)
+    if application.ships_model and weights == application.name:
+        return shipped_weights(application.name)
+    path = Path(weights)
+    if path.is_dir():
+        packed = path / application.packed_file
+        return packed if packed.is_file() else last_checkpoint(application, path)
+    if not path.is_file():
+        own = f"`{application.name}`, " if application.ships_model else ""
+        raise WeightsError(
+            f"{path}: no such weights file. Expected {own}`last`, `best`, a .h5 file or the "
+            "folder of a run."
+        )
+    return path
+
+
+def trained_weights(application: "Application", options: Any) -> Path:
+    """The weights file behind `--weights`.
+
+    Without the option it is the last checkpoint, or the model that comes with the project where
+    nothing was trained and no other folder of runs was named.
+
+    Raises:
+        WeightsError: there is none, or these are only a start for training.
+    """
+    words = application.words
+    if options.weights in (*PUBLISHED, NONE):
+        raise WeightsError(
+            f"--weights {options.weights} knows no {words.subject}; it is a start for "
+            f"`{words.program} train`. Give `last` or a trained .h5 file."
+        )
+    if options.weights is not None:
+        return resolve_weights(application, options.weights, options.logs)
+    try:
+        return last_checkpoint(application, options.logs)
+    except WeightsError:
+        if not application.ships_model or options.logs != application.default_logs:
+            raise
+    return shipped_weights(application.name)

@@ -1,0 +1,254 @@
+"""All options of the commands that every application has."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mrcnn.app.commands import CHECK, DETECT, EVALUATE, PACK, TRAIN
+from mrcnn.app.option import Group, Option, Stored
+from mrcnn.app.option_types import anchor_scales, confidence_or_auto, fraction, positive
+from mrcnn.app.training_options import model_options, training_options
+from mrcnn.report.words import NETWORK
+
+if TYPE_CHECKING:
+    from mrcnn.app.application import Application
+
+MAX_OVERLAP = 0.5
+
+_EXPORT = Group("detections as files of other programs")
+
+
+def options(application: "Application") -> list[Option]:
+    """The options in the order of the help; an application's own stand before the groups."""
+    return [
+        *_inputs(application),
+        *_weights(application),
+        *training_options(application),
+        *_evaluation(application),
+        *_detection(application),
+        *application.own_options,
+        *_exports(),
+        *model_options(application),
+    ]
+
+
+def _inputs(application: "Application") -> list[Option]:
+    """What a command works on."""
+    data = f"folder with train/ and val/, each of images and {application.words.annotations}"
+    default = f"default {application.default_dataset}"
+    demo = f"{default}; a demo set is rendered there if there is none"
+    return [
+        Option("directory", (PACK, CHECK), type=Path, metavar="DIR"),
+        Option(
+            "images",
+            (DETECT,),
+            nargs="+",
+            metavar="IMAGE_OR_FOLDER",
+            help="image files, or folders of images",
+        ),
+        Option(
+            "--subset",
+            (CHECK,),
+            nargs="+",
+            metavar="NAME",
+            help="folders in DIR (default: all that hold a JSON file)",
+        ),
+        Option(
+            "--dataset",
+            (TRAIN,),
+            type=Path,
+            metavar="DIR",
+            help=f"{data} ({demo if application.render_demo else default})",
+            stored=Stored(None, (str, type(None))),
+        ),
+        Option("--dataset", (EVALUATE,), type=Path, metavar="DIR", help=f"{data} ({default})"),
+        Option(
+            "--attribute",
+            (TRAIN, EVALUATE, CHECK),
+            metavar="NAME",
+            help="region attribute that holds the class (default: found by itself)",
+            stored=Stored(None, (str, type(None))),
+        ),
+        Option(
+            "--subset",
+            (TRAIN,),
+            nargs="+",
+            metavar="NAME",
+            help="folders in DIR to train on (default train)",
+            stored=Stored(["train"], (list,)),
+        ),
+        Option(
+            "--subset",
+            (EVALUATE,),
+            default="val",
+            metavar="NAME",
+            help="folder in DIR (default %(default)s)",
+        ),
+        Option(
+            "--classes",
+            (CHECK,),
+            nargs="+",
+            metavar="NAME",
+            help=f"names of the classes (default: {application.words.default_classes})",
+            sets=("CLASS_NAMES",),
+        ),
+        Option(
+            "--anchors",
+            (TRAIN,),
+            type=anchor_scales,
+            metavar="paper|auto|A,B,C,D,E",
+            help="sides of the anchors on the five pyramid levels, in pixels of the resized image: "
+            f"the paper's {','.join(map(str, application.config.RPN_ANCHOR_SCALES))} (default), "
+            "derived from the annotated {objects}, or given",
+            sets=lambda value: _anchors(application, value),
+        ),
+    ]
+
+
+def _anchors(application: "Application", value: str | tuple[float, ...]) -> dict:
+    if value == "paper":
+        return {"RPN_ANCHOR_SCALES": application.config.RPN_ANCHOR_SCALES}
+    # "auto" needs the data.
+    return {"RPN_ANCHOR_SCALES": value} if isinstance(value, tuple) else {}
+
+
+def _weights(application: "Application") -> list[Option]:
+    """Which weights a command starts with."""
+    own = f"{application.name}|" if application.ships_model else ""
+    shipped = "the model that comes with the project, " if own else ""
+    trained = (
+        f"{shipped}the last checkpoint, the best one of a training that was validated, a .h5 file, "
+        "or the folder of a run or of a packed model (default {default})"
+    )
+    usual = f"last where something was trained, else {application.name}" if own else "last"
+    return [
+        Option(
+            "--weights",
+            (TRAIN,),
+            default="coco",
+            metavar=f"coco|imagenet|{own}last|best|none|PATH",
+            help="start from downloaded COCO (default) or ImageNet weights, "
+            f"{f'from {shipped}' if own else ''}from the last or the best checkpoint, from random "
+            "weights, or from a .h5 file; only `last` goes on with its run, with the data and "
+            "options that it had unless others are given",
+        ),
+        Option(
+            "--weights",
+            (EVALUATE, DETECT),
+            metavar=f"{own}last|best|PATH",
+            help=trained.replace("{default}", usual),
+        ),
+        Option(
+            "--weights",
+            (PACK,),
+            default="best",
+            metavar=f"{own}last|best|PATH",
+            help=trained.replace("{default}", "best"),
+        ),
+        Option(
+            "--replace",
+            (PACK,),
+            is_flag=True,
+            help="replace a model that is packed there already",
+        ),
+    ]
+
+
+def _evaluation(application: "Application") -> list[Option]:
+    default = application.config.DETECTION_MIN_CONFIDENCE
+    methods = [
+        Option(
+            "--method",
+            (EVALUATE,),
+            choices=(NETWORK, *application.baselines),
+            default=NETWORK,
+            help="; ".join(
+                f"{name} is {baseline.help}" for name, baseline in application.baselines.items()
+            )
+            + " (default %(default)s)",
+        )
+    ]
+    return [
+        Option(
+            "--min-conf",
+            (EVALUATE,),
+            type=confidence_or_auto,
+            nargs="+",
+            metavar="C|auto",
+            help="one or more confidences, or auto for the one that the last --sweep chose for "
+            f"these weights (default {default:g})",
+        ),
+        Option(
+            "--sweep",
+            (EVALUATE,),
+            is_flag=True,
+            help="go over all confidences, say which has the highest F1 and PQ, count at it as "
+            "well, and keep it beside the weights for --min-conf auto",
+        ),
+        *(methods if application.baselines else []),
+        Option(
+            "--border",
+            (EVALUATE,),
+            choices=("ignore", "count"),
+            default="ignore",
+            help="whether an unmatched detection that touches the image border is a false alarm in "
+            "the headline figures; the tables have both (default %(default)s)",
+        ),
+        Option(
+            "--out",
+            (EVALUATE,),
+            type=Path,
+            metavar="DIR",
+            help=f"folder of the results (default {application.results(EVALUATE)}/SUBSET)",
+        ),
+    ]
+
+
+def _detection(application: "Application") -> list[Option]:
+    return [
+        Option(
+            "--min-conf",
+            (DETECT,),
+            type=confidence_or_auto,
+            default=application.config.DETECTION_MIN_CONFIDENCE,
+            metavar="C|auto",
+            help="smallest confidence of {an_object}; auto takes the one that the last `evaluate "
+            "--sweep` chose for these weights (default %(default)s)",
+        ),
+        Option(
+            "--pixel-size",
+            (DETECT,),
+            type=positive,
+            metavar="MICROMETRES",
+            help="side of a pixel; adds columns in micrometres",
+        ),
+        Option(
+            "--out",
+            (DETECT,),
+            type=Path,
+            default=application.results(DETECT),
+            metavar="DIR",
+            help="folder of the results (default %(default)s)",
+        ),
+        Option(
+            "--max-overlap",
+            (EVALUATE, DETECT),
+            type=fraction,
+            default=MAX_OVERLAP,
+            metavar="IOU",
+            help="a detection whose mask has a higher IoU than this with a better one is the same "
+            "{object} under another class and is left out; 1 keeps all (default %(default)s)",
+        ),
+    ]
+
+
+def _exports() -> list[Option]:
+    texts = {
+        "--via": "a VIA 2 project, to correct instead of drawing",
+        "--coco": "COCO JSON with run-length masks",
+        "--geojson": "a GeoJSON file for each image, for QuPath",
+        "--imagej": "a ROI archive for each image, for ImageJ",
+    }
+    return [
+        Option(flag, (EVALUATE, DETECT), help=text, is_flag=True, group=_EXPORT)
+        for flag, text in texts.items()
+    ]

@@ -1,0 +1,96 @@
+"""Settings of a model as the commands make them: presets, and those beside its weights."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mrcnn.config import Config
+from mrcnn.errors import ConfigError, shown
+from mrcnn.weights import settings as stored_settings
+from mrcnn.weights.settings import is_setting_name
+
+# Narrower feature pyramid and heads, for training on a CPU.
+LIGHT = {
+    "TOP_DOWN_PYRAMID_SIZE": 128,
+    "RPN_CONV_CHANNELS": 128,
+    "MASK_HEAD_CHANNELS": 128,
+    "FPN_CLASSIF_FC_LAYERS_SIZE": 256,
+    "TRAIN_ROIS_PER_IMAGE": 200,
+}
+
+# A part of an image holds fewer objects.
+CROPPED = {
+    "IMAGE_RESIZE_MODE": "crop",
+    "IMAGE_FIT": True,
+    "TRAIN_ROIS_PER_IMAGE": 128,
+    "RPN_TRAIN_ANCHORS_PER_IMAGE": 256,
+}
+
+# From random weights the network is group-normalised, which allows and needs a higher learning
+# rate than the fine-tuning of published weights.
+SCRATCH_LEARNING_RATE = 0.01
+SCRATCH_WARMUP_STEPS = 200
+
+# Epochs of a training at most, where the configuration does not say it.
+EPOCHS = 100
+
+_RESTORE = (
+    "It describes the model beside it; restore it, or move it away and describe the model with "
+    "--backbone, --image-size, --light, ..."
+)
+
+
+def make_config(base: type[Config], settings: Mapping[str, Any] | None = None) -> Any:
+    """Build a configuration with some attributes set otherwise.
+
+    Args:
+        base: class of the configuration, with CLASS_NAMES.
+        settings: attribute names and values. NUM_CLASSES follows from CLASS_NAMES.
+
+    Returns:
+        a `Config` that has CLASS_NAMES and EPOCHS as well.
+
+    Raises:
+        ConfigError: a value, or a combination of values, cannot work.
+    """
+    attributes = dict(settings or {})
+    for name in attributes:
+        if not is_setting_name(name):
+            raise ConfigError(f"{shown(name)} is not the name of a setting.")
+    if "CLASS_NAMES" in attributes or "NUM_CLASSES" not in attributes:
+        names = _class_names(attributes.get("CLASS_NAMES", getattr(base, "CLASS_NAMES", ())))
+        attributes["CLASS_NAMES"] = names
+        attributes["NUM_CLASSES"] = 1 + len(names)
+    attributes.setdefault("EPOCHS", getattr(base, "EPOCHS", EPOCHS))
+    return base.from_dict(attributes)
+
+
+def _class_names(value: Any) -> tuple[str, ...]:
+    named = isinstance(value, list | tuple) and all(
+        isinstance(name, str) and name.strip() for name in value
+    )
+    if not named or len(set(value)) < len(value):
+        raise ConfigError(
+            f"CLASS_NAMES is {shown(value)}: must be a list of names, each different."
+        )
+    return tuple(value)
+
+
+def scratch_settings(config: Any) -> dict[str, Any]:
+    """Learning rate and schedule for random weights, where neither was chosen by hand."""
+    total = config.EPOCHS * config.STEPS_PER_EPOCH
+    return {
+        "LEARNING_RATE": SCRATCH_LEARNING_RATE,
+        "LEARNING_RATE_SCHEDULE": "cosine",
+        "WARMUP_STEPS": min(SCRATCH_WARMUP_STEPS, math.ceil(total / 10)),
+    }
+
+
+def read_settings(weights: Path) -> dict[str, Any] | None:
+    """Settings saved beside a weights file, see `mrcnn.weights.settings`; None where none are.
+
+    Raises:
+        ConfigError: the file is there but is not what training writes.
+    """
+    return stored_settings.read_settings(weights, advice=_RESTORE)

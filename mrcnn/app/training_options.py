@@ -1,0 +1,230 @@
+"""Options that say how a model is trained and what it is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mrcnn.app.commands import DETECT, EVALUATE, PACK, TRAIN
+from mrcnn.app.option import Group, Option, Stored
+from mrcnn.app.option_types import (
+    ALL,
+    checkpoint_number,
+    fraction,
+    positive,
+    positive_integer,
+    seed_number,
+    whole_number,
+)
+from mrcnn.app.settings import CROPPED, EPOCHS, LIGHT
+from mrcnn.config import BACKBONES, NORMALIZATIONS, PRECISIONS
+
+if TYPE_CHECKING:
+    from mrcnn.app.application import Application
+
+# What training does with an image or a region that cannot be used.
+STOP, SKIP = "stop", "skip"
+
+_MODEL_COMMANDS = (TRAIN, EVALUATE, DETECT, PACK)
+_MODEL = Group(
+    "model",
+    "A trained model carries these settings in config.json beside its checkpoints; "
+    "give them only for weights without that file.",
+)
+
+
+def training_options(application: "Application") -> list[Option]:
+    config = application.config
+    note = application.words.layers_note and f": {application.words.layers_note}"
+    return [
+        Option(
+            "--epochs",
+            (TRAIN,),
+            type=positive_integer,
+            metavar="N",
+            help="epochs in total, those of a resumed run included "
+            f"(default {getattr(config, 'EPOCHS', EPOCHS)})",
+            sets=("EPOCHS",),
+        ),
+        Option(
+            "--layers",
+            (TRAIN,),
+            metavar="all|heads|3+|4+|5+|REGEX",
+            help=f"layers that learn (default all){note}; heads is the quick choice on downloaded "
+            "weights",
+            stored=Stored("all", (str,)),
+        ),
+        Option(
+            "--learning-rate",
+            (TRAIN,),
+            type=positive,
+            metavar="RATE",
+            help=f"default {config.LEARNING_RATE:g}, or 0.01 for --weights none",
+            sets=("LEARNING_RATE",),
+        ),
+        Option(
+            "--schedule",
+            (TRAIN,),
+            choices=("constant", "cosine"),
+            help="course of the learning rate (default constant, or cosine for --weights none)",
+            sets=("LEARNING_RATE_SCHEDULE",),
+        ),
+        Option(
+            "--steps",
+            (TRAIN,),
+            type=positive_integer,
+            metavar="N",
+            help=f"steps an epoch (default {config.STEPS_PER_EPOCH})",
+            sets=("STEPS_PER_EPOCH",),
+        ),
+        Option(
+            "--batch-size",
+            (TRAIN,),
+            type=positive_integer,
+            metavar="N",
+            help=f"images a step (default {config.IMAGES_PER_GPU})",
+            sets=("IMAGES_PER_GPU",),
+        ),
+        Option(
+            "--seed",
+            (TRAIN,),
+            type=seed_number,
+            metavar="S",
+            help="makes a run repeatable",
+            sets=("SEED",),
+        ),
+        Option(
+            "--max-minutes",
+            (TRAIN,),
+            type=positive,
+            metavar="M",
+            help="stop after about M minutes, with a checkpoint",
+        ),
+        Option(
+            "--validate-every",
+            (TRAIN,),
+            type=whole_number,
+            metavar="N",
+            help="detect in DIR/val every N epochs and after the last one, log mask AP50 and F1, "
+            "and keep the weights of the highest AP50 as best.h5; 0 does not (default 5)",
+            stored=Stored(5, (int,)),
+        ),
+        Option(
+            "--keep-checkpoints",
+            (TRAIN,),
+            type=checkpoint_number,
+            metavar="N|all",
+            help="keep the newest N checkpoints, and that of the best epoch "
+            f"(default {config.KEEP_CHECKPOINTS or ALL})",
+            sets=lambda value: {"KEEP_CHECKPOINTS": None if value == ALL else value},
+        ),
+        Option(
+            "--patience",
+            (TRAIN,),
+            type=positive_integer,
+            metavar="P",
+            help="stop after P such validations in a row without a higher AP50 (default: never)",
+            stored=Stored(None, (int, type(None))),
+        ),
+        Option(
+            "--no-augmentation",
+            (TRAIN,),
+            is_flag=True,
+            help="train on the images as they are",
+            stored=Stored(False, (bool,)),
+        ),
+        Option(
+            "--on-error",
+            (TRAIN,),
+            choices=(STOP, SKIP),
+            help="what to do with images and regions that cannot be used: stop, or skip them with "
+            "a warning (default stop); `{program} check` lists them all",
+            stored=Stored(STOP, (str,)),
+        ),
+        Option(
+            "--overlay",
+            (TRAIN,),
+            type=fraction,
+            metavar="SHARE",
+            help="share of training images that {objects} of other {images} are laid over, so that "
+            "new pairs touch and overlap (default 0)",
+            stored=Stored(0.0, (int, float)),
+        ),
+    ]
+
+
+def model_options(application: "Application") -> list[Option]:
+    config = application.config
+    return [
+        Option(
+            "--backbone",
+            _MODEL_COMMANDS,
+            metavar="NAME",
+            help=f"one of {', '.join(BACKBONES)} (default {config.BACKBONE})",
+            group=_MODEL,
+            sets=("BACKBONE",),
+        ),
+        Option(
+            "--image-size",
+            _MODEL_COMMANDS,
+            type=positive_integer,
+            metavar="N",
+            help="images are resized to a square of N pixels, a multiple of 64 "
+            f"(default {config.IMAGE_MAX_DIM}); with --crop the longer side becomes N pixels",
+            group=_MODEL,
+            sets=("IMAGE_MIN_DIM", "IMAGE_MAX_DIM"),
+        ),
+        Option(
+            "--crop",
+            _MODEL_COMMANDS,
+            type=positive_integer,
+            metavar="N",
+            help="train on random parts of N x N pixels, a multiple of 64, of the resized images; "
+            "whole images are detected in without a square's padding (default: whole images)",
+            group=_MODEL,
+            sets=lambda value: {**CROPPED, "IMAGE_MIN_DIM": value},
+            priority=1,
+        ),
+        Option(
+            "--light",
+            _MODEL_COMMANDS,
+            is_flag=True,
+            help="narrower feature pyramid and heads, for a CPU",
+            group=_MODEL,
+            sets=lambda _: LIGHT,
+        ),
+        Option(
+            "--normalization",
+            _MODEL_COMMANDS,
+            choices=NORMALIZATIONS,
+            help="batch goes with published weights, group with training from random weights",
+            group=_MODEL,
+            sets=("NORMALIZATION",),
+        ),
+        Option(
+            "--precision",
+            _MODEL_COMMANDS,
+            choices=PRECISIONS,
+            help="what the network computes in (default float32); mixed_bfloat16 is about twice as "
+            "quick on processors and GPUs that have bfloat16",
+            group=_MODEL,
+            sets=("MIXED_PRECISION",),
+        ),
+        Option(
+            "--classes",
+            _MODEL_COMMANDS,
+            nargs="+",
+            metavar="NAME",
+            help="class names in the annotations (default "
+            f"{' '.join(application.class_names) or application.words.default_classes})",
+            group=_MODEL,
+            sets=("CLASS_NAMES",),
+        ),
+        Option(
+            "--logs",
+            _MODEL_COMMANDS,
+            type=Path,
+            default=application.default_logs,
+            metavar="DIR",
+            help="folder of training runs (default %(default)s)",
+            group=_MODEL,
+        ),
+    ]

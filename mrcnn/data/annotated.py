@@ -1,0 +1,253 @@
+"""`AnnotatedDataset`: folders of images, each with a file of annotations in any format read."""
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mrcnn.data.dataset import Dataset
+from mrcnn.errors import DataError
+
+if TYPE_CHECKING:
+    from mrcnn.formats.annotations import AnnotatedImage
+
+# The one that is meant where several JSON files lie beside the images.
+ANNOTATION_FILE = "via_region_data.json"
+# What is done with an image or a region that cannot be used.
+STOP, SKIP = "stop", "skip"
+
+_SHOWN_PROBLEMS = 10
+
+
+class AnnotatedDataset(Dataset):
+    """Images with outlined objects: a folder for each subset, with one annotation file in it.
+
+    A subclass may set these.
+
+    Attributes:
+        SOURCE: name of the source, see `Dataset`.
+        PROGRAM: command that messages name.
+        KIND: of the annotation file, in messages.
+        HINT: what messages say of a missing folder, after the name of the annotation file.
+        CLASS_ALIASES: other names of classes -> class names; those of unknown classes do nothing.
+    """
+
+    SOURCE = "annotated"
+    PROGRAM = "mrcnn"
+    KIND = "file of annotations"
+    HINT = ""
+    CLASS_ALIASES: Mapping[str, str] = {}
+
+    # --- Files -------------------------------------------------------------------------------
+
+    @classmethod
+    def find_annotations(cls, folder: Path) -> Path:
+        """The annotation file of a folder: `via_region_data.json`, or the only .json file.
+
+        Raises:
+            DataError: no folder, no such file, or several that could be meant.
+        """
+        if not folder.is_dir():
+            raise DataError(
+                f"{folder}: no such folder. A data set has the folders train and val, each with "
+                f"images and a {cls.KIND} ({ANNOTATION_FILE}){cls.HINT}."
+            )
+        usual = folder / ANNOTATION_FILE
+        if usual.is_file():
+            return usual
+        found = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise DataError(f"{folder}: no annotations. Expected the {cls.KIND} {ANNOTATION_FILE}.")
+        raise DataError(
+            f"{folder}: {', '.join(path.name for path in found)} could all be the annotations. "
+            f"Name the right one {ANNOTATION_FILE}."
+        )
+
+    @classmethod
+    def read(
+        cls,
+        annotations: Path,
+        class_names: Sequence[str] | None,
+        attribute: str | None = None,
+        problems: list[str] | None = None,
+    ) -> "list[AnnotatedImage]":
+        """The outlines of a subset; other names of the classes are understood.
+
+        Args:
+            annotations: the annotation file.
+            class_names: the known classes; None takes all that are there.
+            attribute: region attribute that holds the class; None finds it.
+            problems: see `mrcnn.formats.read_annotations`.
+
+        Raises:
+            DataError: see `mrcnn.formats.read_annotations`.
+        """
+        from mrcnn.formats import read_annotations
+
+        aliases = {
+            alias: name
+            for alias, name in cls.CLASS_ALIASES.items()
+            if class_names is None or name in class_names
+        }
+        return read_annotations(
+            annotations,
+            class_names=None if class_names is None else list(class_names),
+            attribute=attribute,
+            class_aliases=aliases,
+            problems=problems,
+        )
+
+    @classmethod
+    def classes_in(
+        cls, dataset_dir: str | Path, subsets: Iterable[str], attribute: str | None = None
+    ) -> tuple[str, ...]:
+        """The names of the classes in the annotations of some subsets, sorted.
+
+        Raises:
+            DataError: see `read`, or there is no object.
+        """
+        names: set[str] = set()
+        for subset in subsets:
+            annotations = cls.find_annotations(Path(dataset_dir) / subset)
+            with warnings.catch_warnings():
+                # What is left out is told when the subset is loaded.
+                warnings.simplefilter("ignore")
+                problems: list[str] = []
+                for image in cls.read(annotations, None, attribute, problems):
+                    names.update(image.class_names)
+        if not names:
+            raise DataError(
+                f"{dataset_dir}: no annotated object in {', '.join(subsets)}, so there is no class."
+            )
+        return tuple(sorted(names))
+
+    # --- Loading -----------------------------------------------------------------------------
+
+    def load(
+        self,
+        dataset_dir: str | Path,
+        subset: str,
+        class_names: Sequence[str],
+        attribute: str | None = None,
+        on_error: str = STOP,
+    ) -> None:
+        """Add the images of `dataset_dir/subset`; call `prepare()` afterwards.
+
+        Every image is read once here, so that a broken one is found before training starts.
+
+        Args:
+            dataset_dir: folder of the data set.
+            subset: folder in it, such as "train" or "val".
+            class_names: classes 1, 2, ...; other names of them are understood as well.
+            attribute: region attribute that holds the class; None finds it.
+            on_error: "stop" raises when an image or a region cannot be used; "skip" leaves it out,
+                with a warning.
+
+        Raises:
+            DataError: the folder, the annotations or an image cannot be used; with "skip", nothing
+                is left.
+        """
+        folder = Path(dataset_dir) / subset
+        annotations = self.find_annotations(folder)
+        for class_id, name in enumerate(class_names, start=1):
+            self.add_class(self.SOURCE, class_id, name)
+        problems: list[str] = []
+        images = self.read(
+            annotations, class_names, attribute, problems if on_error == SKIP else None
+        )
+        if not images:
+            raise DataError(f"{annotations}: no image is listed.")
+        unusable = self._add_images(folder, images, class_names)
+        if unusable and (on_error == STOP or len(unusable) == len(images)):
+            raise DataError(
+                f"{annotations}: {len(unusable)} of {len(images)} listed images cannot be used:\n"
+                + self._listing(unusable)
+            )
+        problems += unusable
+        if problems:
+            warnings.warn(
+                f"{annotations}: {len(problems)} images and regions cannot be used and are left "
+                f"out:\n{self._listing(problems)}",
+                stacklevel=2,
+            )
+
+    def _add_images(
+        self, folder: Path, images: "Sequence[AnnotatedImage]", class_names: Sequence[str]
+    ) -> list[str]:
+        """Add what can be used; what is wrong with the others."""
+        from mrcnn.formats.annotations import locate_image
+        from mrcnn.pictures import read_image
+
+        ids = {name: class_id for class_id, name in enumerate(class_names, start=1)}
+        unusable, names = [], set()
+        for image in images:
+            try:
+                path = locate_image(folder, image.filename)
+                height, width = read_image(path).shape[:2]
+                problem = size_problem(image, (height, width))
+                if image.filename in names:
+                    problem = "is listed more than once"
+                if problem:
+                    raise DataError(f"{path}: {problem}.")
+            except DataError as error:
+                unusable.append(str(error))
+                continue
+            names.add(image.filename)
+            self.add_image(
+                self.SOURCE,
+                image_id=image.filename,
+                path=str(path),
+                width=width,
+                height=height,
+                polygons=image.polygons,
+                polygon_class_ids=[ids[name] for name in image.class_names],
+            )
+        return unusable
+
+    def _listing(self, problems: Sequence[str]) -> str:
+        """The first problems, a line each, and how many more there are."""
+        shown = list(problems[:_SHOWN_PROBLEMS])
+        if len(problems) > len(shown):
+            more = len(problems) - len(shown)
+            shown.append(f"... and {more} more; `{self.PROGRAM} check` lists all")
+        return "\n".join(f"  {problem}" for problem in shown)
+
+    # --- For training and evaluation -----------------------------------------------------------
+
+    def load_polygons(self, image_id: int) -> tuple[list[np.ndarray], np.ndarray]:
+        """Outlines of the objects of one image.
+
+        Returns:
+            float64 [K, 2] of (y, x) pixels for each object, and class ids, int32 [N].
+        """
+        info = self.image_info[image_id]
+        class_ids = [
+            self.map_source_class_id(f"{info['source']}.{class_id}")
+            for class_id in info["polygon_class_ids"]
+        ]
+        return info["polygons"], np.array(class_ids, dtype=np.int32)
+
+    def image_reference(self, image_id: int) -> str:
+        """Path of the image."""
+        return self.image_info[image_id]["path"]
+
+
+def size_problem(image: "AnnotatedImage", image_shape: Sequence[int]) -> str | None:
+    """What is wrong if the outlines were drawn on an image of another size, as far as it is known.
+
+    Args:
+        image: annotated image.
+        image_shape: (height, width, ...) of its file, in pixels.
+    """
+    height, width = image_shape[:2]
+    if image.image_shape in (None, (height, width)):
+        return None
+    noted_height, noted_width = image.image_shape
+    return (
+        f"has {width} x {height} pixels; the annotations are for one of "
+        f"{noted_width} x {noted_height}"
+    )

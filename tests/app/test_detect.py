@@ -1,0 +1,50 @@
+"""What `detect` writes of objects that cover one another."""
+
+import numpy as np
+
+from mrcnn.app.detect import visible_objects
+from mrcnn.instances import Instances
+from mrcnn.report.detection_files import OBJECT_COLUMNS, object_rows
+
+NAMES = ("large", "small")
+
+
+def objects_of(shape, boxes, scores=None, class_ids=None, crops=None) -> Instances:
+    boxes = np.array(boxes).reshape(-1, 4)
+    if crops is None:
+        crops = [np.ones((y2 - y1, x2 - x1), bool) for y1, x1, y2, x2 in boxes]
+    count = len(boxes)
+    return Instances(
+        shape,
+        boxes,
+        crops,
+        np.ones(count, int) if class_ids is None else np.array(class_ids),
+        np.linspace(0.9, 0.8, count) if scores is None else np.array(scores),
+    )
+
+
+def test_overlap_goes_to_the_better_score_and_areas_say_so():
+    cells, labels = visible_objects(objects_of((20, 20), [[0, 0, 10, 10], [0, 5, 10, 15]]))
+    assert labels.dtype == np.uint16
+    assert (labels[:10, :10] == 1).all() and (labels[:10, 10:15] == 2).all()
+    assert (labels == 0).sum() == 400 - 150
+    rows = [
+        dict(zip(OBJECT_COLUMNS, row, strict=True))
+        for row in object_rows("a.png", "a", cells, labels, NAMES, None)
+    ]
+    assert [int(row["area"]) for row in rows] == [100, 100]
+    assert [int(row["visible_area"]) for row in rows] == [100, 50]
+
+
+def test_a_cell_without_a_visible_pixel_has_no_label():
+    boxes = [[0, 0, 10, 10], [2, 2, 4, 4], [12, 12, 18, 18]]
+    cells, labels = visible_objects(objects_of((20, 20), boxes, class_ids=[1, 1, 2]))
+    assert len(cells) == 2
+    assert sorted(np.unique(labels)) == [0, 1, 2]
+    assert list(cells.class_ids) == [1, 2]
+
+
+def test_no_cells():
+    cells, labels = visible_objects(objects_of((4, 5), []))
+    assert len(cells) == 0 and labels.shape == (4, 5) and not labels.any()
+    assert object_rows("a.png", "a", cells, labels, NAMES, None) == []

@@ -1,0 +1,97 @@
+"""What a training starts with: settings by kind of weights, anchors, layers."""
+
+import numpy as np
+import pytest
+
+from mrcnn.app import train
+from mrcnn.app.settings import LIGHT, read_settings
+from mrcnn.errors import ConfigError
+from mrcnn.weights.settings import settings_text
+from rbc import APPLICATION, RBCConfig, RBCDataset
+
+
+def training_settings(options, stored):
+    return train.training_settings(APPLICATION, options, stored)
+
+
+def train_options(*arguments: str):
+    return APPLICATION.parse(["train", *arguments])
+
+
+def test_anchors_from_cells(capsys):
+    dataset = RBCDataset()
+    for number, (width, sides) in enumerate([(1000, [50, 100, 150]), (2000, [200])]):
+        polygons = [np.array([(0, 0), (0, side), (side, side), (side, 0)]) for side in sides]
+        dataset.add_image("rbc", number, None, height=width // 2, width=width, polygons=polygons)
+    config = APPLICATION.make_config(
+        APPLICATION.settings_from(train_options("--crop", "320", "--image-size", "500"))
+    )
+    # In the resized fields the sides are 25, 50, 75 and 50.
+    assert train.anchors_for_objects(dataset, config, APPLICATION.words) == (25, 50, 100, 200, 400)
+    assert "Cells are 50 pixels wide" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="no cells to derive sizes from"):
+        train.anchors_for_objects(RBCDataset(), config, APPLICATION.words)
+
+
+def test_random_weights_get_group_normalisation_and_a_schedule():
+    config = APPLICATION.make_config(training_settings(train_options("--weights", "none"), None))
+    assert config.NORMALIZATION == "group"
+    assert config.LEARNING_RATE_SCHEDULE == "cosine"
+    assert config.LEARNING_RATE > RBCConfig.LEARNING_RATE
+    assert 0 < config.WARMUP_STEPS <= config.EPOCHS * config.STEPS_PER_EPOCH / 10
+
+
+def test_short_training_warms_up_briefly():
+    options = train_options("--weights", "none", "--epochs", "2", "--steps", "10")
+    assert training_settings(options, None)["WARMUP_STEPS"] == 2
+
+
+def test_given_values_win_over_the_preset_of_random_weights():
+    options = train_options(
+        "--weights", "none", "--learning-rate", "0.5", "--schedule", "constant",
+        "--normalization", "batch",
+    )  # fmt: skip
+    config = APPLICATION.make_config(training_settings(options, None))
+    assert (config.LEARNING_RATE, config.LEARNING_RATE_SCHEDULE) == (0.5, "constant")
+    # Batch norm of random weights must learn its statistics.
+    assert (config.NORMALIZATION, config.TRAIN_BN) == ("batch", True)
+
+
+@pytest.mark.parametrize("weights", ["coco", "imagenet"])
+def test_published_weights_keep_the_paper_and_frozen_batch_norm(weights):
+    config = APPLICATION.make_config(training_settings(train_options("--weights", weights), None))
+    assert (config.NORMALIZATION, config.TRAIN_BN) == ("batch", False)
+    assert (config.LEARNING_RATE, config.LEARNING_RATE_SCHEDULE) == (0.001, "constant")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--backbone", "resnet18"), "has no resnet18.*--weights none"),
+        (("--normalization", "group"), "batch normalisation"),
+    ],
+)
+def test_what_published_weights_cannot_do(arguments, reason):
+    with pytest.raises(ConfigError, match=reason):
+        training_settings(train_options("--weights", "coco", *arguments), None)
+
+
+def test_layers_are_presets_or_regular_expressions():
+    for layers in ("all", "heads", "3+", "5+", r"(mrcnn\_.*)|(fpn\_.*)"):
+        train.check_layers(layers)
+    with pytest.raises(ConfigError, match=r"--layers '\(' is neither"):
+        train.check_layers("(")
+
+
+def test_stored_settings_come_back_and_options_win(tmp_path):
+    config = APPLICATION.make_config(
+        {**LIGHT, "BACKBONE": "resnet18", "CLASS_NAMES": ("a", "b"), "MEAN_PIXEL": np.ones(3)}
+    )
+    (tmp_path / "config.json").write_text(settings_text(config))
+    stored = read_settings(tmp_path / "mask_rcnn_rbc_0001.h5")
+    again = APPLICATION.make_config(stored)
+    assert again.to_dict() == config.to_dict()
+    assert isinstance(again.MEAN_PIXEL, np.ndarray)
+    options = train_options("--weights", "last", "--epochs", "7")
+    resumed = APPLICATION.make_config(training_settings(options, stored))
+    assert (resumed.EPOCHS, resumed.BACKBONE) == (7, "resnet18")
