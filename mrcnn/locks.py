@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -131,7 +132,7 @@ def _release(path: Path, descriptor: int) -> None:
             path.unlink(missing_ok=True)
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     def _lock(descriptor: int) -> bool:

@@ -4,23 +4,30 @@ Proxies come from the environment (`HTTPS_PROXY`, `NO_PROXY`), certificates from
 `SSL_CERT_FILE`.
 """
 
+import email.message
 import email.utils
 import functools
 import http.client
 import io
 import ipaddress
 import re
+import socket
 import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 # The last ones are those of a content network whose server behind it fails.
 _PASSING_STATUSES = {408, 425, 429, 500, 502, 503, 504, *range(520, 525)}
+
+
+Answer = http.client.HTTPResponse | urllib.error.HTTPError
+# Of an answer: names in any case.
+Headers = Mapping[str, str] | email.message.Message
 
 
 @dataclass(frozen=True)
@@ -54,14 +61,12 @@ class TransferFailed(Exception):
 class TransferBroke(TransferFailed):
     """A failure that may pass. `retry_after`: seconds that the server asks to wait, or None."""
 
-    def __init__(self, reason: str, retry_after: float | None = None):
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
 
 
-def open_url(
-    url: str, headers: Mapping[str, str], patience: Patience, begun: bool
-) -> http.client.HTTPResponse | urllib.error.HTTPError:
+def open_url(url: str, headers: Mapping[str, str], patience: Patience, begun: bool) -> Answer:
     """Ask for `url`, following redirects to addresses that are allowed.
 
     Args:
@@ -135,7 +140,7 @@ def failure_of(error: Exception, begun: bool, prefix: str = "") -> TransferFaile
     return TransferFailed(text)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def _retry_after(headers: Headers) -> float | None:
     """Seconds from now that the server asks to wait: it gives their number or a date."""
     value = (headers.get("Retry-After") or "").strip()
     if re.fullmatch(r"[0-9]{1,9}", value):
@@ -171,7 +176,15 @@ def is_allowed(url: str) -> bool:
 class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
     """Follow redirects, but never to an address that would not have been accepted at first."""
 
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
         # The content of the redirect is of no use, and may be endless.
         fp.close()
         # From another machine, no plain http at all: not even to this one.
@@ -185,34 +198,34 @@ class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
 class _ProxiesForOthers(urllib.request.ProxyHandler):
     """The proxies of the environment; a proxy would look for "localhost" on its own machine."""
 
-    def proxy_open(self, req, proxy, type):
+    def proxy_open(self, req: urllib.request.Request, proxy: str, type: str) -> Any:
         if is_local(req.full_url):
             return None
         return super().proxy_open(req, proxy, type)
 
 
 class _WatchedHTTPHandler(urllib.request.HTTPHandler):
-    def __init__(self, patience: Patience):
+    def __init__(self, patience: Patience) -> None:
         super().__init__()
         self._patience = patience
 
-    def http_open(self, req):
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
         return self.do_open(_watched(http.client.HTTPConnection, self._patience), req)
 
 
 class _WatchedHTTPSHandler(urllib.request.HTTPSHandler):
-    def __init__(self, patience: Patience):
+    def __init__(self, patience: Patience) -> None:
         super().__init__()
         self._patience = patience
 
-    def https_open(self, req):
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
         return self.do_open(_watched(http.client.HTTPSConnection, self._patience), req)
 
 
 def _watched(connection_class: Callable[..., Any], patience: Patience) -> Callable[..., Any]:
     """A maker of connections whose answers are read through `_WatchedStream`."""
 
-    def connection(*arguments, **options):
+    def connection(*arguments: Any, **options: Any) -> Any:
         made = connection_class(*arguments, **options)
         made.response_class = functools.partial(_WatchedResponse, patience=patience)
         return made
@@ -221,7 +234,9 @@ def _watched(connection_class: Callable[..., Any], patience: Patience) -> Callab
 
 
 class _WatchedResponse(http.client.HTTPResponse):
-    def __init__(self, sock, *arguments, patience: Patience, **options):
+    def __init__(
+        self, sock: socket.socket, *arguments: Any, patience: Patience, **options: Any
+    ) -> None:
         super().__init__(sock, *arguments, **options)
         self.fp = io.BufferedReader(_WatchedStream(self.fp.detach(), patience))
 
@@ -233,7 +248,7 @@ class _WatchedStream(io.RawIOBase):
     would never be left. Headers and the framing of the content are watched as well.
     """
 
-    def __init__(self, raw: io.RawIOBase, patience: Patience):
+    def __init__(self, raw: io.RawIOBase, patience: Patience) -> None:
         self._raw = raw
         self._patience = patience
         self._since = time.monotonic()
@@ -242,7 +257,7 @@ class _WatchedStream(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int | None:
+    def readinto(self, buffer: Any) -> int | None:
         count = self._raw.readinto(buffer)
         self._received += count or 0
         elapsed = time.monotonic() - self._since

@@ -13,7 +13,7 @@ and what a file declares is compared with what the model needs before memory is 
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,15 +154,18 @@ def _in_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=key)
 
 
-def _stored(scopes: tuple[str, ...], name: str | None, path: str, found) -> StoredWeight:
+def _stored(
+    scopes: tuple[str, ...], name: str | None, path: str, found: Group | Dataset | None
+) -> StoredWeight:
     """What is where an array of weights is expected."""
+    dataset = found if isinstance(found, Dataset) else None
     if found is None:
         problem = "is listed but not in the file. " + REPAIR
-    elif isinstance(found, Dataset):
-        problem = found.problem
-    else:
+    elif dataset is None:
         problem = "is not an array of numbers."
-    return StoredWeight(scopes, name, path, None if problem else found, problem)
+    else:
+        problem = dataset.problem
+    return StoredWeight(scopes, name, path, None if problem else dataset, problem)
 
 
 # --- The two layouts -----------------------------------------------------------------------------
@@ -217,12 +220,14 @@ def _listed_weights(group: Group, seen: set[int]) -> list[StoredWeight]:
     return weights
 
 
-def _datasets(group: Group, scopes: tuple[str, ...], seen: set[int]):
+def _datasets(
+    group: Group, scopes: tuple[str, ...], seen: set[int]
+) -> Iterator[tuple[tuple[str, ...], Dataset]]:
     """All arrays below a group that were not seen yet, with the names that lead to them."""
     _check_walk(group, seen, len(scopes))
     for name in _in_order(group):
         found, address = group.child(name), group.address_of(name)
-        if address in seen:
+        if address is None or address in seen:
             continue
         seen.add(address)
         if isinstance(found, Group):
@@ -238,7 +243,7 @@ def _check_walk(group: Group, seen: set[int], depth: int) -> None:
         raise UnreadableError(f"{group.name} is nested too deeply.")
 
 
-def _scopes_and_name(parts) -> tuple[tuple[str, ...], str | None]:
+def _scopes_and_name(parts: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
     """Of the parts of a path such as ("rpn_model", "rpn_conv_shared", "kernel_1:0")."""
     if not parts:
         return (), None
@@ -281,7 +286,7 @@ def _keras3_groups(root: Group) -> StoredGroups:
             ]
             if found and name is None:
                 nameless += 1
-            elif found:
+            elif found and name is not None:
                 groups.setdefault(name, found)
         for key in group:
             below = _subgroup(group, key) if key != "vars" else None

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,7 +60,9 @@ def layers_with_weights(model: keras.Model) -> Iterator[keras.layers.Layer]:
         yield layer
 
 
-def _layers_and_models(model, above: tuple[str, ...] = ()):
+def _layers_and_models(
+    model: keras.Model, above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], keras.layers.Layer]]:
     """Each layer that holds weights, and the names of the nested models that it is in."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
@@ -177,7 +179,9 @@ def _by_scope(weights: Iterable[StoredWeight]) -> dict[str, list[StoredWeight]]:
     return numbered | exact
 
 
-def _paired(variables, stored: list[StoredWeight]):
+def _paired(
+    variables: Sequence[keras.Variable], stored: list[StoredWeight]
+) -> list[tuple[keras.Variable, StoredWeight]] | None:
     """Each variable with what the file has for it, or None if they do not fit.
 
     Raises:
@@ -200,10 +204,10 @@ def _paired(variables, stored: list[StoredWeight]):
 
 def _same_role(name: str | None, stored: str | None) -> bool:
     """Whether names agree; Keras 3 says kernel where Keras 2 said depthwise_kernel."""
-    return None in (name, stored) or stored == name or stored.endswith(f"_{name}")
+    return name is None or stored is None or stored == name or stored.endswith(f"_{name}")
 
 
-def _misfit(layer, stored: list[StoredWeight]) -> str:
+def _misfit(layer: keras.layers.Layer, stored: list[StoredWeight]) -> str:
     in_file = _shapes(
         (weight.name or str(n), weight.shape) for n, weight in enumerate(stored[:_SHOWN])
     )

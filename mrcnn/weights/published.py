@@ -291,7 +291,7 @@ class _Display:
     """How far a download is, on standard error: one line that is rewritten on a terminal, a line
     for each tenth elsewhere (log files)."""
 
-    def __init__(self, file: WeightsFile, shown: bool):
+    def __init__(self, file: WeightsFile, shown: bool) -> None:
         self._title = f"{file.name} weights"
         self._size = file.size
         self._visible = shown

@@ -99,7 +99,7 @@ def _as_stored(array: np.ndarray, name: str, dtype: str) -> np.ndarray:
     return array.astype(dtype)
 
 
-def _named_weights(layer):
+def _named_weights(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.Variable]]:
     """Each weight with its path in the file: `conv1/kernel:0`; a repeated name gets a number."""
     taken: set[str] = set()
     for weight in layer.weights:

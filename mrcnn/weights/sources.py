@@ -13,7 +13,6 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO
 
 from mrcnn.errors import WeightsError, shown
 from mrcnn.weights.hdf5 import Group, UnreadableError, check_structure, open_file
@@ -139,13 +138,13 @@ def _open_archive(path: Path, opened: contextlib.ExitStack) -> Group:
 class _Archive(io.FileIO):
     """A file of which no large piece is read at once, as a ZIP archive may ask for."""
 
-    def read(self, size: int = -1, /) -> bytes:
+    def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > _LONGEST_READ:
             raise UnreadableError("its list of members is absurdly long.")
         return super().read(size)
 
 
-def _unpack(path: Path, unpacked: IO[bytes]) -> None:
+def _unpack(path: Path, unpacked: io.BufferedIOBase) -> None:
     """Write the weights of a `.keras` archive to a file."""
     try:
         with _Archive(path) as file, zipfile.ZipFile(file) as archive:

@@ -7,17 +7,25 @@ Only a file of the right size and checksum gets the name of the target.
 
 import hashlib
 import http.client
+import io
 import json
 import os
 import re
 import secrets
 import stat
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, NoReturn, Protocol
 
-from mrcnn.weights.connections import Patience, TransferBroke, TransferFailed, failure_of, open_url
+from mrcnn.weights.connections import (
+    Answer,
+    Headers,
+    Patience,
+    TransferBroke,
+    TransferFailed,
+    failure_of,
+    open_url,
+)
 
 CHUNK_BYTES = 1 << 20
 _LONGEST_VALIDATOR = 1_000
@@ -44,7 +52,7 @@ class Partial:
         shared: False for a name of its own, where no lock keeps other processes away.
     """
 
-    def __init__(self, target: Path, md5: str, size: int, shared: bool = True):
+    def __init__(self, target: Path, md5: str, size: int, shared: bool = True) -> None:
         own = "" if shared else f".{os.getpid()}-{secrets.token_hex(4)}"
         self.path = target.with_name(f".{target.name}{own}.part")
         self.target = target
@@ -71,14 +79,14 @@ class Partial:
         usable = isinstance(found, str) and found.isascii() and found.isprintable()
         return found if usable and note.get("url") == url else None
 
-    def begin(self, url: str, headers: Mapping[str, str]) -> BinaryIO:
+    def begin(self, url: str, headers: Headers) -> BinaryIO:
         """Start anew, with the headers of an answer: an empty file, open for writing."""
         self.discard()
         # First the note, then content: content is never taken for that of another note.
         self._write_note(url, validator_of(headers))
         return open(self.path, "xb", buffering=0)
 
-    def go_on(self, url: str, headers: Mapping[str, str]) -> BinaryIO:
+    def go_on(self, url: str, headers: Headers) -> BinaryIO:
         """Open what is there for appending the content of an answer."""
         known = self.validator(url)
         validator = validator_of(headers) or known
@@ -131,7 +139,7 @@ class Transfer:
 
     def __init__(
         self, url: str, partial: Partial, patience: Patience, display: Display, title: str
-    ):
+    ) -> None:
         self._url = url
         self._partial = partial
         self._patience = patience
@@ -243,7 +251,7 @@ class Transfer:
         self._partial.discard()
         raise TransferBroke("the server cannot go on where the transfer ended")
 
-    def _continues(self, headers: Mapping[str, str], offset: int) -> bool:
+    def _continues(self, headers: Headers, offset: int) -> bool:
         """Whether a partial answer goes on where the partial file ends."""
         self._expect_size(_total(headers))
         known, offered = self._partial.validator(self._url), validator_of(headers)
@@ -251,7 +259,7 @@ class Transfer:
             return False
         return (headers.get("Content-Range") or "").strip().startswith(f"bytes {offset}-")
 
-    def _copy(self, answer: http.client.HTTPResponse, output: BinaryIO, offset: int) -> None:
+    def _copy(self, answer: Answer, output: BinaryIO, offset: int) -> None:
         """Append the content of an answer to the partial file, and no more than is expected."""
         size = self._partial.size
         announced = _number(answer.headers.get("Content-Length"))
@@ -271,7 +279,7 @@ class Transfer:
             self._partial.discard()
             raise TransferFailed(f"the server sent more than the expected {size} bytes")
 
-    def _read(self, answer: http.client.HTTPResponse, most: int) -> bytes:
+    def _read(self, answer: Answer, most: int) -> bytes:
         try:
             # Returns what is there; `read` would wait for all of it.
             return answer.read1(min(most, CHUNK_BYTES))
@@ -279,7 +287,7 @@ class Transfer:
             raise failure_of(error, begun=True, prefix="the connection broke: ") from error
 
 
-def md5_of(stream: BinaryIO) -> str:
+def md5_of(stream: io.BufferedIOBase) -> str:
     """Checksum of the rest of a stream, 32 hexadecimal digits."""
     return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
@@ -292,7 +300,7 @@ def _write(output: BinaryIO, chunk: bytes) -> int:
     return len(chunk)
 
 
-def validator_of(headers: Mapping[str, str]) -> str | None:
+def validator_of(headers: Headers) -> str | None:
     """What the server calls the content: a strong ETag, else the time of its last change."""
     tag = (headers.get("ETag") or "").strip()
     # Contents that share a weak tag may differ in their bytes.
@@ -305,6 +313,6 @@ def _number(text: str | None) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
-def _total(headers: Mapping[str, str]) -> int | None:
+def _total(headers: Headers) -> int | None:
     """Size of the whole file that a partial answer, or a refusal to give one, tells."""
     return _number((headers.get("Content-Range") or "").rpartition("/")[2])

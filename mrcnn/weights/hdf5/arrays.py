@@ -68,7 +68,11 @@ class Dataset:
     @property
     def nbytes(self) -> int:
         """Declared size of the values in bytes, as the file has them."""
-        return math.prod(self.shape) * (self._dtype.itemsize if self._dtype else 0)
+        return math.prod(self.shape) * self._item_bytes
+
+    @property
+    def _item_bytes(self) -> int:
+        return self._dtype.itemsize if self._dtype else 0
 
     def read(self) -> np.ndarray:
         """The values, of the file's floating-point type.
@@ -128,7 +132,7 @@ class Dataset:
         rank = fields.number(1) - 1
         self._address = fields.number(self._source.address_size)
         *chunk, item = fields.numbers(rank + 1, 4) or [0]
-        if rank != len(self.shape) or item != self._dtype.itemsize or 0 in chunk:
+        if rank != len(self.shape) or item != self._item_bytes or 0 in chunk:
             raise UnreadableError(f"{self.name} has damaged chunks.")
         self._chunk = tuple(chunk)
         if math.prod(chunk) * item > max(_MAX_CHUNK_BYTES, self.nbytes):
@@ -190,7 +194,7 @@ class Dataset:
 
     def _unpack(self, address: int, size: int, skipped: int) -> np.ndarray:
         """One chunk, with its filters undone."""
-        expected = math.prod(self._chunk) * self._dtype.itemsize
+        expected = math.prod(self._chunk) * self._item_bytes
         # Deflate may add a little to what it cannot pack.
         if size > expected + expected // 100 + 1024:
             raise UnreadableError("it has a chunk that is larger than it may be.")
@@ -203,7 +207,7 @@ class Dataset:
             elif number == _DEFLATE:
                 content = self._inflate(content, expected + _FLETCHER_BYTES)
             else:
-                content = _unshuffle(content, self._dtype.itemsize)
+                content = _unshuffle(content, self._item_bytes)
         if len(content) != expected:
             raise UnreadableError("it has a damaged chunk.")
         return np.frombuffer(content, self._dtype).reshape(self._chunk)

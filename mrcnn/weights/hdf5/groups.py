@@ -1,7 +1,7 @@
 """Groups: their members and their attributes of text."""
 
+import io
 from collections.abc import Iterator
-from typing import IO
 
 from mrcnn.weights.hdf5.arrays import Dataset
 from mrcnn.weights.hdf5.headers import (
@@ -64,9 +64,10 @@ class Group:
         self.name = header.name
         self.address = header.address
         source = file.source
-        self.symbols: tuple[int, ...] | None = None
+        self.symbols: tuple[int, int] | None = None
         if header.has(SYMBOLS):
-            self.symbols = tuple(header.one(SYMBOLS).numbers(2, source.address_size))
+            tree, heap = header.one(SYMBOLS).numbers(2, source.address_size)
+            self.symbols = (tree, heap)
         links: dict[str, Link] = {}
         for link in self._read_links():
             if link.name in links or "/" in link.name or not 0 < len(link.name) <= _LONGEST_NAME:
@@ -80,7 +81,7 @@ class Group:
         """The file."""
         return self._file.source
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         """The names of the members, sorted."""
         return iter(self._links)
 
@@ -140,7 +141,7 @@ class Group:
             for message in dense_messages(source, heap, tree, _LINK_ID_AT, self.name):
                 yield self._link(Fields(message, self.name))
 
-    def _dense(self, kind: int, order_size: int):
+    def _dense(self, kind: int, order_size: int) -> Iterator[tuple[int, int]]:
         """Addresses of the heap and of its tree of names, if there are some."""
         source = self._file.source
         for fields in self.header.all(kind):
@@ -163,7 +164,7 @@ class Group:
 
     # --- Attributes ---------------------------------------------------------------------------
 
-    def _read_attributes(self):
+    def _read_attributes(self) -> Iterator[Fields]:
         source = self._file.source
         yield from self.header.all(ATTRIBUTE)
         for heap, tree in self._dense(ATTRIBUTE_INFO, 2):
@@ -209,7 +210,7 @@ def _attribute_name(content: Fields) -> str:
     return text_of(fields.take(size))
 
 
-def open_file(file: IO[bytes]) -> Group | None:
+def open_file(file: io.BufferedIOBase) -> Group | None:
     """The root group of a file that is open for reading in binary; None if it is not HDF5.
 
     Raises:

@@ -101,8 +101,8 @@ def read_superblock(source: Source) -> tuple[int, tuple[int, int] | None]:
     source.has_extras |= driver != source.undefined
     cached = fields.number(4)
     fields.take(4)
-    symbols = tuple(fields.numbers(2, source.address_size))
-    return root, symbols if cached == 1 else None
+    tree, heap = fields.numbers(2, source.address_size)
+    return root, (tree, heap) if cached == 1 else None
 
 
 def _set_sizes(source: Source, fields: Fields) -> None:

@@ -80,11 +80,11 @@ def _symbols(source: Source, address: int, names: bytes, what: str) -> Iterator[
         if cached not in (_NOTHING, _GROUP, _SOFT_LINK):
             raise UnreadableError(f"{what} has a damaged member.")
         source.charge(64 + end - name)
-        yield Link(
-            text_of(names[name:end]),
-            None if cached == _SOFT_LINK else header,
-            tuple(scratch.numbers(2, source.address_size)) if cached == _GROUP else None,
-        )
+        symbols = None
+        if cached == _GROUP:
+            tree, heap = scratch.numbers(2, source.address_size)
+            symbols = (tree, heap)
+        yield Link(text_of(names[name:end]), None if cached == _SOFT_LINK else header, symbols)
 
 
 def tree_leaves(

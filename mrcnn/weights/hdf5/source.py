@@ -1,7 +1,7 @@
 """The bytes of a file, within its bounds and within a limit of work."""
 
+import io
 import os
-from typing import IO
 
 import numpy as np
 
@@ -78,7 +78,7 @@ class Source:
         has_extras: the superblock tells of more than the root group.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: io.BufferedIOBase) -> None:
         self._file = file
         file.seek(0, os.SEEK_END)
         self.size = file.tell()
@@ -133,7 +133,7 @@ class Source:
         if array.nbytes == 0:
             return
         self._file.seek(self.start + address)
-        if self._file.readinto(memoryview(array).cast("B")) != array.nbytes:
+        if self._file.readinto(array.data.cast("B")) != array.nbytes:
             raise UnreadableError(f"{what} lies beyond the end of the file.")
 
     def read(self, address: int, size: int, what: str) -> bytes:
