@@ -7,6 +7,7 @@ its first step is done.
 """
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mrcnn.config import Config
 from mrcnn.data.augmentation import Augmentation
 from mrcnn.data.dataset import Dataset
 from mrcnn.mask_rcnn import MaskRCNN
+from mrcnn.runs.checkpoints import NoCheckpointError
 from mrcnn.training.validation import EvaluateDetections
 
 SIZE = 128
@@ -118,7 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
     config = RunConfig()
     training, validation = Disks(5), Disks(1)
     model = MaskRCNN("training", config, options.folder)
-    if list(options.folder.glob(f"{NAME}*/mask_rcnn_*.h5")):
+    with contextlib.suppress(NoCheckpointError):
         model.load_weights(model.find_last())
     model.train(
         training,

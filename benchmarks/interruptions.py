@@ -28,7 +28,7 @@ import numpy as np
 
 from benchmarks.interruption_run import BEGUN, EPOCHS, NAME
 from mrcnn.files import atomic_write
-from mrcnn.runs.checkpoints import epoch_of
+from mrcnn.runs.checkpoints import NoCheckpointError, epoch_of
 from mrcnn.runs.run import Run
 from mrcnn.weights.layouts import open_weights
 
@@ -149,9 +149,10 @@ def check_newest(folder: Path) -> int:
     Raises:
         InterruptionError: one of them is damaged or missing.
     """
-    if not list(folder.glob(f"{NAME}*/mask_rcnn_*.h5")):
+    try:
+        run, path, epoch = newest_checkpoint(folder)
+    except NoCheckpointError:
         return 0
-    run, path, epoch = newest_checkpoint(folder)
     try:
         with open_weights(path) as groups:
             for weights in groups.values():
