@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from mrcnn.app import main
+from mrcnn.app.application import Application
 from rbc import APPLICATION
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -125,11 +127,11 @@ def test_the_check_of_a_submission_runs_the_make_targets():
     assert os.name != "posix" or script.stat().st_mode & stat.S_IXUSR
 
 
-def commands_in(text: str) -> list[list[str]]:
-    """Calls of rbc.py and of `rbc` in a text, each as its arguments."""
+def commands_in(text: str, program: str = "rbc") -> list[list[str]]:
+    """Calls of a program in a text, installed or as a script, each as its arguments."""
     joined = re.sub(r"\\\n\s*", " ", text)
-    lines = re.findall(r"(?:samples/rbc/rbc\.py|^(?:\S+/)?rbc) +([a-z].*)", joined, re.M)
-    return [shlex.split(line, comments=True) for line in lines]
+    called = rf"(?:samples/{program}/{program}\.py|^ *(?:\S+/)?{program}) +([a-z].*)"
+    return [shlex.split(line, comments=True) for line in re.findall(called, joined, re.M)]
 
 
 def dry_run(target: str) -> str:
@@ -142,10 +144,10 @@ def dry_run(target: str) -> str:
     return result.stdout
 
 
-def parses(arguments: list[str]) -> bool:
+def parses(arguments: list[str], application: Application = APPLICATION) -> bool:
     try:
         with contextlib.redirect_stdout(None), contextlib.redirect_stderr(io.StringIO()):
-            APPLICATION.parse(arguments)
+            application.parse(arguments)
     except SystemExit as end:
         return end.code == 0
     return True
@@ -157,6 +159,7 @@ def test_commands_of_the_readme_are_understood():
     assert named == {"smears", "train", "evaluate", "detect", "pack", "check"}
     assert [command for command in commands if not parses(command)] == []
     assert not parses(["evaluate", "--min-conf", "1.5"])
+    assert not parses(["evaluate", "--size-class", "learned"], main.APPLICATION)
 
 
 DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "weights" / "rbc" / "README.md"]
@@ -168,7 +171,16 @@ def test_commands_of_the_documents_are_understood(path):
     assert [command for command in commands if not parses(command)] == []
 
 
+@pytest.mark.parametrize(
+    "path", [*DOCUMENTS, ROOT / "README.md"], ids=[*(path.stem for path in DOCUMENTS), "readme"]
+)
+def test_commands_for_objects_of_any_kind_are_understood(path):
+    commands = commands_in(path.read_text(encoding="utf-8"), "mrcnn")
+    assert [command for command in commands if not parses(command, main.APPLICATION)] == []
+
+
 def test_the_documents_have_commands():
+    assert commands_in((ROOT / "README.md").read_text(encoding="utf-8"), "mrcnn")
     assert sum(len(commands_in(path.read_text(encoding="utf-8"))) for path in DOCUMENTS) > 5
 
 
