@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mrcnn.app.application import Application
+from mrcnn.app.backend import choose_backend
 from mrcnn.app.options import MAX_OVERLAP
 from mrcnn.app.settings import read_settings
 from mrcnn.instances import Instances
@@ -56,6 +57,7 @@ def load_trained_model(
             "DETECTION_MIN_CONFIDENCE": min_confidence,
         }
     )
+    choose_backend()
     from mrcnn.mask_rcnn import MaskRCNN
 
     model = MaskRCNN(mode="inference", config=config, model_dir=str(options.logs))

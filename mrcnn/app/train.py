@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mrcnn.app.application import Application, loaded
+from mrcnn.app.backend import choose_backend
 from mrcnn.app.model_files import LAST, NONE, PUBLISHED, resolve_weights
 from mrcnn.app.option_types import AUTO
 from mrcnn.app.options import MAX_OVERLAP
@@ -193,6 +194,7 @@ def known_classes(
 
 def start_model(config: Any, options: Any, weights: Path | None) -> Any:
     """The `MaskRCNN` that is to be trained, with the weights that it starts from."""
+    choose_backend()
     from mrcnn.mask_rcnn import MaskRCNN
 
     if options.weights in PUBLISHED:

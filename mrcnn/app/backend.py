@@ -1,0 +1,55 @@
+"""Which backend a command runs on, where nobody has said it and Keras' own choice is not there."""
+
+import importlib.util
+import json
+import logging
+import os
+from pathlib import Path
+
+from mrcnn.errors import ConfigError
+
+# In the order in which one is taken. Keras takes the first without looking.
+BACKENDS = ("tensorflow", "jax", "torch")
+_VARIABLE = "KERAS_BACKEND"
+
+logger = logging.getLogger(__name__)
+
+
+def choose_backend() -> None:
+    """Set `KERAS_BACKEND` to a backend that is installed, unless it or Keras' file names one.
+
+    Raises:
+        ConfigError: the backend that is named is not installed, or none is.
+    """
+    named = os.environ.get(_VARIABLE) or _of_keras_file()
+    installed = [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
+    if named in BACKENDS and named not in installed:
+        raise ConfigError(
+            f"The backend {named} is chosen, by {_VARIABLE} or in keras.json, but not installed: "
+            f"install it, or set {_VARIABLE} to one that is: {', '.join(installed) or 'none is'}."
+        )
+    if named or BACKENDS[0] in installed:
+        return
+    if not installed:
+        raise ConfigError(
+            f"No backend for the network is installed: install one of {', '.join(BACKENDS)}."
+        )
+    os.environ[_VARIABLE] = installed[0]
+    logger.info(
+        "Backend: %s, since TensorFlow is not installed; %s chooses another.",
+        installed[0],
+        _VARIABLE,
+    )
+
+
+def _of_keras_file() -> str | None:
+    """The backend that Keras' own file names, if there is one.
+
+    Keras writes that file by itself, with its first choice: that one says nothing.
+    """
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        named = json.loads((home / "keras.json").read_text(encoding="utf-8")).get("backend")
+    except (OSError, ValueError, AttributeError, RecursionError, RuntimeError):
+        return None
+    return named if named != BACKENDS[0] else None

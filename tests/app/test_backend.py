@@ -1,0 +1,63 @@
+"""A backend that nobody named is one that is installed."""
+
+import importlib.util
+import json
+import os
+
+import pytest
+
+from mrcnn.app.backend import choose_backend
+from mrcnn.errors import ConfigError
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """Makes a machine with some backends installed, and a variable and a file of Keras."""
+
+    def make(installed, variable=None, file=None):
+        find = importlib.util.find_spec
+        monkeypatch.setattr(
+            importlib.util,
+            "find_spec",
+            lambda name: find("json") if name in installed else None,
+        )
+        monkeypatch.setenv("KERAS_BACKEND", variable or "")
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+        if file is not None:
+            (tmp_path / "keras.json").write_text(file)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("installed", "variable", "file", "expected"),
+    [
+        (("tensorflow", "jax"), None, None, ""),
+        (("jax", "torch"), None, None, "jax"),
+        (("torch",), None, None, "torch"),
+        (("jax", "torch"), "torch", None, "torch"),
+        (("jax", "torch"), None, json.dumps({"backend": "torch"}), ""),
+        (("jax", "torch"), None, json.dumps({"backend": "tensorflow"}), "jax"),
+        (("torch",), None, "damaged {", "torch"),
+        (("torch",), None, "[1]", "torch"),
+        (("tensorflow",), "openvino", None, "openvino"),
+    ],
+)
+def test_what_is_installed_is_taken(machine, installed, variable, file, expected):
+    machine(installed, variable, file)
+    choose_backend()
+    assert os.environ["KERAS_BACKEND"] == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((("torch",), "jax"), "backend jax is chosen.*set KERAS_BACKEND to one that is: torch"),
+        (((), None, '{"backend": "jax"}'), "backend jax is chosen.*none is"),
+        (((),), "No backend for the network is installed: install one of tensorflow, jax, torch"),
+    ],
+)
+def test_what_is_not_there_is_told(machine, arguments, message):
+    machine(*arguments)
+    with pytest.raises(ConfigError, match=message):
+        choose_backend()
