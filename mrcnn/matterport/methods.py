@@ -1,5 +1,7 @@
 """The methods of `MaskRCNN` that only programs written for Matterport's call."""
 
+import threading
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -8,9 +10,11 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mrcnn.config import Config
 from mrcnn.inference.matterport_result import as_dictionary
 from mrcnn.inference.moulding import mould_together, network_inputs
 from mrcnn.inference.placing import unmold
+from mrcnn.inference.predictor import Predictor
 from mrcnn.matterport.log import log
 from mrcnn.nets.inspection import (
     evaluate_tensors,
@@ -20,8 +24,23 @@ from mrcnn.nets.inspection import (
 )
 
 
-class MatterportMethods:
+class MatterportMethods(ABC):
     """Detection in steps, and looks into the network."""
+
+    # What the model has.
+    mode: str
+    config: Config
+    keras_model: keras.Model
+    _running: threading.RLock
+
+    @property
+    @abstractmethod
+    def predictor(self) -> Predictor:
+        """What detects with this model."""
+
+    @abstractmethod
+    def get_anchors(self, image_shape: Sequence[int]) -> np.ndarray:
+        """Normalized anchors float32 [A, 4] of a moulded image shape."""
 
     # --- Detection in steps ------------------------------------------------------------------
 
@@ -38,13 +57,13 @@ class MatterportMethods:
         Returns:
             as `detect`, with boxes and masks in the pixels of the moulded images.
         """
-        self._require_inference()
+        predictor = self.predictor
         molded_images = np.asarray(molded_images)
         if verbose:
             log(f"{len(molded_images)} moulded images to detect in")
             for image in molded_images:
                 log("image", image)
-        found = self.predictor.predict_moulded(molded_images, image_metas, stacklevel=2)
+        found = predictor.predict_moulded(molded_images, image_metas, stacklevel=2)
         return [as_dictionary(instances) for instances in found]
 
     def mold_inputs(
