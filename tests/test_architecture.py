@@ -325,6 +325,13 @@ def test_rooms_that_need_no_network_import_without_keras():
     assert {name: found[name] for name in found.keys() - WITH_KERAS} == {}
 
 
+def test_one_file_of_the_inference_knows_keras():
+    for path in in_folder("mrcnn/inference"):
+        modules = [found.module for found in imports_of(path.read_text(encoding="utf-8"), "")]
+        if path.stem != "keras_runner":
+            assert [module for module in modules if re.match(r"keras|mrcnn\.nets", module)] == []
+
+
 def test_no_file_is_too_long():
     lengths = {relative(p): len(p.read_text(encoding="utf-8").splitlines()) for p in SOURCES}
     assert {name: lines for name, lines in lengths.items() if lines > MAX_LINES} == {}

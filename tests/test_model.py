@@ -5,14 +5,12 @@ import json
 import os
 import random
 import re
-import warnings
 
 import keras
 import numpy as np
 import pytest
 
 from mrcnn.errors import ConfigError, DataError, WeightsError
-from mrcnn.inference.moulding import mould
 from mrcnn.instances.run_length import decode, decompress
 from mrcnn.model import MaskRCNN
 
@@ -115,20 +113,6 @@ def test_any_number_of_images_of_any_size(inference, image):
     for key in results[0]:
         np.testing.assert_array_equal(results[0][key], results[4][key])
     assert inference.detect([]) == []
-
-
-@pytest.mark.parametrize(
-    ("factor", "mean_pixel", "warns"),
-    [(1 / 255, 120.0, True), (1.0, 120.0, False), (0.0, 120.0, False), (1 / 255, 0.5, False)],
-)
-def test_an_image_that_the_network_would_see_black_is_told(
-    tiny_config, image, factor, mean_pixel, warns
-):
-    config = tiny_config(MEAN_PIXEL=np.full(3, mean_pixel))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        mould(image * factor, config)
-    assert ["from 0 to 1" in str(warning.message) for warning in caught] == [True] * warns
 
 
 def test_crops_are_the_full_masks_inside_the_boxes(inference, image):
@@ -265,14 +249,6 @@ def test_find_last_takes_the_newest_checkpoint_and_tells_if_there_is_none(infere
     # A run that was stopped before its first checkpoint does not hide the one before it.
     (tmp_path / "tiny20260301T0000").mkdir()
     assert inference.find_last().endswith("tiny20260201T0000/mask_rcnn_tiny_0010.h5")
-
-
-def test_moulded_images_give_the_same_detections(inference):
-    square = np.random.default_rng(1).integers(0, 255, (128, 128, 3), dtype=np.uint8)
-    molded, metas, _ = inference.mold_inputs([square])
-    direct, molded_result = inference.detect([square])[0], inference.detect_molded(molded, metas)[0]
-    for key in direct:
-        np.testing.assert_array_equal(direct[key], molded_result[key])
 
 
 def test_trainable_layers_are_printed(tiny_config, tmp_path, capsys):

@@ -1,0 +1,46 @@
+"""The methods of `MaskRCNN` that only programs written for Matterport's call."""
+
+import numpy as np
+import pytest
+
+from mrcnn.errors import ConfigError
+from mrcnn.model import MaskRCNN
+
+pytestmark = pytest.mark.usefixtures("eager_module")
+
+
+@pytest.fixture(scope="module")
+def inference(tiny_config, tmp_path_factory):
+    return MaskRCNN("inference", tiny_config(), tmp_path_factory.mktemp("logs"))
+
+
+def test_moulded_images_give_the_same_detections(inference):
+    square = np.random.default_rng(1).integers(0, 255, (128, 128, 3), dtype=np.uint8)
+    molded, metas, _ = inference.mold_inputs([square])
+    direct, molded_result = inference.detect([square])[0], inference.detect_molded(molded, metas)[0]
+    for key in direct:
+        np.testing.assert_array_equal(direct[key], molded_result[key])
+
+
+def test_a_program_may_take_the_steps_itself(inference):
+    """Mould, run, put back: what `detect` does."""
+    image = np.random.default_rng(2).integers(0, 255, (90, 120, 3), dtype=np.uint8)
+    molded, metas, windows = inference.mold_inputs([image])
+    anchors = inference.get_anchors(molded.shape[1:])
+    outputs = inference.keras_model.predict_on_batch(
+        [molded.astype(np.float32), metas.astype(np.float32), anchors[None]]
+    )
+    found = inference.unmold_detections(
+        outputs[0][0], outputs[3][0], image.shape, molded.shape[1:], windows[0]
+    )
+    (expected,) = inference.detect([image])
+    assert len(expected["rois"]) > 3
+    for values, name in zip(found, ("rois", "class_ids", "scores", "masks"), strict=True):
+        assert values.dtype == expected[name].dtype
+        np.testing.assert_array_equal(values, expected[name])
+
+
+def test_moulded_images_are_for_inference(tiny_config, tmp_path):
+    model = MaskRCNN("training", tiny_config(), tmp_path)
+    with pytest.raises(ConfigError, match="mode='inference'"):
+        model.detect_molded(np.zeros((1, 128, 128, 3)), np.zeros((1, 15)))
