@@ -56,7 +56,9 @@ def templates() -> list[list[str]]:
         for parts in texts:
             fixed = [part.value for part in parts if isinstance(part, ast.Constant)]
             if all(isinstance(value, str) for value in fixed):
-                found.append([" ".join(value.split()) for value in fixed])
+                # What is logged has its values at %s.
+                pieces = [piece for value in fixed for piece in re.split("%[sdr]", value)]
+                found.append([" ".join(piece.split()) for piece in pieces])
     return found
 
 
