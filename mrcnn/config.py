@@ -95,6 +95,14 @@ class Config:
     # True: whatever their size, images are first scaled so that the longer side is IMAGE_MAX_DIM.
     # With mode "pad64" whole images without a square's padding, with "crop" parts of them.
     IMAGE_FIT = False
+    # What detection fills the padding with. "zeros": black, as the original does. "reflect": the
+    # image mirrored at its border, for models that never saw black in training.
+    IMAGE_PADDING = "zeros"
+    # Median diameter of the objects that the model was trained on (of the circle with their area),
+    # in pixels of the network. Where it is known, a program can bring images to this scale.
+    OBJECT_DIAMETER: float | None = None
+    # Micrometers that a pixel of the network was wide in training; None where nobody knows.
+    OBJECT_PIXEL_SIZE: float | None = None
     IMAGE_CHANNEL_COUNT = 3  # Channels of the images, 3 for RGB.
     MEAN_PIXEL = np.array([123.7, 116.8, 103.9])  # Subtracted from the RGB pixels (0 to 255).
 

@@ -11,6 +11,7 @@ from mrcnn.errors import shown
 BACKBONES = ("resnet18", "resnet34", "resnet50", "resnet101")
 NORMALIZATIONS = ("batch", "group")
 RESIZE_MODES = ("none", "square", "pad64", "crop")
+PADDINGS = ("zeros", "reflect")
 DETECTION_SCORES = ("class", "object")
 SCHEDULES = ("constant", "cosine")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -65,6 +66,7 @@ _POSITIVE = "LEARNING_RATE GRADIENT_CLIP_NORM".split()
 _CHOICES = {
     "NORMALIZATION": NORMALIZATIONS,
     "IMAGE_RESIZE_MODE": RESIZE_MODES,
+    "IMAGE_PADDING": PADDINGS,
     "LEARNING_RATE_SCHEDULE": SCHEDULES,
     "MIXED_PRECISION": PRECISIONS,
     "TRAIN_BN": (False, True, None),
@@ -121,6 +123,9 @@ def find_problems(config: Any) -> list[str]:
         "SEED",
         "None or a whole number from 0 to 2147483647",
     )
+    for name in ("OBJECT_DIAMETER", "OBJECT_PIXEL_SIZE"):
+        value = getattr(config, name)
+        require(value is None or (_is_number(value) and value > 0), name, "None or above 0")
     kept = config.KEEP_CHECKPOINTS
     require(
         kept is None or (_is_integer(kept) and kept >= 1),

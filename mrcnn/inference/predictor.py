@@ -12,11 +12,11 @@ import numpy as np
 from mrcnn.errors import ConfigError
 from mrcnn.inference.limits import DetectionLimits
 from mrcnn.inference.model_folder import ONE_AT_A_TIME, read_model_folder, weights_text
-from mrcnn.inference.moulding import anchors_by_shape, batch_inputs, network_inputs
+from mrcnn.inference.moulding import anchors_by_shape, batch_inputs, mould, network_inputs
 from mrcnn.inference.placing import placement, unmold
 from mrcnn.inference.prediction import Prediction
 from mrcnn.inference.runner import Runner, check_outputs
-from mrcnn.inference.stream import Waiting, batches, mould_ahead
+from mrcnn.inference.stream import Waiting, batches, mould_ahead, pixels_of
 from mrcnn.instances import Instances
 from mrcnn.pictures import Picture
 
@@ -99,18 +99,29 @@ class Predictor:
         config, file = read_model_folder(path, weights, **{**ONE_AT_A_TIME, **settings})
         return cls(config, KerasRunner.of_weights(config, file), weights_text(file))
 
-    def predict(self, image: "np.ndarray | Picture") -> Prediction:
+    def predict(
+        self, image: "np.ndarray | Picture", *, scale: float | None = None, stacklevel: int = 1
+    ) -> Prediction:
         """Detect in one image.
 
         A LimitWarning tells, once, of a limit that costs objects; see `limits`.
 
         Args:
             image: [H, W, C] RGB array of 0 to 255, or a `Picture`, which is read as a whole.
+            scale: pixels of the network for each pixel of the image; by default as the
+                configuration brings images to size.
+            stacklevel: see `predict_all`.
 
         Raises:
             DataError: it is no such array, or cannot be read.
         """
-        return self.predict_all([image], stacklevel=2)[0]
+        if scale is None:
+            return self.predict_all([image], stacklevel=stacklevel + 1)[0]
+        began = perf_counter()
+        moulded = mould(pixels_of(image), self.config, scale)
+        found = self._predict_batch([Waiting(0, moulded, perf_counter() - began)])[0]
+        self._say(stacklevel)
+        return found
 
     def predict_all(
         self, images: "Iterable[np.ndarray | Picture]", *, stacklevel: int = 1
