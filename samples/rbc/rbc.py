@@ -26,6 +26,8 @@ from rbc_cells.ways import LEARNED, MEASURED, NETWORK, STAIN
 __all__ = ["APPLICATION", "RBCConfig", "RBCDataset", "main"]
 
 SMEARS = "smears"
+# What messages call the program: the script, or the command that an installation gives.
+PROGRAM = "rbc" if Path(sys.argv[0]).name == "rbc" else "rbc.py"
 
 
 class RBCConfig(Config):
@@ -79,9 +81,9 @@ class RBCDataset(AnnotatedDataset):
     """Fields of red blood cells with polygons, one class for each cell."""
 
     SOURCE = "rbc"
-    PROGRAM = "rbc.py"
+    PROGRAM = PROGRAM
     KIND = "VIA file"
-    HINT = "; `rbc.py smears DIR` renders one"
+    HINT = f"; `{PROGRAM} smears DIR` renders one"
     # The paper's annotations are in Indonesian.
     CLASS_ALIASES = {
         "besar": "large",
@@ -106,7 +108,7 @@ class RBCDataset(AnnotatedDataset):
 
 
 WORDS = Words(
-    program="rbc.py",
+    program=PROGRAM,
     description="Red blood cells in stained smears: train, evaluate, detect, check, render.",
     title="Red blood cells",
     subject="blood cells",

@@ -165,12 +165,17 @@ def test_the_folder_of_the_sample_on_the_path_of_an_editable_one(tree, editable,
 
 
 @pytest.mark.parametrize("command", ["rbc", "mrcnn"])
-def test_bad_input_ends_with_status_2(from_wheel, run, command):
+def test_bad_input_ends_with_status_2_and_the_name_of_the_command(from_wheel, command):
     for arguments in (["check", "no-such-folder"], ["no-such-command"]):
         result = subprocess.run(
-            [from_wheel.bin / command, *arguments], cwd=from_wheel.path, capture_output=True
+            [from_wheel.bin / command, *arguments],
+            cwd=from_wheel.path,
+            capture_output=True,
+            text=True,
         )
         assert result.returncode == 2, result.stderr
+        assert f"{command}: error: " in result.stderr
+        assert "rbc.py" not in result.stderr
 
 
 @pytest.mark.parametrize("command", ["rbc", "mrcnn"])
