@@ -1,5 +1,6 @@
 """What is handed on: source distribution, the wheel that is built from it, and changelog."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -23,6 +24,9 @@ def files_of(folder: str, start: Path = ROOT) -> set[str]:
     paths = [path for path in (ROOT / folder).rglob("*") if path.is_file()]
     return {path.relative_to(start).as_posix() for path in paths if path.suffix != ".pyc"}
 
+
+# The classes that everything else is built on.
+HINGES = ("Instances", "Picture", "Predictor", "Run", "Application")
 
 SOURCES = files_of("mrcnn")
 SAMPLE = {"rbc.py"} | files_of("samples/rbc/rbc_cells", ROOT / "samples" / "rbc")
@@ -116,6 +120,30 @@ def test_the_version_stands_in_one_place():
 def test_the_changelog_begins_with_this_version():
     headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
     assert re.fullmatch(rf"{re.escape(VERSION)} \((unreleased|\d{{4}}-\d\d-\d\d)\)", headings[0])
+
+
+def is_module(path: str) -> bool:
+    """Whether a dotted path is a module or a package of the project."""
+    places = [folder.joinpath(*path.split(".")) for folder in (ROOT, ROOT / "samples" / "rbc")]
+    return any(
+        (place / "__init__.py").is_file() or place.with_suffix(".py").is_file() for place in places
+    )
+
+
+def test_the_changelog_tells_where_modules_are_now():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    table = re.search(r"^\| before \| now \|\n.*\n((?:\|.*\n)+)", text, re.M).group(1)
+    sides = zip(*(row.split("|")[1:3] for row in table.splitlines()), strict=True)
+    before, now = (re.findall(r"`(\w+(?:\.\w+)*)`", "".join(side)) for side in sides)
+    assert len(before) > 50
+    assert [name for name in before if is_module(name)] == []
+    classes = {name for name in now if re.search(r"\.[A-Z]\w+$", name)}
+    classes |= set(re.findall(r"^- `(mrcnn[\w.]+\.[A-Z]\w+)`: ", text, re.M))
+    assert {name.rpartition(".")[2] for name in classes} == set(HINGES)
+    for name in classes:
+        module, _, kept = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), kept), name
+    assert [name for name in now if name not in classes and not is_module(name)] == []
 
 
 # On the index these names are other projects'.
