@@ -3,7 +3,8 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from PIL import Image
 
 from mrcnn.app.application import Application
 from mrcnn.app.export import Exporter
-from mrcnn.app.finding import Found, finder, limit_warnings, load_trained_model
+from mrcnn.app.finding import Finder, Found, limit_warnings, load_trained_model
 from mrcnn.app.model_files import trained_weights
 from mrcnn.app.names import unique_names
 from mrcnn.app.threshold import chosen_confidences
@@ -161,6 +162,50 @@ class Detection:
         atomic_write(self.out / "summary.csv", summary_csv(self.results, self.class_names, words))
 
 
+@dataclass(frozen=True)
+class Input:
+    """An image file in its turn.
+
+    Attributes:
+        number: from 1.
+        path: of the file.
+        name: stem of its pictures.
+        image: uint8 [H, W, 3], or None where it cannot be read.
+        problem: why it cannot.
+    """
+
+    number: int
+    path: Path
+    name: str
+    image: np.ndarray | None = None
+    problem: str = ""
+
+
+def detect_all(finder: Finder, paths: Sequence[Path]) -> Iterator[tuple[Input, Found | None]]:
+    """Every file with what was found in it, in order; None where it cannot be read.
+
+    One file is read ahead, while the network works.
+    """
+    waiting: deque[Input] = deque()
+
+    def readable() -> Iterator[np.ndarray]:
+        for number, (path, name) in enumerate(zip(paths, unique_names(paths), strict=True), 1):
+            try:
+                image = read_image(path)
+            except DataError as error:
+                waiting.append(Input(number, path, name, problem=str(error)))
+                continue
+            waiting.append(Input(number, path, name, image))
+            yield image
+
+    for found in finder.find_many(readable()):
+        while waiting[0].image is None:
+            yield waiting.popleft(), None
+        yield waiting.popleft(), found
+    for unreadable in waiting:
+        yield unreadable, None
+
+
 def run(application: Application, options: Any) -> int:
     """Detect in all images; returns the exit status, 2 when one of them could not be read."""
     words = application.words
@@ -168,36 +213,37 @@ def run(application: Application, options: Any) -> int:
     out = make_writable_folder(options.out)
     weights = trained_weights(application, options)
     (min_confidence,) = chosen_confidences([options.min_conf], weights, words)
-    model = load_trained_model(application, options, weights, min_confidence)
-    find = finder(application, model, options)
-    exporter = Exporter(options, out, model.config.CLASS_NAMES)
+    predictor = load_trained_model(application, options, weights, min_confidence).predictor
+    class_names = list(predictor.config.CLASS_NAMES)
+    exporter = Exporter(options, out, class_names)
     print(f"Detecting in {len(paths)} images with {weights}")
     folder = common_folder(paths)
-    detection = Detection(application, options, out, list(model.config.CLASS_NAMES))
+    detection = Detection(application, options, out, class_names)
     detection.results += [
         DetectedImage(image=text, name="", problem=reason) for text, reason in problems
     ]
     limited = []
     # What a limit costs is said at the end, of all images.
     warnings.simplefilter("ignore", LimitWarning)
-    for number, (path, name) in enumerate(zip(paths, unique_names(paths), strict=True), start=1):
-        try:
-            image = read_image(path)
-            found = find(image)
-            instances = detection.add(image, found, path, name)
-        except DataError as error:
-            detection.results.append(DetectedImage(image=str(path), name=name, problem=str(error)))
-            print(f"[{number}/{len(paths)}] {path}: cannot be read", flush=True)
+    for given, found in detect_all(Finder(application, predictor, options), paths):
+        at, path = f"[{given.number}/{len(paths)}]", given.path
+        if given.image is None or found is None:
+            detection.results.append(
+                DetectedImage(image=str(path), name=given.name, problem=given.problem)
+            )
+            print(f"{at} {path}: cannot be read", flush=True)
             continue
+        instances = detection.add(given.image, found, path, given.name)
         shown = path.resolve().relative_to(folder) if folder.is_absolute() else path
-        exporter.add(shown.as_posix(), path, name, instances)
+        exporter.add(shown.as_posix(), path, given.name, instances)
         if found.limit_reached:
             limited.append(str(path))
-        print(f"[{number}/{len(paths)}] {path}: {len(instances)} {words.objects}", flush=True)
+        print(f"{at} {path}: {len(instances)} {words.objects}", flush=True)
     exporter.finish(folder)
     detection.write_tables()
-    for line in limit_warnings(model.limits, limited, words):
-        print(line)
+    if predictor.limits is not None:
+        for line in limit_warnings(predictor.limits, limited, words):
+            print(line)
     count = sum(len(result.rows) for result in detection.results)
     print(f"{count} {words.objects}; results: {out}")
     return _tell_failed(detection.results)

@@ -1,7 +1,7 @@
 """`evaluate`: detections against annotated objects, from one pass over the images."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from mrcnn.app.application import Application
 from mrcnn.app.commands import EVALUATE
 from mrcnn.app.evaluation_pictures import EvaluatedImage, draw_images
 from mrcnn.app.export import Exporter
-from mrcnn.app.finding import Found, finder, limit_warnings, load_trained_model
+from mrcnn.app.finding import Finder, Found, limit_warnings, load_trained_model
 from mrcnn.app.model_files import trained_weights
 from mrcnn.app.names import unique_names
 from mrcnn.app.threshold import chosen_confidences, store_threshold
@@ -45,7 +45,7 @@ class Method:
 
     Attributes:
         name: "network" or that of a baseline.
-        find: objects of an image uint8 [H, W, 3].
+        find: objects of images uint8 [H, W, 3], one after the other.
         class_names: of classes 1, 2, ...
         confidences: operating points, rising; one of 0 for a method without confidences.
         scored: whether confidences mean anything.
@@ -55,7 +55,7 @@ class Method:
     """
 
     name: str
-    find: Callable[[np.ndarray], Found]
+    find: Callable[[Iterable[np.ndarray]], Iterator[Found]]
     class_names: tuple[str, ...]
     confidences: list[float]
     scored: bool
@@ -77,16 +77,16 @@ def choose_method(application: Application, options: Any) -> Method:
     usual = [application.config.DETECTION_MIN_CONFIDENCE]
     confidences = chosen_confidences(options.min_conf or usual, weights, application.words)
     floor = min(SCORE_FLOOR, confidences[0])
-    model = load_trained_model(application, options, weights, floor)
+    predictor = load_trained_model(application, options, weights, floor).predictor
     return Method(
         NETWORK,
-        finder(application, model, options),
-        tuple(model.config.CLASS_NAMES),
+        Finder(application, predictor, options).find_many,
+        tuple(predictor.config.CLASS_NAMES),
         confidences,
         True,
         floor,
         weights,
-        model.limits,
+        predictor.limits,
     )
 
 
@@ -100,7 +100,9 @@ def _baseline(application: Application, options: Any, name: str) -> Method:
         names = application.new_dataset().classes_in(folder, subset, options.attribute)
     class_names = tuple(names)
     find = application.baseline(name, options, class_names=class_names)
-    return Method(name, lambda image: Found(find(image)), class_names, [0.0], False)
+    return Method(
+        name, lambda images: (Found(find(image)) for image in images), class_names, [0.0], False
+    )
 
 
 def load_images(
@@ -136,11 +138,11 @@ def find_objects(
     lowest = method.confidences[0]
     # What a limit costs is said at the end, of all images.
     warnings.simplefilter("ignore", LimitWarning)
-    for number, (image_id, name, stem) in enumerate(
-        zip(dataset.image_ids, names, unique_names(names), strict=True), start=1
+    each = method.find(dataset.load_image(image_id) for image_id in dataset.image_ids)
+    for number, (image_id, name, stem, found) in enumerate(
+        zip(dataset.image_ids, names, unique_names(names), each, strict=True), start=1
     ):
         truth = dataset.load_instances(image_id)
-        found = method.find(dataset.load_image(image_id))
         evaluator.add_truth(name, truth)
         evaluator.process(name, found.instances)
         image = EvaluatedImage(image_id, name, stem, truth, found.instances)

@@ -1,6 +1,7 @@
 """A trained model and what it finds, as `evaluate` and `detect` share them."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from mrcnn.app.application import Application
 from mrcnn.app.backend import choose_backend
 from mrcnn.app.options import MAX_OVERLAP
 from mrcnn.app.settings import read_settings
+from mrcnn.inference import Prediction, Predictor
 from mrcnn.instances import Instances
 from mrcnn.report.words import Words
 from mrcnn.weights.settings import CONFIG_FILE
@@ -65,41 +67,57 @@ def load_trained_model(
     return model
 
 
-def finder(
-    application: Application, model: Any, options: Any = None
-) -> Callable[[np.ndarray], Found]:
-    """What finds the objects of an image uint8 [H, W, 3] with a model.
+class Finder:
+    """Finds the objects of images: a network detects, the application does the rest.
 
     A detection whose mask has a higher IoU with a better one than `--max-overlap` is left out,
     whatever its class: an object has one. Then the application refines and classifies.
 
     Args:
         application: whose objects they are.
-        model: `MaskRCNN` for inference.
+        predictor: detects, with CLASS_NAMES in its configuration.
         options: of the command line; by default each as if it was not given.
     """
-    class_names = tuple(model.config.CLASS_NAMES)
-    max_overlap = getattr(options, "max_overlap", MAX_OVERLAP)
-    most = model.config.DETECTION_MAX_INSTANCES
 
-    def find(image: np.ndarray) -> Found:
-        result = model.detect([image], verbose=0, masks="crops")[0]
-        instances = Instances.from_detection(result, image.shape)
-        limit_reached = len(instances) >= most
+    def __init__(self, application: Application, predictor: Predictor, options: Any = None) -> None:
+        self.application = application
+        self.predictor = predictor
+        self.options = options
+        self.class_names = tuple(predictor.config.CLASS_NAMES)
+
+    def find(self, image: np.ndarray) -> Found:
+        """The objects of an image, uint8 [H, W, 3]."""
+        return self._finished(image, self.predictor.predict(image))
+
+    def find_many(self, images: Iterable[np.ndarray]) -> Iterator[Found]:
+        """The objects of images one after the other; the next is read while the network works."""
+        taken: deque[np.ndarray] = deque()
+
+        def noted() -> Iterator[np.ndarray]:
+            for image in images:
+                taken.append(image)
+                yield image
+
+        for prediction in self.predictor.predict_many(noted()):
+            yield self._finished(taken.popleft(), prediction)
+
+    def _finished(self, image: np.ndarray, prediction: Prediction) -> Found:
+        instances = prediction.instances
+        limit_reached = len(instances) >= self.predictor.config.DETECTION_MAX_INSTANCES
+        max_overlap = getattr(self.options, "max_overlap", MAX_OVERLAP)
         instances = instances.take(np.flatnonzero(instances.areas()))
         instances = instances.without_duplicates(max_overlap)
-        instances = application.refine(image, instances, options, class_names=class_names)
-        instances = application.classify(instances, options, class_names=class_names)
+        known = {"class_names": self.class_names}
+        instances = self.application.refine(image, instances, self.options, **known)
+        instances = self.application.classify(instances, self.options, **known)
         return Found(instances, limit_reached)
-
-    return find
 
 
 def limit_warnings(limits: Any, names: list[str], words: Words) -> list[str]:
     """What to say at the end of a run in which limits of the model may have cost objects.
 
     Args:
-        limits: of the `MaskRCNN`.
+        limits: of the predictor.
         names: of the images with as many detections as the model returns at most.
         words: what objects are called.
     """
