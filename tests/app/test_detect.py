@@ -1,8 +1,10 @@
-"""What `detect` writes of objects that cover one another."""
+"""What `detect` writes of objects that cover one another, and the order of files."""
 
 import numpy as np
+from PIL import Image
 
-from mrcnn.app.detect import visible_objects
+from mrcnn.app.detect import detect_all, visible_objects
+from mrcnn.app.finding import Found
 from mrcnn.instances import Instances
 from mrcnn.report.detection_files import OBJECT_COLUMNS, object_rows
 
@@ -48,3 +50,32 @@ def test_no_cells():
     cells, labels = visible_objects(objects_of((4, 5), []))
     assert len(cells) == 0 and labels.shape == (4, 5) and not labels.any()
     assert object_rows("a.png", "a", cells, labels, NAMES, None) == []
+
+
+class EchoFinder:
+    """Finds nothing, and notes the order in which images are read and found."""
+
+    def find_many(self, images):
+        for image in images:
+            yield Found(Instances.empty(image.shape))
+
+
+def test_files_come_in_their_order_also_those_that_cannot_be_read(tmp_path):
+    names = ["bad.png", "a.png", "gone.png", "b.png", "worse.png"]
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    for name in ("bad.png", "worse.png"):
+        (tmp_path / name).write_text("no image")
+    paths = [tmp_path / name for name in names]
+    given = [
+        (each.number, each.path.name, found is not None, bool(each.problem))
+        for each, found in detect_all(EchoFinder(), paths)
+    ]
+    assert given == [
+        (1, "bad.png", False, True),
+        (2, "a.png", True, False),
+        (3, "gone.png", False, True),
+        (4, "b.png", True, False),
+        (5, "worse.png", False, True),
+    ]
+    assert [found for _, found in detect_all(EchoFinder(), paths[:1])] == [None]

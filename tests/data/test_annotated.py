@@ -1,0 +1,88 @@
+"""Data sets of any format and of any classes; `RBCDataset` has what goes wrong with files."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mrcnn.data.annotated import AnnotatedDataset
+from mrcnn.errors import DataError
+from tests.drawn_cells import draw_field, via_regions, write_subset
+
+
+class Stars(AnnotatedDataset):
+    """Another source, with another name for a class."""
+
+    SOURCE = "stars"
+    PROGRAM = "stars.py"
+    KIND = "list of stars"
+    HINT = "; look at the sky"
+    CLASS_ALIASES = {"big": "large", "tiny": "dust"}
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    write_subset(tmp_path / "train")
+    write_subset(tmp_path / "val", ("c.png",))
+    return tmp_path
+
+
+def test_the_classes_of_annotations_are_sorted(folder):
+    expected = ("large", "normal", "small", "undefined")
+    assert AnnotatedDataset.classes_in(folder, ["train", "val"]) == expected
+
+
+def test_a_data_set_is_loaded_with_these_classes(folder):
+    dataset = AnnotatedDataset()
+    dataset.load(folder, "train", AnnotatedDataset.classes_in(folder, ["train"]))
+    dataset.prepare()
+    assert dataset.class_names == ["BG", "large", "normal", "small", "undefined"]
+    assert dataset.load_instances(0).class_ids.tolist() == [2, 1, 3, 2, 4]
+    assert dataset.image_reference(0) == str(folder / "train" / "a.png")
+
+
+def test_other_names_of_classes_are_understood(folder):
+    path = folder / "val" / "via_region_data.json"
+    path.write_text(path.read_text().replace('"large"', '"Big"'))
+    assert "large" in Stars.classes_in(folder, ["val"])
+    dataset = Stars()
+    dataset.load(folder, "val", ("large", "normal", "small", "undefined"))
+    dataset.prepare()
+    assert dataset.load_instances(0).class_ids.tolist() == [2, 1, 3, 2, 4]
+    assert dataset.sources == ["", "stars"]
+
+
+def test_a_coco_file_is_read_as_well(tmp_path):
+    draw_field().save(tmp_path / "a.png")
+    square = [10, 10, 40, 10, 40, 40, 10, 40]
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 128, "width": 128}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 5, "segmentation": [square], "iscrowd": 0}
+        ],
+        "categories": [{"id": 5, "name": "box"}],
+    }
+    (tmp_path / "instances.json").write_text(json.dumps(content))
+    dataset = AnnotatedDataset()
+    dataset.load(tmp_path.parent, tmp_path.name, AnnotatedDataset.classes_in(tmp_path, ["."]))
+    dataset.prepare()
+    assert dataset.class_names == ["BG", "box"]
+    np.testing.assert_array_equal(dataset.load_instances(0).areas(), [31 * 31])
+
+
+def test_without_an_object_there_is_no_class(folder):
+    entry = {"filename": "c.png", "regions": []}
+    (folder / "val" / "via_region_data.json").write_text(json.dumps({"c.png": entry}))
+    with pytest.raises(DataError, match="no annotated object in val"):
+        AnnotatedDataset.classes_in(folder, ["val"])
+
+
+def test_messages_are_those_of_the_class(folder):
+    with pytest.raises(DataError, match=r"list of stars \(via_region_data.json\); look at the sky"):
+        Stars.find_annotations(folder / "test")
+    entries = {f"{n}.png": {"filename": f"{n}.png", "regions": via_regions()} for n in range(12)}
+    (folder / "val" / "via_region_data.json").write_text(json.dumps(entries))
+    with pytest.raises(DataError, match=re.escape("and 2 more; `stars.py check` lists all")):
+        Stars().load(folder, "val", ("large", "normal", "small", "undefined"))
