@@ -1,65 +1,99 @@
-"""Samples of any kind as 8-bit RGB, with notes of what this leaves out."""
+"""Samples of any type as bytes: which value becomes black, which white."""
+
+from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 ALPHA_DROPPED = "the transparency was dropped, not blended"
+# Values further than this from the others, as a share of the others' range, are outliers.
+MARGIN = 0.5
+# Of more samples every second, third, ... tells where most of them are.
+MOST_SORTED = 2**22
 
 
-def image_to_rgb(image: Image.Image, notes: list[str]) -> np.ndarray:
-    """An image that pillow decoded, of any mode.
+@dataclass(frozen=True)
+class Range:
+    """The values that become black and white; those between are spread evenly.
 
-    Args:
-        image: upright.
-        notes: what was left out is appended.
-
-    Returns:
-        uint8 [H, W, 3].
+    Attributes:
+        lowest, highest: become 0 and 255. What is beyond becomes 0 or 255 too.
     """
-    if image.mode in ("F", "I") or image.mode.startswith("I;"):
-        return grey_to_rgb(scale_to_bytes(np.asarray(image), notes))
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        notes.append(ALPHA_DROPPED)
-    if image.mode == "P" and "transparency" in image.info:
-        # Straight to RGB, pillow would warn that a transparent palette is lost.
-        image = image.convert("RGBA")
-    if image.mode in ("LA", "La"):
-        image = image.convert("L")
-    return np.array(image.convert("RGB"))
+
+    lowest: float
+    highest: float
+
+    @staticmethod
+    def of(samples: np.ndarray) -> "tuple[Range, int]":
+        """Lowest and highest value but for outliers, of all channels together.
+
+        A thousandth of the samples at either end may be outliers, such as the hot pixels of a
+        camera: they are if they lie further from the others than half of the others' range. A
+        constant image has the range of its type.
+
+        Args:
+            samples: finite numbers of any shape and type.
+
+        Returns:
+            the range, and how many samples are outliers.
+        """
+        lowest, highest = float(samples.min()), float(samples.max())
+        if lowest == highest:
+            limit = 2.0**16 - 1 if samples.dtype.kind in "iu" else 1.0
+            return Range(0.0, max(limit, highest)), 0
+        flat = samples.reshape(-1)
+        step = max(flat.size // MOST_SORTED, 1)
+        some = flat[:: step + (step % 3 == 0)]  # or it would be one channel of three
+        outer = some.size // 1000
+        if outer == 0:
+            return Range(lowest, highest), 0
+        ends = np.partition(some, (outer, some.size - 1 - outer))
+        low, high = float(ends[outer]), float(ends[-1 - outer])
+        margin = (high - low) * MARGIN
+        if margin == 0 or (lowest >= low - margin and highest <= high + margin):
+            return Range(lowest, highest), 0
+        inner = (samples >= low - margin) & (samples <= high + margin)
+        kept = samples[inner]
+        return Range(float(kept.min()), float(kept.max())), samples.size - kept.size
+
+    @staticmethod
+    def noted(samples: np.ndarray) -> "tuple[Range, list[str]]":
+        """The range of samples of any type, with what is to be said of it."""
+        notes = []
+        values = _finite(samples)
+        if values is not samples:
+            lost = samples.size - int(np.count_nonzero(np.isfinite(samples)))
+            if lost:
+                notes.append(f"{lost} samples that are no finite number were taken as 0")
+        found, outliers = Range.of(values)
+        note = f"values of {found.lowest:g} to {found.highest:g} were scaled to 0 to 255"
+        if outliers:
+            note += f" (outliers: {outliers})"
+        return found, [*notes, note]
+
+    def to_bytes(self, samples: np.ndarray) -> np.ndarray:
+        """uint8 of the same shape as samples of any number type."""
+        if samples.dtype != np.uint16 or not float(self.lowest).is_integer():
+            return self._scaled(_finite(samples))
+        # A table takes an eighth of the memory.
+        lowest, highest = int(self.lowest), int(self.highest)
+        table = self._scaled(np.arange(lowest, highest + 1))
+        return table[np.clip(samples, lowest, highest) - lowest]
+
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        inside = np.clip(values.astype(np.float64, copy=False), self.lowest, self.highest)
+        scaled = (inside - self.lowest) * (255.0 / (self.highest - self.lowest))
+        return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
-def samples_to_rgb(samples: np.ndarray, notes: list[str]) -> np.ndarray | None:
-    """Samples of any number type.
-
-    Args:
-        samples: [H, W], [H, W, C] or [C, H, W].
-        notes: what was left out is appended.
-
-    Returns:
-        uint8 [H, W, 3]; None of any other shape.
-    """
-    if is_channels_first(samples.shape):
-        samples = np.moveaxis(samples, 0, -1)
-    if samples.ndim == 3 and samples.shape[2] in (1, 2):
-        if samples.shape[2] == 2:
-            notes.append("1 of 2 channels was left out")
-        samples = samples[:, :, 0]
-    is_color = samples.ndim == 3 and samples.shape[2] in (3, 4)
-    if not (samples.ndim == 2 or is_color) or 0 in samples.shape:
-        return None
-    if is_color and samples.shape[2] == 4:
-        notes.append(ALPHA_DROPPED)
-    samples = scale_to_bytes(samples[..., :3], notes)
-    return samples if is_color else grey_to_rgb(samples)
-
-
-def is_channels_first(shape: tuple[int, ...]) -> bool:
-    """Whether this is the shape of a color image as [C, H, W]."""
-    return len(shape) == 3 and shape[0] in (3, 4) and shape[2] not in (3, 4)
+def _finite(samples: np.ndarray) -> np.ndarray:
+    """Samples as they are if they are integers; else without infinite ones."""
+    if samples.dtype.kind in "iub":
+        return samples
+    return np.nan_to_num(samples.astype(np.float64), posinf=0, neginf=0)
 
 
 def scale_to_bytes(samples: np.ndarray, notes: list[str]) -> np.ndarray:
-    """Lowest value to 0, highest to 255; a constant image by the range of its type.
+    """The lowest value to 0, the highest to 255, but for outliers; see `Range`.
 
     Args:
         samples: of any shape and number type.
@@ -70,28 +104,9 @@ def scale_to_bytes(samples: np.ndarray, notes: list[str]) -> np.ndarray:
     """
     if samples.dtype == np.uint8:
         return samples
-    values = samples
-    if samples.dtype.kind not in "iub":
-        values = np.nan_to_num(samples.astype(np.float64), posinf=0, neginf=0)
-        lost = samples.size - int(np.count_nonzero(np.isfinite(samples)))
-        if lost:
-            notes.append(f"{lost} samples that are no finite number were taken as 0")
-    lowest, highest = float(values.min()), float(values.max())
-    is_constant = lowest == highest
-    if is_constant:
-        limit = 2.0**16 - 1 if samples.dtype.kind in "iu" else 1.0
-        lowest, highest = 0.0, max(limit, highest)
-    notes.append(f"values of {lowest:g} to {highest:g} were scaled to 0 to 255")
-    if samples.dtype == np.uint16 and not is_constant:
-        # A table takes an eighth of the memory.
-        table = _scaled(np.arange(int(lowest), int(highest) + 1), lowest, highest)
-        return table[samples - samples.min()]
-    return _scaled(values, lowest, highest)
-
-
-def _scaled(values: np.ndarray, lowest: float, highest: float) -> np.ndarray:
-    scaled = (values.astype(np.float64, copy=False) - lowest) * (255.0 / (highest - lowest))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    found, said = Range.noted(samples)
+    notes += said
+    return found.to_bytes(samples)
 
 
 def grey_to_rgb(samples: np.ndarray) -> np.ndarray:

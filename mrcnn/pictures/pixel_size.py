@@ -68,15 +68,23 @@ def of_dots_per_inch(dpi: Any, told_by: str) -> PixelSize | None:
     return plausible(y, x, told_by)
 
 
-def of_tiff_tags(tags: Mapping[int, Any]) -> PixelSize | None:
-    """Of the tags of a TIFF file's first page: OME-XML, ImageJ's metadata, the resolution.
+def of_tiff_tags(
+    tags: Mapping[int, Any], description: str | None = None, number: int = 0
+) -> PixelSize | None:
+    """Of the tags of a TIFF page: OME-XML, ImageJ's and Aperio's metadata, the resolution.
 
     Args:
         tags: values as read, by the tag's number; see `SIZE_TAGS`.
+        description: of the file's first page, which speaks for all; by default the page's own.
+        number: of the image in OME-XML.
     """
-    description = description_of(tags)
+    description = description_of(tags if description is None else {DESCRIPTION: description})
     if "PhysicalSizeX" in description:
-        return _of_ome_xml(description)
+        return _of_ome_xml(description, number)
+    if description.startswith("Aperio"):
+        told = re.search(r"\bMPP\s*=\s*([\d.]+)", description)
+        size = _number(told[1] if told else None)
+        return plausible(size, size, "Aperio MPP")
     per_x, per_y = (_number(tags.get(tag)) for tag in (X_RESOLUTION, Y_RESOLUTION))
     if not (per_x > 0 and per_y > 0):
         return None
@@ -108,12 +116,11 @@ def imagej_values(description: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _of_ome_xml(description: str) -> PixelSize | None:
-    """Of the first image. The text is searched, not parsed: it comes from anywhere."""
-    pixels = re.search(r"<(?:\w+:)?Pixels\b([^>]*)>", description)
-    told = dict(
-        re.findall(r"\b(PhysicalSize\w+)\s*=\s*[\"']([^\"']*)", pixels[1] if pixels else "")
-    )
+def _of_ome_xml(description: str, number: int) -> PixelSize | None:
+    """Of one image. The text is searched, not parsed: it comes from anywhere."""
+    images = re.findall(r"<(?:\w+:)?Pixels\b([^>]*)>", description)
+    pixels = images[number] if number < len(images) else ""
+    told = dict(re.findall(r"\b(PhysicalSize\w+)\s*=\s*[\"']([^\"']*)", pixels))
     x, y = (
         _number(told.get(f"PhysicalSize{axis}")) * _unit(told.get(f"PhysicalSize{axis}Unit", "µm"))
         for axis in "XY"

@@ -1,0 +1,137 @@
+"""Values of any type become bytes by their range, of which outliers are no part."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from mrcnn.pictures import open_picture, read_image
+from mrcnn.pictures.conversion import Range
+
+RNG = np.random.default_rng(0)
+FIELD = RNG.integers(1200, 3900, (60, 80)).astype(np.uint16)
+COLORS = RNG.integers(300, 4000, (60, 80, 3)).astype(np.uint16)
+
+
+def save_png(path, samples):
+    """A PNG file of 16 bits, as cameras write it: uint16 [H, W] or [H, W, 2 to 4]."""
+    height, width = samples.shape[:2]
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[samples.reshape(height, width, -1).shape[2]]
+    rows = samples.astype(">u2").reshape(height, -1).view(np.uint8)
+    filtered = np.concatenate([np.zeros((height, 1), np.uint8), rows], axis=1)
+
+    def chunk(name, data):
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    head = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(filtered.tobytes()))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b""))
+    return path
+
+
+def save_tiff(path, samples):
+    photometric = "rgb" if samples.ndim == 3 else "minisblack"
+    tifffile.imwrite(path, samples, photometric=photometric)
+    return path
+
+
+SAVERS = {"png": save_png, "tif": save_tiff}
+
+
+def with_spots(samples, value, count):
+    spotted = samples.copy()
+    ys, xs = RNG.integers(0, 60, count), RNG.integers(0, 80, count)
+    spotted[ys, xs] = value
+    return spotted, (ys, xs)
+
+
+@pytest.mark.parametrize("suffix", SAVERS)
+@pytest.mark.parametrize("samples", [FIELD, COLORS], ids=["grey", "color"])
+@pytest.mark.parametrize(("value", "count"), [(65535, 1), (65535, 3), (9000, 2)])
+def test_hot_pixels_change_no_other(tmp_path, suffix, samples, value, count):
+    save = SAVERS[suffix]
+    spotted, spots = with_spots(samples, value, count)
+    clean = read_image(save(tmp_path / f"clean.{suffix}", samples))
+    with open_picture(save(tmp_path / f"hot.{suffix}", spotted)) as picture:
+        hot = picture.pixels()
+        many = count * (3 if samples.ndim == 3 else 1)
+        assert picture.notes[-1].endswith(f"(outliers: {many})")
+    assert (hot[spots] == 255).all()
+    hot[spots] = clean[spots]
+    # The spots may have hidden the lowest or highest value.
+    assert np.abs(hot.astype(int) - clean).max() <= 1
+
+
+def test_dead_pixels_are_outliers_too():
+    dead, spots = with_spots(FIELD + 20000, 0, 2)
+    found, outliers = Range.of(dead)
+    assert outliers == 2 and found.lowest > 20000
+    assert (found.to_bytes(dead)[spots] == 0).all()
+
+
+def test_what_many_pixels_show_is_no_outlier():
+    bright, _ = with_spots(FIELD, 65535, 200)
+    assert Range.of(bright) == (Range(float(bright.min()), 65535.0), 0)
+
+
+def test_what_lies_near_is_no_outlier():
+    near, _ = with_spots(FIELD, 5000, 1)
+    assert Range.of(near) == (Range(float(near.min()), 5000.0), 0)
+
+
+def test_few_samples_have_no_outliers():
+    assert Range.of(np.array([0, 1, 2, 60000], np.uint16)) == (Range(0.0, 60000.0), 0)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32, np.float64])
+def test_sparse_spots_on_a_constant_ground_are_kept(dtype):
+    spots = np.zeros((80, 80), dtype)
+    spots[3, 5] = 200
+    assert Range.of(spots) == (Range(0.0, 200.0), 0)
+
+
+def test_all_channels_have_one_range():
+    colors = COLORS.copy()
+    colors[..., 2] //= 4
+    pixels = Range.of(colors)[0].to_bytes(colors).astype(float)
+    assert pixels[..., 2].max() < 80, "the blue channel is not spread by itself"
+
+
+@given(
+    st.lists(st.floats(width=32) | st.integers(-(2**40), 2**40), min_size=1, max_size=30),
+    st.sampled_from([np.float32, np.float64]),
+)
+def test_any_numbers_become_bytes(values, dtype):
+    samples = np.array(values, dtype)
+    found, notes = Range.noted(samples)
+    assert found.to_bytes(samples).dtype == np.uint8
+    assert np.isfinite([found.lowest, found.highest]).all() and notes
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_png_and_tiff_of_16_bits_are_read_alike(tmp_path, channels):
+    samples = np.concatenate([COLORS, 65535 - COLORS], axis=2)[..., :channels].squeeze()
+    seen = samples[..., :3] if channels > 2 else samples.reshape(60, 80, -1)[..., 0]
+    expected = read_image(save_tiff(tmp_path / "a.tif", seen))
+    np.testing.assert_array_equal(read_image(save_png(tmp_path / "a.png", samples)), expected)
+
+
+def test_a_turned_png_of_16_bits(tmp_path):
+    path = save_png(tmp_path / "a.png", COLORS)
+    upright = read_image(path)
+    exif = Image.Exif()
+    exif[274] = 6
+    content, data = path.read_bytes(), exif.tobytes()[6:]
+    chunk = b"eXIf" + data
+    chunk = struct.pack(">I", len(data)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    path.write_bytes(content[:33] + chunk + content[33:])
+    with open_picture(path) as picture:
+        assert picture.shape == (80, 60)
+        np.testing.assert_array_equal(picture.pixels(), np.rot90(upright, -1))
