@@ -1,14 +1,12 @@
 """Proposals and detections of outputs as no trained network makes them."""
 
-import functools
-
-import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from mrcnn.nets.detection import refine_detections
 from mrcnn.nets.proposals import propose_regions
+from tests.compiling import compiled
 
 COUNT, CLASSES = 12, 3
 RNG = np.random.default_rng(0)
@@ -21,25 +19,13 @@ def boxes(count=COUNT):
     return np.concatenate([corners, corners + 0.2], axis=-1).astype(np.float32)
 
 
-def compiled(function):
-    """Once for all calls on JAX, which would compile the loops inside anew for each."""
-    if keras.backend.backend() != "jax":
-        return function
-    import jax
-
-    return jax.jit(function)
-
-
-@functools.cache
 def stage(name):
     """The function of that name on tensors of one image."""
     if name == "propose":
         options = {"count": 6, "nms_threshold": 0.7, "pre_nms_limit": 9, "box_std_dev": STD_DEV}
-        return compiled(functools.partial(propose_regions, **options))
+        return compiled(propose_regions, **options)
     options = {"max_instances": 8, "min_confidence": 0.0, "nms_threshold": 0.3}
-    return compiled(
-        functools.partial(refine_detections, **options, box_std_dev=STD_DEV, score=name)
-    )
+    return compiled(refine_detections, **options, box_std_dev=STD_DEV, score=name)
 
 
 def values(name, *arrays):

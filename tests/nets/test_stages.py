@@ -7,6 +7,7 @@ from keras import ops
 from mrcnn.nets.detection import DetectionLayer, refine_detections
 from mrcnn.nets.proposals import ProposalLayer, propose_regions
 from mrcnn.ops.boxes import normalized_windows
+from tests.compiling import compiled
 
 DELTAS = (0.1, 0.1, 0.2, 0.2)
 
@@ -29,13 +30,10 @@ def test_proposals_are_the_original_s(golden, count, threshold, name):
 
 def test_proposals_of_a_whole_image_are_the_original_s(golden):
     data = golden("inference")
-    proposals = propose_regions(
-        *(tensor(data[name]) for name in ("rpn_class", "rpn_bbox", "anchors")),
-        count=500,
-        nms_threshold=0.7,
-        pre_nms_limit=6000,
-        box_std_dev=DELTAS,
+    propose = compiled(
+        propose_regions, count=500, nms_threshold=0.7, pre_nms_limit=6000, box_std_dev=DELTAS
     )
+    proposals = propose(*(tensor(data[name]) for name in ("rpn_class", "rpn_bbox", "anchors")))
     np.testing.assert_allclose(ops.convert_to_numpy(proposals), data["rpn_rois"], atol=1e-6)
 
 
@@ -45,15 +43,25 @@ def test_proposals_of_a_whole_image_are_the_original_s(golden):
 )
 def test_detections_are_the_original_s(golden, confidence, limit, name):
     data = golden("inference")
-    rows = refine_detections(
+    rows = refined(
         *(tensor(data[part]) for part in ("rpn_rois", "mrcnn_class", "mrcnn_bbox")),
         normalized_windows(tensor(data["image_metas"])),
+        limit=limit,
+        confidence=confidence,
+    )
+    np.testing.assert_allclose(ops.convert_to_numpy(rows), data[name], atol=1e-6)
+
+
+def refined(*tensors, limit=5, confidence=0.5, **options):
+    refine = compiled(
+        refine_detections,
         max_instances=limit,
         min_confidence=confidence,
         nms_threshold=0.3,
         box_std_dev=DELTAS,
+        **options,
     )
-    np.testing.assert_allclose(ops.convert_to_numpy(rows), data[name], atol=1e-6)
+    return refine(*tensors)
 
 
 def two_boxes(classes, scores):
@@ -65,13 +73,13 @@ def two_boxes(classes, scores):
 
 @pytest.mark.parametrize(("classes", "expected"), [((1, 1), 1), ((1, 2), 2), ((1, 0), 1)])
 def test_only_boxes_of_one_class_suppress_each_other_and_background_is_none(classes, expected):
-    rows = refine_detections(*two_boxes(classes, (0.9, 0.8)), 5, 0.5, 0.3, DELTAS)
+    rows = refined(*two_boxes(classes, (0.9, 0.8)))
     assert (ops.convert_to_numpy(rows)[0, :, 4] > 0).sum() == expected
 
 
 def test_classes_can_suppress_each_other():
     boxes = two_boxes((1, 2), (0.9, 0.8))
-    rows = refine_detections(*boxes, 5, 0.5, 0.3, DELTAS, across_classes=True)
+    rows = refined(*boxes, across_classes=True)
     rows = ops.convert_to_numpy(rows)[0]
     np.testing.assert_allclose(rows[:2, 4:], [(1, 0.9), (0, 0)], atol=1e-6)
 
@@ -80,21 +88,17 @@ def test_the_score_of_any_object():
     """Background wins over each class, and loses against them all."""
     rois, _, deltas, windows = two_boxes((1, 2), (0.9, 0.8))
     probabilities = tensor([[[0.4, 0.25, 0.35], [0.7, 0.2, 0.1]]])
-    rest = (deltas, windows, 5, 0.5, 0.3, DELTAS)
-    by_class = ops.convert_to_numpy(refine_detections(rois, probabilities, *rest))
+    given = (rois, probabilities, deltas, windows)
+    by_class = ops.convert_to_numpy(refined(*given))
     assert not by_class.any()
-    rows = ops.convert_to_numpy(refine_detections(rois, probabilities, *rest, score="object"))[0]
+    rows = ops.convert_to_numpy(refined(*given, score="object"))[0]
     np.testing.assert_allclose(rows[:2, 4:], [(2, 0.6), (0, 0)], atol=1e-6)
 
 
 def test_scores_fall_and_the_lower_ones_are_cut():
-    rows = ops.convert_to_numpy(
-        refine_detections(*two_boxes((1, 2), (0.6, 0.8)), 5, 0.5, 0.3, DELTAS)
-    )
+    rows = ops.convert_to_numpy(refined(*two_boxes((1, 2), (0.6, 0.8))))
     np.testing.assert_allclose(rows[0, :3, 5], [0.8, 0.6, 0], atol=1e-6)
-    rows = ops.convert_to_numpy(
-        refine_detections(*two_boxes((1, 2), (0.6, 0.8)), 5, 0.7, 0.3, DELTAS)
-    )
+    rows = ops.convert_to_numpy(refined(*two_boxes((1, 2), (0.6, 0.8)), confidence=0.7))
     np.testing.assert_allclose(rows[0, :2, 5], [0.8, 0], atol=1e-6)
 
 
@@ -103,21 +107,19 @@ def test_values_that_are_not_finite_are_never_returned():
     deltas = np.zeros((1, 2, 3, 4), np.float32)
     deltas[0, 0] = np.nan
     deltas[0, 1, :, 2:] = 1e30
-    rows = refine_detections(rois, probabilities, tensor(deltas), windows, 5, 0.5, 0.3, DELTAS)
+    rows = refined(rois, probabilities, tensor(deltas), windows)
     rows = ops.convert_to_numpy(rows)
     assert np.isfinite(rows).all()
 
-    proposals = ops.convert_to_numpy(
-        propose_regions(
-            tensor(np.full((1, 4, 2), np.nan)),
-            tensor(np.full((1, 4, 4), np.nan)),
-            tensor(np.zeros((1, 4, 4))),
-            count=3,
-            nms_threshold=0.7,
-            pre_nms_limit=4,
-            box_std_dev=DELTAS,
-        )
+    propose = compiled(
+        propose_regions, count=3, nms_threshold=0.7, pre_nms_limit=4, box_std_dev=DELTAS
     )
+    proposals = propose(
+        tensor(np.full((1, 4, 2), np.nan)),
+        tensor(np.full((1, 4, 4), np.nan)),
+        tensor(np.zeros((1, 4, 4))),
+    )
+    proposals = ops.convert_to_numpy(proposals)
     np.testing.assert_array_equal(proposals, 0)
 
 

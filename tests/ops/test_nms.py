@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from keras import ops
 
 from mrcnn.ops.nms import non_max_suppression, order_by_score, take_rows
+from tests.compiling import compiled
 
 
 def greedy(boxes, valid, limit, threshold, classes):
@@ -30,15 +31,14 @@ def greedy(boxes, valid, limit, threshold, classes):
     return kept
 
 
+def suppression(limit, threshold, tile, boxes, valid, classes=None):
+    return non_max_suppression(boxes, valid, limit, threshold, classes, tile=tile)
+
+
 def tensor_nms(boxes, valid, limit, threshold, classes=None, tile=256):
-    indices, counts = non_max_suppression(
-        ops.convert_to_tensor(boxes),
-        ops.convert_to_tensor(valid),
-        limit,
-        threshold,
-        None if classes is None else ops.convert_to_tensor(classes),
-        tile=tile,
-    )
+    suppress = compiled(suppression, limit, threshold, tile)
+    given = [boxes, valid] if classes is None else [boxes, valid, classes]
+    indices, counts = suppress(*map(ops.convert_to_tensor, given))
     return ops.convert_to_numpy(indices), ops.convert_to_numpy(counts)
 
 

@@ -5,10 +5,19 @@ import pytest
 from keras import ops
 
 from mrcnn.ops.roi_align import crop_masks, pyramid_roi_align, roi_levels
+from tests.compiling import compiled
 
 
 def tensor(array):
     return ops.convert_to_tensor(array)
+
+
+def pooled(side, boxes, levels, *maps):
+    return pyramid_roi_align(boxes, levels, maps, side)
+
+
+def align(boxes, levels, maps, side):
+    return compiled(pooled, side)(boxes, levels, *maps)
 
 
 @pytest.mark.parametrize("side", [7, 14])
@@ -19,7 +28,7 @@ def test_pyramid_is_the_original_s(golden, side):
     levels = roi_levels(boxes, area)
     np.testing.assert_array_equal(ops.convert_to_numpy(levels), layers["roialign_level"])
     maps = [tensor(layers[f"roialign_p{level}"]) for level in (2, 3, 4, 5)]
-    pooled = ops.convert_to_numpy(pyramid_roi_align(boxes, levels, maps, (side, side)))
+    pooled = ops.convert_to_numpy(align(boxes, levels, maps, (side, side)))
     np.testing.assert_allclose(pooled, layers[f"roialign_out{side}"], atol=3e-5)
 
 
@@ -28,9 +37,7 @@ def test_a_linear_map_is_read_exactly():
     feature_map = np.stack([rows, columns], axis=-1)[None]
     box = np.array([[[0.25, 0.5, 0.75, 1.0]]], np.float32)
     grid = ops.convert_to_numpy(
-        pyramid_roi_align(
-            tensor(box), tensor(np.array([[2]], np.int32)), [tensor(feature_map)], (3, 5)
-        )
+        align(tensor(box), tensor(np.array([[2]], np.int32)), [tensor(feature_map)], (3, 5))
     )[0, 0]
     np.testing.assert_allclose(grid[:, 0, 0], [2, 4, 6], atol=1e-5)
     np.testing.assert_allclose(grid[0, :, 1], [8, 10, 12, 14, 16], atol=1e-5)
@@ -39,9 +46,7 @@ def test_a_linear_map_is_read_exactly():
 def test_one_sample_lies_in_the_middle():
     feature_map = np.arange(5, dtype=np.float32).reshape(1, 1, 5, 1)
     box = np.array([[[0.0, 0.5, 0.0, 1.0]]], np.float32)
-    grid = pyramid_roi_align(
-        tensor(box), tensor(np.array([[2]], np.int32)), [tensor(feature_map)], (1, 1)
-    )
+    grid = align(tensor(box), tensor(np.array([[2]], np.int32)), [tensor(feature_map)], (1, 1))
     np.testing.assert_allclose(ops.convert_to_numpy(grid).item(), 3.0, atol=1e-6)
 
 
@@ -49,9 +54,7 @@ def test_outside_the_map_is_zero_and_the_border_is_not():
     ones = np.ones((1, 4, 4, 1), np.float32)
     boxes = np.array([[[-0.5, 0.0, 0.5, 1.0], [0.123, 0.456, 1.0, 1.0]]], np.float32)
     grid = ops.convert_to_numpy(
-        pyramid_roi_align(
-            tensor(boxes), tensor(np.full((1, 2), 2, np.int32)), [tensor(ones)], (3, 14)
-        )
+        align(tensor(boxes), tensor(np.full((1, 2), 2, np.int32)), [tensor(ones)], (3, 14))
     )[0, ..., 0]
     np.testing.assert_array_equal(grid[0, 0], 0)
     np.testing.assert_array_equal(grid[0, 2], 1)
@@ -62,9 +65,7 @@ def test_each_image_reads_its_own_map():
     maps = np.stack([np.full((3, 3, 1), 5.0), np.full((3, 3, 1), 9.0)]).astype(np.float32)
     boxes = np.tile(np.array([0, 0, 1, 1], np.float32), (2, 1, 1))
     grid = ops.convert_to_numpy(
-        pyramid_roi_align(
-            tensor(boxes), tensor(np.full((2, 1), 2, np.int32)), [tensor(maps)], (2, 2)
-        )
+        align(tensor(boxes), tensor(np.full((2, 1), 2, np.int32)), [tensor(maps)], (2, 2))
     )
     np.testing.assert_allclose(grid[:, 0, 0, 0, 0], [5, 9])
 

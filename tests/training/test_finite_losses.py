@@ -6,6 +6,7 @@ from keras import ops
 
 from mrcnn.training import losses
 from mrcnn.training.targets import TargetSettings, detection_targets
+from tests.compiling import compiled
 
 ROWS, CLASSES = 6, 3
 RNG = np.random.default_rng(0)
@@ -115,7 +116,8 @@ def sample(settings, class_ids, boxes):
     """Targets of one image for the proposals above."""
     inputs = PROPOSALS, np.asarray(boxes, np.float32), np.ones((6, 6, 12), bool)
     proposals, boxes, masks = (ops.convert_to_tensor(value[None]) for value in inputs)
-    targets = detection_targets(proposals, of(class_ids[None]), boxes, masks, settings)
+    find = compiled(detection_targets, settings=settings)
+    targets = find(proposals, of(class_ids[None]), boxes, masks)
     return [ops.convert_to_numpy(value)[0] for value in targets]
 
 

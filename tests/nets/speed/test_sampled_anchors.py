@@ -10,6 +10,7 @@ from mrcnn.data.loader import BatchLoader
 from mrcnn.nets.rpn import build_rpn, rpn_on_pyramid
 from mrcnn.nets.speed.sampled_anchors import SampledAnchors, sampled_rows
 from mrcnn.training.model import SAMPLED_ANCHORS, build_training_model
+from tests.compiling import compiled, outputs_of
 
 SIZES = [(12, 20), (6, 10), (3, 5), (2, 3), (1, 2)]
 
@@ -36,7 +37,9 @@ def test_outputs_are_those_of_the_whole_maps(stride, ratios):
     rng = np.random.default_rng(stride)
     rpn = build_rpn(stride, ratios, depth=6, channels=8)
     maps = [rng.normal(size=(2, *size, 6)).astype(np.float32) for size in SIZES]
-    logits, _, deltas = (np.asarray(ops.convert_to_numpy(v)) for v in rpn_on_pyramid(rpn, maps))
+    logits, _, deltas = (
+        np.asarray(ops.convert_to_numpy(v)) for v in compiled(rpn_on_pyramid, rpn)(maps)
+    )
     anchors = logits.shape[1]
     # All of them, so that every corner and edge of every level is among them.
     match = np.ones((2, anchors, 1), np.int32)
@@ -68,15 +71,17 @@ def test_gradients_are_those_of_the_whole_maps(tiny_config, disks):
     assert np.abs(found["conv1/kernel"]).max() > 0
 
 
+def losses_of(model, batch):
+    outputs = outputs_of(model, list(batch), training=True)
+    return [float(ops.convert_to_numpy(value)) for value in outputs[-5:]]
+
+
 def test_a_saved_graph_reads_the_weights_again(tiny_config, disks, tmp_path):
     config = tiny_config()
     model = build_training_model(config, shuffle_targets=False)
     (batch,) = BatchLoader(disks([(60, 60, 20)]), config, steps=1)[0]
-    expected = [
-        float(ops.convert_to_numpy(value)) for value in model(list(batch), training=True)[-5:]
-    ]
+    expected = losses_of(model, batch)
     model.save(tmp_path / "training.keras")
     again = keras.saving.load_model(tmp_path / "training.keras")
     assert again.get_layer(SAMPLED_ANCHORS)._rpn_layers is not None
-    found = [float(ops.convert_to_numpy(value)) for value in again(list(batch), training=True)[-5:]]
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(losses_of(again, batch), expected, rtol=1e-6)
