@@ -167,7 +167,7 @@ def problems_of_package_file(path: str, source: str) -> list[str]:
             target = room_of(module)
             if target not in ROOMS[room] | {room} and not is_dunder(target):
                 problems.append(f"{where}; of mrcnn it may import {sorted(ROOMS[room])}")
-        elif top == "samples" or top.startswith("rbc"):
+        elif top == "samples" or top.startswith(("rbc", "nuclei")):
             problems.append(f"{where}; the package does not know its samples")
         elif top in BACKENDS:
             if path not in BACKEND_SPECIFIC_FILES:

@@ -12,6 +12,7 @@ from mrcnn.app.application import Application
 from mrcnn.app.backend import choose_backend
 from mrcnn.app.options import MAX_OVERLAP
 from mrcnn.app.settings import read_settings
+from mrcnn.errors import ConfigError
 from mrcnn.inference import Prediction, Predictor
 from mrcnn.instances import Instances
 from mrcnn.report.words import Words
@@ -46,7 +47,7 @@ def load_trained_model(
 
     Raises:
         WeightsError: weights of another model.
-        ConfigError: settings that cannot work.
+        ConfigError: settings that cannot work, or that name no classes.
     """
     stored = read_settings(path)
     if stored is None:
@@ -59,6 +60,11 @@ def load_trained_model(
             "DETECTION_MIN_CONFIDENCE": min_confidence,
         }
     )
+    if not config.CLASS_NAMES or len(config.CLASS_NAMES) != config.NUM_CLASSES - 1:
+        raise ConfigError(
+            f"{path}: {CONFIG_FILE} beside it does not name the classes of the model "
+            "(CLASS_NAMES). Name them with --classes, in the order of their numbers."
+        )
     choose_backend()
     from mrcnn.mask_rcnn import MaskRCNN
 

@@ -58,10 +58,10 @@ def make_config(base: type[Config], settings: Mapping[str, Any] | None = None) -
     for name in attributes:
         if not is_setting_name(name):
             raise ConfigError(f"{shown(name)} is not the name of a setting.")
+    names = _class_names(attributes.get("CLASS_NAMES", getattr(base, "CLASS_NAMES", ())))
     if "CLASS_NAMES" in attributes or "NUM_CLASSES" not in attributes:
-        names = _class_names(attributes.get("CLASS_NAMES", getattr(base, "CLASS_NAMES", ())))
-        attributes["CLASS_NAMES"] = names
         attributes["NUM_CLASSES"] = 1 + len(names)
+    attributes["CLASS_NAMES"] = names
     attributes.setdefault("EPOCHS", getattr(base, "EPOCHS", EPOCHS))
     return base.from_dict(attributes)
 

@@ -135,6 +135,16 @@ def test_what_is_missing_is_said_in_the_command_s_own_name(tmp_path, capsys):
     assert "knows no objects" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("settings", [None, {"NUM_CLASSES": 3}, {"CLASS_NAMES": []}])
+def test_a_model_whose_classes_nobody_names_is_refused(settings, tmp_path, capsys):
+    (tmp_path / "model.h5").touch()
+    if settings is not None:
+        (tmp_path / "config.json").write_text(json.dumps(settings))
+    arguments = ("--weights", tmp_path / "model.h5", "--out", tmp_path / "out")
+    assert run("detect", "a.png", *arguments) == 2
+    assert "does not name the classes of the model" in capsys.readouterr().err
+
+
 def test_nothing_annotated_is_no_class(tmp_path, capsys):
     for subset in ("train", "val"):
         write_via(tmp_path / subset)
