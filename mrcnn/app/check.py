@@ -15,10 +15,8 @@ from mrcnn.data.annotated import AnnotatedDataset, size_problem
 from mrcnn.errors import DataError
 from mrcnn.formats.annotations import AnnotatedImage, locate_image
 from mrcnn.formats.outline_checks import check_outlines
-from mrcnn.pictures import read_image
+from mrcnn.pictures import IMAGE_SUFFIXES, read_image
 from mrcnn.report.words import Words
-
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """`detect`: outlines, label images and measurements of the objects in images."""
 
-import os
 import sys
 import warnings
 from collections import deque
@@ -15,6 +14,7 @@ from PIL import Image
 from mrcnn.app.application import Application
 from mrcnn.app.export import Exporter
 from mrcnn.app.finding import Finder, Found, limit_warnings, load_trained_model
+from mrcnn.app.inputs import LABELS, OVERLAY, common_folder, expand_inputs
 from mrcnn.app.model_files import trained_weights
 from mrcnn.app.names import unique_names
 from mrcnn.app.threshold import chosen_confidences
@@ -22,61 +22,8 @@ from mrcnn.drawing.results import overlay_picture
 from mrcnn.errors import DataError, LimitWarning
 from mrcnn.files import atomic_write, make_writable_folder
 from mrcnn.instances import Instances
-from mrcnn.pictures import read_image
+from mrcnn.pictures import open_picture
 from mrcnn.report.detection_files import DetectedImage, object_rows, objects_csv, summary_csv
-
-IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-OVERLAY, LABELS = "_overlay.png", "_labels.png"
-
-
-def expand_inputs(inputs: Iterable[str]) -> tuple[list[Path], list[tuple[str, str]]]:
-    """Image files behind the arguments; folders give their images, sorted by name.
-
-    A file that is reached twice counts once. Results of an earlier run in a folder (a
-    `NAME_overlay.png` or `NAME_labels.png` beside an image NAME) are left out.
-
-    Returns:
-        the paths, and (input, reason) for inputs that give no image.
-    """
-    paths: dict[Path, Path] = {}
-    problems = []
-    for text in inputs:
-        given = Path(text)
-        if given.is_dir():
-            found = sorted(
-                path
-                for path in given.iterdir()
-                if path.suffix.lower() in IMAGE_SUFFIXES
-                and not path.name.startswith(".")
-                and path.is_file()
-            )
-            stems = {path.stem for path in found}
-            found = [path for path in found if not _is_earlier_result(path, stems)]
-            if not found:
-                problems.append(
-                    (text, f"{text}: no image in this folder ({', '.join(IMAGE_SUFFIXES)})")
-                )
-        else:
-            found = [given]
-        for path in found:
-            paths.setdefault(path.resolve(), path)
-    return list(paths.values()), problems
-
-
-def common_folder(paths: Iterable[Path]) -> Path:
-    """The innermost folder that holds all files; the names in VIA and COCO files start there."""
-    try:
-        return Path(os.path.commonpath([path.resolve().parent for path in paths]))
-    except ValueError:
-        # No path, or paths on several drives.
-        return Path()
-
-
-def _is_earlier_result(path: Path, stems: set[str]) -> bool:
-    return any(
-        path.name.endswith(ending) and path.name.removesuffix(ending) in stems
-        for ending in (OVERLAY, LABELS)
-    )
 
 
 def visible_objects(instances: Instances) -> tuple[Instances, np.ndarray]:
@@ -172,6 +119,7 @@ class Input:
         name: stem of its pictures.
         image: uint8 [H, W, 3], or None where it cannot be read.
         problem: why it cannot.
+        notes: what of the file was not taken or was changed.
     """
 
     number: int
@@ -179,23 +127,36 @@ class Input:
     name: str
     image: np.ndarray | None = None
     problem: str = ""
+    notes: tuple[str, ...] = ()
 
 
-def detect_all(finder: Finder, paths: Sequence[Path]) -> Iterator[tuple[Input, Found | None]]:
+def detect_all(
+    finder: Finder,
+    paths: Sequence[Path],
+    page: int | None = None,
+    channels: tuple[int, ...] | None = None,
+) -> Iterator[tuple[Input, Found | None]]:
     """Every file with what was found in it, in order; None where it cannot be read.
 
     One file is read ahead, while the network works.
+
+    Args:
+        finder: finds objects in images.
+        paths: of the files.
+        page, channels: which ones to take of each file, see `open_picture`.
     """
     waiting: deque[Input] = deque()
 
     def readable() -> Iterator[np.ndarray]:
         for number, (path, name) in enumerate(zip(paths, unique_names(paths), strict=True), 1):
             try:
-                image = read_image(path)
+                with open_picture(path, page=page, channels=channels) as picture:
+                    image = picture.pixels()
+                    notes = picture.notes
             except DataError as error:
                 waiting.append(Input(number, path, name, problem=str(error)))
                 continue
-            waiting.append(Input(number, path, name, image))
+            waiting.append(Input(number, path, name, image, notes=notes))
             yield image
 
     for found in finder.find_many(readable()):
@@ -209,7 +170,8 @@ def detect_all(finder: Finder, paths: Sequence[Path]) -> Iterator[tuple[Input, F
 def run(application: Application, options: Any) -> int:
     """Detect in all images; returns the exit status, 2 when one of them could not be read."""
     words = application.words
-    paths, problems = expand_inputs(options.images)
+    inputs = expand_inputs(options.images)
+    paths = inputs.paths
     out = make_writable_folder(options.out)
     weights = trained_weights(application, options)
     (min_confidence,) = chosen_confidences([options.min_conf], weights, words)
@@ -217,15 +179,18 @@ def run(application: Application, options: Any) -> int:
     class_names = list(predictor.config.CLASS_NAMES)
     exporter = Exporter(options, out, class_names)
     print(f"Detecting in {len(paths)} images with {weights}")
+    for line in inputs.passed_over:
+        print(f"passed over: {line}")
     folder = common_folder(paths)
     detection = Detection(application, options, out, class_names)
     detection.results += [
-        DetectedImage(image=text, name="", problem=reason) for text, reason in problems
+        DetectedImage(image=text, name="", problem=reason) for text, reason in inputs.problems
     ]
     limited = []
     # What a limit costs is said at the end, of all images.
     warnings.simplefilter("ignore", LimitWarning)
-    for given, found in detect_all(Finder(application, predictor, options), paths):
+    finder = Finder(application, predictor, options)
+    for given, found in detect_all(finder, paths, options.page, options.channels):
         at, path = f"[{given.number}/{len(paths)}]", given.path
         if given.image is None or found is None:
             detection.results.append(
@@ -239,6 +204,8 @@ def run(application: Application, options: Any) -> int:
         if found.limit_reached:
             limited.append(str(path))
         print(f"{at} {path}: {len(instances)} {words.objects}", flush=True)
+        for note in given.notes:
+            print(f"  {path}: {note}")
     exporter.finish(folder)
     detection.write_tables()
     if predictor.limits is not None:

@@ -41,6 +41,19 @@ def confidence_or_auto(text: str) -> float | str:
     return AUTO if text == AUTO else confidence(text)
 
 
+def channel_numbers(text: str) -> tuple[int, ...]:
+    """A type for argparse: one channel, or three, counted from 1."""
+    try:
+        channels = tuple(positive_integer(part) for part in text.split(","))
+    except argparse.ArgumentTypeError:
+        channels = ()
+    if len(channels) not in (1, 3):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a channel nor three of them as in 3,2,1, counted from 1"
+        )
+    return channels
+
+
 def anchor_scales(text: str) -> str | tuple[float, ...]:
     """A type for argparse: `auto`, `paper`, or five sizes in pixels of the resized image."""
     if text in (AUTO, "paper"):

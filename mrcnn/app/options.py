@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 
 from mrcnn.app.commands import CHECK, DETECT, EVALUATE, PACK, TRAIN
 from mrcnn.app.option import Group, Option, Stored
-from mrcnn.app.option_types import anchor_scales, confidence_or_auto, fraction, positive
+from mrcnn.app.option_types import (
+    anchor_scales,
+    channel_numbers,
+    confidence_or_auto,
+    fraction,
+    positive,
+    positive_integer,
+)
 from mrcnn.app.training_options import model_options, training_options
 from mrcnn.report.words import NETWORK
 
@@ -44,6 +51,22 @@ def _inputs(application: "Application") -> list[Option]:
             nargs="+",
             metavar="IMAGE_OR_FOLDER",
             help="image files, or folders of images",
+        ),
+        Option(
+            "--page",
+            (DETECT,),
+            type=positive_integer,
+            metavar="N",
+            help="of files with several pages, such as stacks, the one to take, counted from 1 "
+            "(default: the first, but for thumbnails)",
+        ),
+        Option(
+            "--channels",
+            (DETECT,),
+            type=channel_numbers,
+            metavar="R,G,B",
+            help="of files with several channels the three to take for red, green and blue, or "
+            "one for grey, counted from 1 (default: the file's colors, else the first three)",
         ),
         Option(
             "--subset",

@@ -75,21 +75,24 @@ def images_in(folder: Path) -> tuple[list[Path], list[Path]]:
     """What a folder holds, sorted by name; hidden files do not count.
 
     Returns:
-        the images by their suffixes, and the other files.
+        the images by their suffixes, and what else there is.
     """
     images: list[Path] = []
     others: list[Path] = []
     for path in sorted(folder.iterdir()):
-        if not path.name.startswith(".") and path.is_file():
-            (images if path.suffix.lower() in IMAGE_SUFFIXES else others).append(path)
+        if not path.name.startswith("."):
+            is_image = path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+            (images if is_image else others).append(path)
     return images, others
 
 
-def passed_over(folder: Path, others: Iterable[Path]) -> list[str]:
-    """For each file of a folder that is no image by its name, one line that says so."""
-    lines = []
-    for path in others:
-        name, advice = _FOREIGN.get(path.suffix.lower(), ("", ""))
-        why = f"{name} files are not read. {advice}" if name else "not an image by its name"
-        lines.append(f"{path}: {why}")
-    return lines
+def passed_over(others: Iterable[Path]) -> list[str]:
+    """For each file or folder that is no image by its name, one line that says so."""
+    return [f"{path}: {_why_not(path)}" for path in others]
+
+
+def _why_not(path: Path) -> str:
+    name, advice = _FOREIGN.get(path.suffix.lower(), ("", ""))
+    if name:
+        return f"{name} files are not read. {advice}"
+    return "a folder, which is not searched" if path.is_dir() else "not an image by its name"

@@ -33,13 +33,15 @@ class TiffImage:
         number: of the series in the file.
         pages: how many pictures it holds, such as slices and moments.
         channels: how many planes each of them has.
+        stride: how many planes lie between those of one picture.
+        is_in_columns: see `ColumnsAsChannels`.
     """
 
     series: Any
     number: int
     pages: int
     channels: int
-    _strides: tuple[int, int]
+    stride: int = 1
     is_in_columns: bool = False
 
     def readers(self, page: int, path: Path, cache: SegmentCache) -> list[list[Reader]]:
@@ -50,14 +52,11 @@ class TiffImage:
         if self.is_in_columns:
             rows = [PageReader(each.aspage(), cache) for each in level.pages]
             return [ColumnsAsChannels(rows)]
-        page_stride, channel_stride = self._strides
-        # Pages come before channels, between channels, or both, as in slices of moments.
-        block, inside = divmod(page, page_stride // channel_stride) if channel_stride else (page, 0)
+        outer, inner = divmod(page, self.stride)
+        first = outer * self.channels * self.stride + inner
         return [
-            self._reader(
-                level, block * page_stride + inside + n * (channel_stride or 1), path, cache
-            )
-            for n in range(self.channels)
+            self._reader(level, first + channel * self.stride, path, cache)
+            for channel in range(self.channels)
         ]
 
     def _reader(self, level: Any, index: int, path: Path, cache: SegmentCache) -> Reader:
@@ -119,10 +118,10 @@ def _image(series: Any, number: int) -> TiffImage:
         and first.samplesperpixel == 1
     )
     if is_in_columns:
-        return TiffImage(series, number, 1, 1, (1, 0), is_in_columns=True)
+        return TiffImage(series, number, 1, 1, is_in_columns=True)
     position = next((n for n, (axis, _) in enumerate(leading) if axis == "C"), None)
     if position is None:
-        return TiffImage(series, number, planes, 1, (1, 0))
+        return TiffImage(series, number, planes, 1)
     channels = leading[position][1]
     stride = math.prod(size for _, size in leading[position + 1 :])
-    return TiffImage(series, number, planes // channels, channels, (channels * stride, stride))
+    return TiffImage(series, number, planes // channels, channels, stride)
