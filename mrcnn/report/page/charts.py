@@ -6,135 +6,16 @@ nothing is told by colour alone.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mrcnn.report.page.html import Markup, element, join, number
+from mrcnn.report.page.axes import Axes, drawing, ticks
+from mrcnn.report.page.html import Markup, element, number
 from mrcnn.report.words import Words
 
 # Enough for a smooth curve on any screen.
 _CURVE_POINTS = 240
-
-
-def ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round values within low..high, `about` as many as asked for."""
-    span = high - low
-    if not span > 0:
-        return [low]
-    raw = span / about
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(nice * power for nice in (1, 2, 2.5, 5, 10) if nice * power >= raw * 0.999)
-    first = math.ceil(low / step - 1e-9)
-    return [round(index * step, 10) for index in range(first, math.floor(high / step + 1e-9) + 1)]
-
-
-@dataclass(frozen=True)
-class Axes:
-    """A plane with ticks that maps values to places in the drawing.
-
-    Attributes:
-        x, y: (lowest, highest) value.
-        left, top, right, bottom: sides in the drawing's units.
-    """
-
-    x: tuple[float, float]
-    y: tuple[float, float]
-    left: float = 58
-    top: float = 14
-    right: float = 428
-    bottom: float = 262
-
-    def at_x(self, value: float) -> float:
-        """Place of an x value, to a tenth of a unit."""
-        low, high = self.x
-        return round(self.left + (value - low) / (high - low) * (self.right - self.left), 1)
-
-    def at_y(self, value: float) -> float:
-        """Place of a y value; larger values lie higher."""
-        low, high = self.y
-        return round(self.bottom - (value - low) / (high - low) * (self.bottom - self.top), 1)
-
-    def frame(
-        self,
-        x_label: str,
-        y_label: str,
-        x_ticks: Sequence[float] | None = None,
-        y_ticks: Sequence[float] | None = None,
-    ) -> Markup:
-        """Grid, ticks and labels."""
-        parts = []
-        for value in ticks(*self.y) if y_ticks is None else y_ticks:
-            y = self.at_y(value)
-            parts += [
-                element("line", x1=self.left, x2=self.right, y1=y, y2=y, class_="grid"),
-                element("text", f"{value:g}", x=self.left - 7, y=y + 4, text_anchor="end"),
-            ]
-        for value in ticks(*self.x) if x_ticks is None else x_ticks:
-            x = self.at_x(value)
-            parts += [
-                element("line", x1=x, x2=x, y1=self.bottom, y2=self.bottom + 5, class_="tick"),
-                element("text", f"{value:g}", x=x, y=self.bottom + 19, text_anchor="middle"),
-            ]
-        middle = (self.top + self.bottom) / 2
-        parts += [
-            element("line", x1=self.left, x2=self.right, y1=self.bottom, y2=self.bottom,
-                    class_="tick"),
-            element("text", x_label, x=(self.left + self.right) / 2, y=self.bottom + 38,
-                    text_anchor="middle", class_="label"),
-            element("text", y_label, x=0, y=0, text_anchor="middle", class_="label",
-                    transform=f"translate(15 {middle:g}) rotate(-90)"),
-        ]  # fmt: skip
-        return join(parts)
-
-    def line(self, xs: Sequence[Any], ys: Sequence[Any], class_: str) -> Markup:
-        """A line through the values, broken where one is not defined."""
-        path, pen_down = [], False
-        for x, y in zip(xs, ys, strict=True):
-            x, y = number(x), number(y)
-            if x is None or y is None:
-                pen_down = False
-                continue
-            path.append(f"{'L' if pen_down else 'M'}{self.at_x(x):g} {self.at_y(y):g}")
-            pen_down = True
-        return element("path", d="".join(path), class_=f"line {class_}") if path else Markup("")
-
-
-def drawing(ident: str, title: str, description: str, parts: Sequence[Any], height: int) -> Markup:
-    """The SVG element around the parts of a chart.
-
-    Args:
-        ident: unique on the page.
-        title: read out and shown by some browsers.
-        description: what is to be seen, in words.
-        parts: content.
-        height: units; the width is 440.
-    """
-    return element(
-        "svg",
-        element("title", title, id=f"{ident}-title"),
-        element("desc", description, id=f"{ident}-description"),
-        *parts,
-        class_="chart",
-        viewBox=f"0 0 440 {height}",
-        role="img",
-        aria_labelledby=f"{ident}-title {ident}-description",
-    )
-
-
-def legend(entries: Sequence[tuple[str, str]]) -> Markup:
-    """What the lines mean: (class of the line, text) for each."""
-    items = []
-    for class_, text in entries:
-        shape = (
-            element("rect", x=2, y=2, width=24, height=8, class_=class_)
-            if class_.startswith("bar")
-            else element("path", d="M1 6H29", class_=f"line {class_}")
-        )
-        swatch = element("svg", shape, viewBox="0 0 30 12", class_="swatch", aria_hidden="true")
-        items.append(element("li", swatch, " ", text))
-    return element("ul", *items, class_="legend")
 
 
 SWEEP_CURVES = (("precision", "precision"), ("recall", "recall"), ("f1", "F1"), ("pq", "PQ"))

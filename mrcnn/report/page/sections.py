@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from mrcnn.measure.shape import equivalent_diameters
-from mrcnn.report.page import charts, tables
+from mrcnn.report.page import charts, class_tables, tables
+from mrcnn.report.page.axes import legend as chart_legend
 from mrcnn.report.page.gallery import at_border, field_card
 from mrcnn.report.page.html import (
     MISSING,
@@ -74,7 +75,7 @@ def _coco_section(report: Report) -> Section | None:
     texts = [*COCO]
     if limit is not None:
         texts.append(f"Up to {limit:.0f} detections of an image count here, so that none is cut.")
-    explained = beside(tables.coco_table(average_precision), paragraphs(texts, report.words))
+    explained = beside(class_tables.coco_table(average_precision), paragraphs(texts, report.words))
     return section("coco", "COCO average precision", explained)
 
 
@@ -89,7 +90,7 @@ def _sweep_section(report: Report) -> Section | None:
         for key, name in (("f1", "F1"), ("pq", "PQ"))
         if number(lookup(entry := lookup(sweep, "best", key), "value")) is not None
     ]
-    legend = charts.legend(
+    legend = chart_legend(
         [*((key, name) for key, name in charts.SWEEP_CURVES), ("evaluated-key", "evaluated above")]
     )
     return section(
@@ -109,7 +110,7 @@ def _calibration_section(report: Report) -> Section | None:
     if not calibration or not calibration.get("bins"):
         return None
     bins = calibration["bins"]
-    legend = charts.legend(
+    legend = chart_legend(
         [("bar correct", "precision of the bin"), ("ideal", "confidence = precision"),
          ("bar counts", "detections")]
     )  # fmt: skip
@@ -135,7 +136,7 @@ def _classes_section(report: Report) -> Section | None:
             return element("p", "Nothing was classified at this operating point.")
         accuracy = figure(point["classification"].get("accuracy"))
         lead = f"Right class for {accuracy} of the matched {report.words.objects}."
-        table = tables.confusion_table(point, report.words)
+        table = class_tables.confusion_table(point, report.words)
         return join([element("p", lead, class_="lead"), table])
 
     title = report.words("Classes of the {objects}")
@@ -159,7 +160,7 @@ def _counting_section(report: Report) -> Section | None:
         lead = element("p", mean, class_="lead")
         chart = charts.scatter_chart(f"counts-{index}", pairs, report.words)
         texts = paragraphs(COUNTING, report.words)
-        return join([beside(chart, lead, texts), tables.counting_table(point, report.words)])
+        return join([beside(chart, lead, texts), class_tables.counting_table(point, report.words)])
 
     return section("counting", "Counting", report.at_each_point(make))
 
@@ -186,7 +187,7 @@ def _sizes_section(report: Report) -> Section | None:
         shown = [field.shown(report.confidences[index]) for field in report.fields]
         sizes = _defined([s[kept] for s, kept in zip(predicted, shown, strict=True)])
         chart = charts.size_chart(f"sizes-{index}", truth_sizes, sizes, edges, report.words)
-        legend = charts.legend(
+        legend = chart_legend(
             [("bar truth-size", "ground truth"), ("detection-size", "detections")]
         )
         medians = (

@@ -21,7 +21,8 @@ from mrcnn.errors import DataError
 from mrcnn.evaluation import InstanceEvaluator, Instances
 from mrcnn.report import page as page_package
 from mrcnn.report.page import PageField
-from mrcnn.report.page.gallery import outline_path, picture_data, simplified
+from mrcnn.report.page.gallery import picture_data
+from mrcnn.report.page.outline_paths import outline_path, simplified
 from rbc import WORDS
 
 

@@ -6,15 +6,14 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
+from mrcnn.report.page.axes import Axes, ticks
 from mrcnn.report.page.charts import (
-    Axes,
     histogram_bins,
     reliability_chart,
     scatter_chart,
     size_chart,
     sweep_chart,
     thinned,
-    ticks,
 )
 from mrcnn.report.page.html import confidence, count, figure, interval, percent, signed
 from rbc import WORDS
