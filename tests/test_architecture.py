@@ -93,7 +93,7 @@ LIBRARIES = {
     "instances": {"numpy", "scipy", "skimage"},
     "measure": {"numpy", "skimage"},
     "report": {"numpy", "PIL"},
-    "formats": {"numpy", "shapely", "roifile"},
+    "formats": {"numpy", "shapely", "roifile", "tifffile"},
     "pictures": {"numpy", "PIL", "tifffile"},
     "runs": set(),
     "errors": set(),

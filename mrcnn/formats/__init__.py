@@ -1,13 +1,15 @@
 """Annotations and instances as files that other programs write and open.
 
-VIA and COCO JSON are read and written, QuPath's GeoJSON and ImageJ's ROI sets written. VIA and COCO
-JSON hold several images in a file, GeoJSON and ROI sets one. The same input gives the same bytes.
+VIA and COCO JSON are read and written; QuPath's GeoJSON, ImageJ's ROI sets and label images are
+written. VIA and COCO JSON hold several images in a file, the others one. The same input gives the
+same bytes.
 """
 
 from mrcnn.formats.annotations import AnnotatedImage, locate_image
 from mrcnn.formats.coco import coco_dataset, read_coco, write_coco
 from mrcnn.formats.geojson import feature_collection, write_geojson
 from mrcnn.formats.imagej import imagej_rois, write_imagej
+from mrcnn.formats.label_images import write_label_image
 from mrcnn.formats.outline_checks import check_outlines
 from mrcnn.formats.reading import read_annotations
 from mrcnn.formats.via import read_via, via_project, write_via
@@ -26,5 +28,6 @@ __all__ = [
     "write_coco",
     "write_geojson",
     "write_imagej",
+    "write_label_image",
     "write_via",
 ]

@@ -143,7 +143,9 @@ class Predictor:
         self._say(stacklevel)
         return found
 
-    def predict_many(self, images: "Iterable[np.ndarray | Picture]") -> Iterator[Prediction]:
+    def predict_many(
+        self, images: "Iterable[np.ndarray | Picture]", *, scale: float | None = None
+    ) -> Iterator[Prediction]:
         """Detect in images one after the other, with a few of them in memory at a time.
 
         While the network works on an image the next one is moulded. So one image is taken ahead
@@ -153,6 +155,7 @@ class Predictor:
         Args:
             images: see `predict`; may be a generator that reads them, which runs in the thread
                 that asks for predictions. A `Picture` is read beside the network, and so quicker.
+            scale: of all images, see `predict`.
 
         Returns:
             an iterator of predictions in the order of the images. It may be left early.
@@ -162,7 +165,7 @@ class Predictor:
                 before have been given then.
         """
         ahead = _BATCHES_AHEAD * self.config.BATCH_SIZE
-        with contextlib.closing(self._stream(images, ahead)) as predictions:
+        with contextlib.closing(self._stream(images, ahead, scale)) as predictions:
             for prediction in predictions:
                 self._say(1)
                 yield prediction
@@ -188,10 +191,12 @@ class Predictor:
             for image, detections, masks in zip(images, outputs[0], outputs[3], strict=True)
         ]
 
-    def _stream(self, images: Iterable[Any], most_waiting: int) -> Generator[Prediction]:
+    def _stream(
+        self, images: Iterable[Any], most_waiting: int, scale: float | None = None
+    ) -> Generator[Prediction]:
         done: dict[int, Prediction] = {}
         due = 0
-        with contextlib.closing(mould_ahead(images, self.config)) as moulded:
+        with contextlib.closing(mould_ahead(images, self.config, scale)) as moulded:
             for batch in batches(moulded, self.config.BATCH_SIZE, most_waiting):
                 done.update(self._predict_batch(batch))
                 batch.clear()

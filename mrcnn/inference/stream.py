@@ -35,11 +35,13 @@ def pixels_of(image: Any) -> np.ndarray:
     return image.pixels() if isinstance(image, Picture) else np.asarray(image)
 
 
-def mould_ahead(images: Iterable[Any], config: Any) -> Generator[Waiting]:
+def mould_ahead(
+    images: Iterable[Any], config: Any, scale: float | None = None
+) -> Generator[Waiting]:
     """Mould images, the next one in a thread while the present one is worked on.
 
     One image is taken from `images` ahead of its turn, in the thread that asks. No thread is
-    left when the iterator ends or is closed.
+    left when the iterator ends or is closed. `scale` is that of `mrcnn.inference.moulding.mould`.
 
     Raises:
         Exception: what `images` or moulding raised, once all images before have been given.
@@ -48,10 +50,10 @@ def mould_ahead(images: Iterable[Any], config: Any) -> Generator[Waiting]:
     pool = ThreadPoolExecutor(1, thread_name_prefix="mould")
     try:
         # Nothing else is to be done while the first is moulded.
-        following = _next(source, partial, config)
+        following = _next(source, partial, config, scale)
         while following is not None:
             current = following()
-            following = _next(source, partial(_submit, pool), config)
+            following = _next(source, partial(_submit, pool), config, scale)
             yield current
             # Or it would be held while the next is waited for.
             del current
@@ -60,7 +62,9 @@ def mould_ahead(images: Iterable[Any], config: Any) -> Generator[Waiting]:
 
 
 def _next(
-    source: Iterator[tuple[int, Any]], begin: Callable[..., Callable[[], Waiting]], config: Any
+    source: Iterator[tuple[int, Any]],
+    begin: Callable[..., Callable[[], Waiting]],
+    *settings: Any,
 ) -> Callable[[], Waiting] | None:
     """What gives the next image moulded, or raises why there is none; None at the end."""
     try:
@@ -69,16 +73,16 @@ def _next(
         return None
     except Exception as error:
         return partial(_raise, error)
-    return begin(_mould, number, image, config)
+    return begin(_mould, number, image, *settings)
 
 
 def _submit(pool: ThreadPoolExecutor, *work: Any) -> Callable[[], Waiting]:
     return pool.submit(*work).result
 
 
-def _mould(number: int, image: Any, config: Any) -> Waiting:
+def _mould(number: int, image: Any, config: Any, scale: float | None) -> Waiting:
     began = perf_counter()
-    moulded = mould(pixels_of(image), config)
+    moulded = mould(pixels_of(image), config, scale)
     return Waiting(number, moulded, perf_counter() - began)
 
 

@@ -119,9 +119,9 @@ def test_the_next_image_is_moulded_while_the_network_works(monkeypatch):
 
     plain = stream.mould
 
-    def noticed(image, config):
+    def noticed(image, config, scale):
         moulding.set()
-        return plain(image, config)
+        return plain(image, config, scale)
 
     class Waits(BrightSpots):
         def run(self, inputs):
@@ -316,3 +316,14 @@ print(predictor.predict(field(((8, 10, 20, 30), 240))).to_json())
         [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
     )
     assert Prediction.from_json(done.stdout).instances.boxes.tolist() == [[8, 10, 20, 30]]
+
+
+def test_a_stream_may_be_brought_to_a_scale():
+    made = predictor(IMAGES_PER_GPU=2)
+    images = [field(*SPOTS), field(*SPOTS, shape=(64, 100)), field(*SPOTS)]
+    found = list(made.predict_many(images, scale=2.0))
+    assert [each.scale for each in found] == [2.0] * 3
+    assert {shape[1:3] for shape in made.runner.batches} == {(128, 128), (128, 256)}
+    for image, each in zip(images, found, strict=True):
+        alone = made.predict(image, scale=2.0).instances
+        assert each.instances.boxes.tolist() == alone.boxes.tolist() and len(alone) == 2

@@ -1,0 +1,280 @@
+"""`TiledPredictor`: detection in pictures of any size, as if they were seen at once."""
+
+import contextlib
+import math
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from mrcnn.errors import ConfigError, DataError, shown
+from mrcnn.inference.bands import Bands
+from mrcnn.inference.prediction import Prediction
+from mrcnn.inference.predictor import Predictor
+from mrcnn.inference.seams import Found
+from mrcnn.inference.tile_grid import STEP, Tile, TileGrid, tile_grid
+from mrcnn.inference.tile_limits import limits_for_tile
+from mrcnn.instances import Instances
+from mrcnn.pictures import Level, Picture
+
+# Side of the tiles where the objects are not too large for it, in pixels of the network.
+_SIDE = 1024
+# The largest objects over the median: of 6479 annotated blood cells the longer side of 99.9 % is
+# below 2.4 median diameters.
+_LARGEST = 2.4
+# A mask may miss the end of the tile by so many pixels of the network where the tile cuts it.
+_MARGIN = 4
+# Where `predict` refers to `predict_parts`: some 50,000 blood cells.
+_MOST_TILES = 256
+
+Refine = Callable[[np.ndarray, Instances], Instances]
+
+
+class TiledPredictor:
+    """Detects in pictures of any size, a tile at a time.
+
+    The promise: what is found is as if the whole picture went through the network at once. Of the
+    objects of an untiled prediction 99.9 % have a partner with a mask IoU of at least 0.9 among
+    those of the tiles, and the reverse; none is lost at a seam, and none is there twice. How near
+    a network comes to that depends on how far it looks around an object, and
+    `python -m benchmarks.tiles` measures it.
+
+    To that end neighboring tiles overlap by twice the largest object, 4.8 median diameters: an
+    object whose center a tile owns is whole in it, with as much around it as it is wide. The tile
+    that has an object's center in its cell owns it; what seams make doubtful is decided by
+    `mrcnn.inference.seams`. All tiles of a picture have one shape, so that the graph is traced
+    once, and lie whole steps of the network apart.
+
+        predictor = TiledPredictor.from_folder("weights/rbc", object_diameter=50)
+        with open_picture("slide.tif") as picture:
+            for instances in predictor.predict_parts(picture, scale=0.5):
+                print(len(instances))
+
+    Args:
+        predictor: a `Predictor`; how it brings images to size does not matter. Its limits hold for
+            a tile: `limits_for_tile` has some.
+        object_diameter: median diameter of the objects, in pixels of the network.
+        tile_side: in pixels of the network, a multiple of 64. By default 1024, or more where
+            objects are so large that a third of a tile would be overlap.
+        refine: (tile uint8 [h, w, 3], its instances) -> instances, in pixels of the tile. It may
+            add columns, drop instances and move outlines.
+
+    Raises:
+        ConfigError: `object_diameter` is no number above 0, or `tile_side` too small for it or no
+            multiple of 64.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        object_diameter: float,
+        *,
+        tile_side: int | None = None,
+        refine: Refine | None = None,
+    ) -> None:
+        if not (math.isfinite(object_diameter) and object_diameter > 0):
+            raise ConfigError(
+                f"The diameter of the objects is {shown(object_diameter)}: expected is a number "
+                "above 0, the median in pixels of the network."
+            )
+        self.predictor = predictor
+        self.object_diameter = object_diameter
+        self.overlap = 2 * _LARGEST * object_diameter
+        self.tile_side = side_for(object_diameter) if tile_side is None else tile_side
+        self.refine = refine
+        if self.overlap > self.tile_side / 2:
+            raise ConfigError(
+                f"Tiles of {shown(tile_side)} pixels are too small for objects with a median "
+                f"diameter of {object_diameter:g}: they overlap by {self.overlap:.0f}, which must "
+                f"be at most half of a side. {side_for(object_diameter)} is a good side."
+            )
+        # Whether the sides can work at all.
+        tile_grid((1, 1), 1.0, self.tile_side, self.overlap)
+
+    @classmethod
+    def from_folder(
+        cls,
+        path: str | os.PathLike,
+        weights: str | None = None,
+        *,
+        object_diameter: float | None = None,
+        tile_side: int | None = None,
+        refine: Refine | None = None,
+        **settings: Any,
+    ) -> Self:
+        """One of the model in a folder, whose limits let a tile be full of objects.
+
+        Args:
+            path, weights: see `Predictor.from_folder`.
+            object_diameter: see the class; by default OBJECT_DIAMETER of the model's settings.
+            tile_side, refine: see the class.
+            **settings: attributes of the configuration to set otherwise. Limits that are among
+                them hold as they are given.
+
+        Raises:
+            ConfigError: see the class and `Predictor.from_folder`; or the model does not say how
+                large its objects are.
+            WeightsError: see `Predictor.from_folder`.
+        """
+        from mrcnn.inference.model_folder import read_model_folder
+
+        config, _ = read_model_folder(path, weights, **settings)
+        diameter = config.OBJECT_DIAMETER if object_diameter is None else object_diameter
+        if diameter is None:
+            raise ConfigError(
+                f"{path}: the settings do not say how large objects are. Give object_diameter, "
+                "their median diameter in pixels of the network."
+            )
+        side = side_for(diameter) if tile_side is None else tile_side
+        limits = limits_for_tile(side, diameter, config)
+        predictor = Predictor.from_folder(path, weights, **{**limits, **settings})
+        return cls(predictor, diameter, tile_side=side, refine=refine)
+
+    def grid(self, shape: tuple[int, ...], scale: float) -> TileGrid:
+        """The tiles of a picture of (height, width, ...) pixels; one where it fits into one.
+
+        Raises:
+            DataError: see `mrcnn.inference.tile_grid.tile_grid`.
+        """
+        return tile_grid(shape, scale, self.tile_side, self.overlap)
+
+    def predict(
+        self, picture: "Picture | np.ndarray", scale: float, *, most_tiles: int = _MOST_TILES
+    ) -> Prediction:
+        """Detect in a picture whose objects fit into one `Prediction`.
+
+        A picture that is no larger than a tile is predicted at once, as by `Predictor.predict`.
+
+        Args:
+            picture: a `Picture`, or an array as `Predictor.predict` takes it.
+            scale: pixels of the network for each pixel of the picture. With several tiles it is
+                moved a little, see `tile_grid`; the prediction says what it was.
+            most_tiles: of more than these the picture is refused.
+
+        Returns:
+            objects by falling score. Notes are those of all tiles, each once.
+
+        Raises:
+            DataError: the picture has too many tiles, or cannot be read, or the scale cannot work.
+        """
+        height, width = _shape_of(picture)
+        grid = self.grid((height, width), scale)
+        if grid.count > most_tiles:
+            raise DataError(
+                f"{_name_of(picture)} has {height} x {width} pixels, which are {grid.count} tiles "
+                f"at a scale of {grid.scale:g}: more than the {most_tiles} whose objects are put "
+                "into one prediction. Take them band by band, from "
+                "TiledPredictor.predict_parts(picture, scale), or give most_tiles."
+            )
+        predictions: list[Prediction] = []
+        parts = list(self._parts(picture, grid, predictions.append))
+        # What is empty may lack the columns that `refine` adds.
+        instances = Instances.merged([part for part in parts if len(part)] or parts[:1])
+        if instances.scores is not None:
+            instances = instances.take(np.argsort(-instances.scores, kind="stable"))
+        timing: Counter[str] = Counter()
+        for each in predictions:
+            timing.update(each.timing)
+        notes = dict.fromkeys(note for each in predictions for note in each.notes)
+        return Prediction(
+            instances, predictions[0].scale, tuple(notes), dict(timing), predictions[0].model
+        )
+
+    def predict_parts(self, picture: "Picture | np.ndarray", scale: float) -> Iterator[Instances]:
+        """Detect in a picture of any size, band by band.
+
+        Memory is that of a tile and of the objects of two rows of tiles, whatever the size of the
+        picture: only what a tile needs is read, by `Picture.region`.
+
+        Args:
+            picture, scale: see `predict`.
+
+        Returns:
+            an iterator of `Instances` in pixels of the picture, for each row of tiles those that
+            are complete, which may be none. They are ordered by the first row of their boxes, and
+            then by the first column, also from part to part: no object begins above one that came
+            before. It may be left early.
+
+        Raises:
+            DataError: see `predict`. The parts before have been given then.
+        """
+        yield from self._parts(picture, self.grid(_shape_of(picture), scale), lambda _: None)
+
+    def _parts(
+        self, picture: Any, grid: TileGrid, note: Callable[[Prediction], None]
+    ) -> Generator[Instances]:
+        shape = _shape_of(picture)
+        bands = Bands()
+        images: deque[_TileImage] = deque()
+
+        def read() -> Iterator[_TileImage]:
+            for tile in (tile for row in grid.rows for tile in row):
+                images.append(_TileImage(picture, tile))
+                yield images[-1]
+
+        predictions = self.predictor.predict_many(read(), scale=grid.scale)
+        with contextlib.closing(predictions) as found:  # type: ignore[type-var]
+            for number, row in enumerate(grid.rows):
+                of_row = []
+                for _ in row:
+                    prediction = next(found)
+                    note(prediction)
+                    of_row.append(self._found(images.popleft(), prediction, shape, grid))
+                is_last = number == len(grid.rows) - 1
+                yield bands.add(of_row, None if is_last else grid.rows[number + 1][0].area[0])
+
+    def _found(
+        self, image: "_TileImage", prediction: Prediction, shape: tuple[int, int], grid: TileGrid
+    ) -> Found:
+        instances = prediction.instances
+        if self.refine is not None:
+            instances = self.refine(image.pixels(), instances)
+        # What has no pixel is nowhere.
+        instances = instances.take(instances.areas() > 0)
+        y, x = image.tile.area[:2]
+        return Found(image.tile, instances.moved(y, x, shape), _MARGIN / grid.scale)
+
+
+def side_for(object_diameter: float) -> int:
+    """Side of the tiles for objects of a median diameter, both in pixels of the network."""
+    return max(_SIDE, math.ceil(3 * 2 * _LARGEST * object_diameter / STEP) * STEP)
+
+
+class _TileImage(Picture):
+    """The part of a picture that a tile shows; read once, in the thread that asks first."""
+
+    def __init__(self, picture: Any, tile: Tile) -> None:
+        self.tile = tile
+        self._picture = picture
+        self._pixels: np.ndarray | None = None
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        y1, x1, y2, x2 = self.tile.area
+        return (Level(y2 - y1, x2 - x1),)
+
+    def pixels(self, level: int = 0) -> np.ndarray:
+        if self._pixels is None:
+            y1, x1, y2, x2 = self.tile.area
+            if isinstance(self._picture, Picture):
+                self._pixels = self._picture.region(y1, x1, y2 - y1, x2 - x1)
+            else:
+                self._pixels = np.asarray(self._picture)[y1:y2, x1:x2]
+        return self._pixels
+
+
+def _shape_of(picture: Any) -> tuple[int, int]:
+    shape = picture.shape if isinstance(picture, Picture) else np.shape(picture)
+    if len(shape) < 2 or 0 in shape:
+        raise DataError(
+            f"An image of shape {tuple(shape)} was given: expected (height, width, channels), "
+            "values from 0 to 255. mrcnn.pictures.read_image reads any file as such."
+        )
+    return int(shape[0]), int(shape[1])
+
+
+def _name_of(picture: Any) -> str:
+    name = picture.name if isinstance(picture, Picture) else Picture.name
+    return name[:1].upper() + name[1:] if name == Picture.name else name
