@@ -7,9 +7,10 @@ from typing import Any
 _DENSEST = math.pi / math.sqrt(12)
 # Objects may be smaller than the median, and lie over one another.
 _MORE = 1.5
-# Proposals for each object, and anchors for each proposal, that are looked at.
+# Proposals for each object, and anchors for each proposal, that are looked at: as many for the area
+# as `Config` has for a picture of 768 x 576 pixels, and no fewer where objects are smaller.
 _PROPOSALS = 3
-_ANCHORS = 5
+_ANCHORS = 6
 
 
 def limits_for_tile(tile_side: int, object_diameter: float, config: Any = None) -> dict[str, int]:
@@ -25,7 +26,7 @@ def limits_for_tile(tile_side: int, object_diameter: float, config: Any = None) 
 
     Returns:
         DETECTION_MAX_INSTANCES, half as many again as fit side by side;
-        POST_NMS_ROIS_INFERENCE, three times as many; PRE_NMS_LIMIT, five times that.
+        POST_NMS_ROIS_INFERENCE, three times as many; PRE_NMS_LIMIT, six times that.
     """
     fitting = _DENSEST * tile_side**2 / (math.pi / 4 * object_diameter**2)
     most = math.ceil(_MORE * fitting)
