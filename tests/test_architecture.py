@@ -94,7 +94,7 @@ LIBRARIES = {
     "measure": {"numpy", "skimage"},
     "report": {"numpy", "PIL"},
     "formats": {"numpy", "shapely", "roifile", "tifffile"},
-    "pictures": {"numpy", "PIL", "tifffile"},
+    "pictures": {"numpy", "PIL", "tifffile", "zarr"},
     "runs": set(),
     "errors": set(),
     "files": set(),

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mrcnn.pictures import IMAGE_SUFFIXES, images_in, passed_over
+from mrcnn.pictures import IMAGE_SUFFIXES, images_in, is_zarr, passed_over
 
 OVERLAY, LABELS = "_overlay.png", "_labels.png"
 
@@ -36,7 +36,7 @@ def expand_inputs(arguments: Iterable[str]) -> Inputs:
     for text in arguments:
         given = Path(text)
         found = [given]
-        if given.is_dir():
+        if given.is_dir() and not is_zarr(given):
             found, others = images_in(given)
             stems = {path.stem for path in found}
             found = [path for path in found if not _is_earlier_result(path, stems)]

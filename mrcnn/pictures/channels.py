@@ -51,6 +51,11 @@ def check_channels(channels: Sequence[int] | None, count: int) -> tuple[int, ...
     return tuple(channel - 1 for channel in channels)
 
 
+def usual_channels(count: int) -> tuple[int, ...]:
+    """Numbers, from 0, of the channels that are taken where nothing tells what they are."""
+    return (0, 1, 2) if count >= 3 else (0,)
+
+
 def channels_note(taken: Sequence[int], count: int) -> str:
     """That of several channels some were taken, numbers from 0, and how to take others."""
     names = ", ".join(str(number + 1) for number in taken)

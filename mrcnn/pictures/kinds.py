@@ -46,6 +46,18 @@ _SIGNATURES = (
 )
 
 
+# What lies in the folder of a picture that is saved as Zarr; its suffix.
+_ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+ZARR_SUFFIX = ".zarr"
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is one picture, saved as Zarr."""
+    return path.is_dir() and (
+        path.suffix.lower() == ZARR_SUFFIX or any((path / name).exists() for name in _ZARR_FILES)
+    )
+
+
 def foreign_kind(path: Path, start: bytes) -> tuple[str, str] | None:
     """The name of a format that cannot be read, and how to convert it; None of any other.
 
@@ -81,7 +93,7 @@ def images_in(folder: Path) -> tuple[list[Path], list[Path]]:
     others: list[Path] = []
     for path in sorted(folder.iterdir()):
         if not path.name.startswith("."):
-            is_image = path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+            is_image = is_zarr(path) or (path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
             (images if is_image else others).append(path)
     return images, others
 

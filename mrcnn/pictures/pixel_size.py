@@ -68,6 +68,11 @@ def of_dots_per_inch(dpi: Any, told_by: str) -> PixelSize | None:
     return plausible(y, x, told_by)
 
 
+def of_lengths(y: Any, x: Any, y_unit: str, x_unit: str, told_by: str) -> PixelSize | None:
+    """Of the height and width of a pixel in units of length, by their names or signs."""
+    return plausible(_number(y) * _unit(y_unit), _number(x) * _unit(x_unit), told_by)
+
+
 def of_tiff_tags(
     tags: Mapping[int, Any], description: str | None = None, number: int = 0
 ) -> PixelSize | None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.errors import DataError
-from mrcnn.pictures.kinds import refuse_foreign
+from mrcnn.pictures.kinds import is_zarr, refuse_foreign
 from mrcnn.pictures.picture import Picture
 from mrcnn.pictures.pillow_files import PillowPicture
 from mrcnn.pictures.tiff import TiffPicture
+from mrcnn.pictures.zarr_files import ZarrPicture
 
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_SIGNATURE = b"\x89PNG"
@@ -27,12 +28,13 @@ def open_picture(
     The file is known to be an image then; its pixels are decoded when they are first needed.
     `read_image` tells how any kind of pixels becomes RGB.
 
-    TIFF files of any kind are read by their tags, a strip or tile at a time, with the levels of
-    pyramids. Other files have one level and are decoded as a whole, once. Labels, overviews and
+    TIFF files of any kind, slides among them, are read by their tags, a strip or tile at a time,
+    with the levels of pyramids. So are the chunks of Zarr and OME-Zarr, which need the library
+    zarr. Other files have one level and are decoded as a whole, once. Labels, overviews and
     thumbnails beside a picture are never read.
 
     Args:
-        path: the file.
+        path: the file; for Zarr its folder.
         page: of a file with several pictures, such as a stack, the number of the one to take,
             counted from 1. By default the first, but for a thumbnail before a larger picture.
         channels: numbers of one channel, which is taken for grey, or of three, which are taken for
@@ -47,6 +49,8 @@ def open_picture(
             these channels. A damaged file may be found out later, when its pixels are read.
     """
     path = Path(path)
+    if is_zarr(path):
+        return ZarrPicture(path, page, channels)
     if path.is_dir():
         raise DataError(f"Cannot read the image {path}: it is a folder, not a file.")
     try:

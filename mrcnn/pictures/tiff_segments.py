@@ -254,6 +254,9 @@ def _bytes_by_pillow(segments: Segments, data: bytes, rows: int) -> bytes:
 
 def _jpeg(page: Any, data: bytes, rows: int) -> np.ndarray:
     """A JPEG file of its own once the tables, and what its colors are, stand in it."""
+    if page.jpegheader:
+        # Slides by Hamamatsu keep the head of a whole level once.
+        data = page.jpegheader + data + b"\xff\xd9"
     tables = (page.jpegtables or b"\xff\xd8\xff\xd9")[2:-2]
     marker = b""
     if page.samplesperpixel == 3 and page.planarconfig == 1:
@@ -267,7 +270,9 @@ def _jpeg(page: Any, data: bytes, rows: int) -> np.ndarray:
 
 def _image(page: Any, data: bytes, rows: int) -> np.ndarray:
     with Image.open(io.BytesIO(data)) as image:
-        if page.compression == _YCBCR_JPEG_2000 and image.mode == "RGB":
+        # Where the channels are of one size, nothing in the data says that they are no RGB.
+        is_ycbcr = page.compression == _YCBCR_JPEG_2000 and data[46:48] == b"\1\1"
+        if is_ycbcr and image.mode == "RGB":
             image = Image.frombytes("YCbCr", image.size, image.tobytes()).convert("RGB")
         return np.asarray(image)
 
