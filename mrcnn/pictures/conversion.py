@@ -27,11 +27,11 @@ class Range:
         """Lowest and highest value but for outliers, of all channels together.
 
         A thousandth of the samples at either end may be outliers, such as the hot pixels of a
-        camera: they are if they lie further from the others than half of the others' range. A
-        constant image has the range of its type.
+        camera: they are if they lie further from the others than half of the others' range, and
+        are no spot of several pixels. A constant image has the range of its type.
 
         Args:
-            samples: finite numbers of any shape and type.
+            samples: finite numbers of any type, [H, W] or [H, W, 3].
 
         Returns:
             the range, and how many samples are outliers.
@@ -51,8 +51,11 @@ class Range:
         margin = (high - low) * MARGIN
         if margin == 0 or (lowest >= low - margin and highest <= high + margin):
             return Range(lowest, highest), 0
-        inner = (samples >= low - margin) & (samples <= high + margin)
-        kept = samples[inner]
+        kept = samples[
+            ((samples >= low - margin) & (samples <= high + margin))
+            | _spots(samples < low - margin)
+            | _spots(samples > high + margin)
+        ]
         return Range(float(kept.min()), float(kept.max())), samples.size - kept.size
 
     @staticmethod
@@ -83,6 +86,17 @@ class Range:
         inside = np.clip(values.astype(np.float64, copy=False), self.lowest, self.highest)
         scaled = (inside - self.lowest) * (255.0 / (self.highest - self.lowest))
         return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+def _spots(mask: np.ndarray) -> np.ndarray:
+    """Pixels of a mask [H, W, ...] of whose four neighbors at least three are in it too."""
+    spots = np.zeros_like(mask)
+    if mask.ndim > 1 and min(mask.shape[:2]) > 2:
+        count = mask[:-2, 1:-1].astype(np.uint8) + mask[2:, 1:-1]
+        count += mask[1:-1, :-2]
+        count += mask[1:-1, 2:]
+        spots[1:-1, 1:-1] = mask[1:-1, 1:-1] & (count >= 3)
+    return spots
 
 
 def _finite(samples: np.ndarray) -> np.ndarray:

@@ -128,4 +128,4 @@ class LayeredPicture(Picture):
         tops = np.linspace(0, height - high, _SAMPLES).astype(int)
         lefts = np.linspace(0, width - wide, _SAMPLES).astype(int)
         parts = [coarsest.read(int(y), int(x), high, wide) for y in tops for x in lefts]
-        return Range.noted(np.stack(parts))
+        return Range.noted(np.concatenate(parts))

@@ -82,7 +82,7 @@ def read_image(
     that cameras note is applied. Images with more than 8 bits are scaled so that their lowest
     value becomes 0 and their highest 255, of all channels together. Outliers, such as the hot
     pixels of a camera, count for neither: up to a thousandth of the values at either end, if they
-    lie further from the others than half of the others' range.
+    lie further from the others than half of the others' range and are no spot of several pixels.
 
     Args:
         path: the file.

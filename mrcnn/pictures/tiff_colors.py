@@ -109,8 +109,11 @@ class Colors:
         alpha = self._alpha
         if alpha is not None:
             return _without_premultiplication(samples[..., :3], samples[..., alpha])
-        chosen = list(self._channels or range(3))
-        values = samples[..., chosen[0]] if len(chosen) == 1 else samples[..., chosen]
+        chosen = self._channels or (0, 1, 2)
+        if chosen == (0, 1, 2):
+            values = samples[..., :3]
+        else:
+            values = samples[..., chosen[0] if len(chosen) == 1 else list(chosen)]
         if self._photometric == MIN_IS_WHITE:
             values = _negative(values, bits)
         if values.dtype == np.uint8 and bits < 8:

@@ -22,6 +22,8 @@ YCBCR = 6  # of the tag PhotometricInterpretation
 _HORIZONTAL, _FLOATING = 2, 3  # predictors
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}  # of the tag SampleFormat; 4 is undefined
 _REVERSED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)).reshape(-1, 8)[:, ::-1])
+# Of a strip or tile once it is decoded.
+MOST_BYTES = 2**31
 _T4_OPTIONS, _T6_OPTIONS = 292, 293
 
 
@@ -63,6 +65,7 @@ class Segments:
     Attributes:
         height, width: of a segment; the last ones may reach beyond the page.
         samples: of a pixel in a segment.
+        row_bytes: of a row of a segment.
         is_raw: whether rows can be read alone.
 
     Raises:
@@ -84,7 +87,7 @@ class Segments:
         self.down = -(-page.imagelength // self.height)
         self.across = -(-page.imagewidth // self.width)
         self.is_raw = page.compression == RAW and page.predictor == 1
-        self._row_bytes = -(-self.width * self.samples * page.bitspersample // 8)
+        self.row_bytes = -(-self.width * self.samples * page.bitspersample // 8)
         self._decompress = _decompressor(self)
         if page.imagedepth > 1:
             raise Unreadable(f"it is a volume of {page.imagedepth} planes in one page")
@@ -119,27 +122,31 @@ class Segments:
         if index >= min(len(offsets), len(counts)):
             raise Unreadable("it is damaged or cut short (a strip or tile is missing)")
         offset, count = offsets[index] + self.shift, counts[index]
+        if not self.is_raw and rows * self.row_bytes > MOST_BYTES:
+            raise Unreadable("a strip or tile of it is too large to be decoded as a whole")
         if count == 0:
             # Left out by programs that save what is empty.
             return np.zeros((last - first, self.width, self.samples), self.dtype)
         if self.is_raw:
-            offset, count = offset + first * self._row_bytes, (last - first) * self._row_bytes
+            offset, count = offset + first * self.row_bytes, (last - first) * self.row_bytes
         data = self._bytes(offset, count)
         if page.fillorder == 2:
             data = _REVERSED[np.frombuffer(data, np.uint8)].tobytes()
-        found = self._decompress(data, rows) if self._decompress else data
+        try:
+            found = self._decompress(data, rows) if self._decompress else data
+        except Image.UnidentifiedImageError:
+            raise Unreadable("it is damaged (a strip or tile is no image)") from None
         if isinstance(found, np.ndarray):
             return self._fitted(found, rows)
         return self._unpacked(found, last - first)
 
     def _bytes(self, offset: int, count: int) -> bytes:
         handle = self.page.parent.filehandle
+        if offset + count > handle.size:
+            raise Unreadable("it is damaged or cut short (a strip or tile ends early)")
         with handle.lock:
             handle.seek(offset)
-            data = handle.read(count)
-        if len(data) < count:
-            raise Unreadable("it is damaged or cut short (a strip or tile ends early)")
-        return data
+            return handle.read(count)
 
     def _fitted(self, pixels: np.ndarray, rows: int) -> np.ndarray:
         """Of an image in the file, which may be smaller than its tile at the edge."""
@@ -153,9 +160,9 @@ class Segments:
         return full
 
     def _unpacked(self, data: bytes, rows: int) -> np.ndarray:
-        if len(data) < rows * self._row_bytes:
+        if len(data) < rows * self.row_bytes:
             raise Unreadable("it is damaged or cut short (a strip or tile has too few samples)")
-        table = np.frombuffer(data, np.uint8, rows * self._row_bytes).reshape(rows, -1)
+        table = np.frombuffer(data, np.uint8, rows * self.row_bytes).reshape(rows, -1)
         shape = rows, self.width, self.samples
         if not whole_bytes(self.page):
             return _of_bits(table, self.page.bitspersample, shape).astype(self.dtype)
@@ -202,9 +209,11 @@ def _decompressor(segments: Segments) -> Any:
     if compression == RAW:
         return None
     if compression in _DEFLATE:
-        return lambda data, rows: zlib.decompressobj().decompress(data)
+        return lambda data, rows: zlib.decompressobj().decompress(data, rows * segments.row_bytes)
     if compression == _LZMA:
-        return lambda data, rows: lzma.decompress(data)
+        return lambda data, rows: lzma.LZMADecompressor().decompress(
+            data, max_length=rows * segments.row_bytes
+        )
     if compression in (_LZW, _ZSTD, *_CCITT):
         return functools.partial(_bytes_by_pillow, segments)
     if compression == JPEG and page.bitspersample == 8:

@@ -81,6 +81,23 @@ def test_what_many_pixels_show_is_no_outlier():
     assert Range.of(bright) == (Range(float(bright.min()), 65535.0), 0)
 
 
+@pytest.mark.parametrize("suffix", SAVERS)
+def test_a_small_bright_spot_is_no_outlier(tmp_path, suffix):
+    """A bead in a dark picture is what it is about; the hot pixels beside it are not."""
+    beads = np.random.default_rng(2).integers(100, 120, (200, 200)).astype(np.uint16)
+    beads[50:55, 60:65] = 4000
+    beads[100, 100] = beads[150, 20] = 65535
+    assert Range.of(beads)[0].highest == 4000
+    pixels = read_image(SAVERS[suffix](tmp_path / f"a.{suffix}", beads))[..., 0]
+    assert (pixels[51:54, 61:64] == 255).all() and np.median(pixels) < 2
+
+
+def test_a_hot_column_is_an_outlier():
+    field = np.random.default_rng(2).integers(1000, 3000, (500, 1500)).astype(np.uint16)
+    field[:, 700] = 65535
+    assert Range.of(field) == (Range(1000.0, 2999.0), 500)
+
+
 def test_what_lies_near_is_no_outlier():
     near, _ = with_spots(FIELD, 5000, 1)
     assert Range.of(near) == (Range(float(near.min()), 5000.0), 0)

@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from mrcnn.errors import DataError
 from mrcnn.pictures import open_picture, read_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (31, 45, 4)).astype(np.uint8)
@@ -106,3 +107,27 @@ def test_a_file_without_a_name_that_is_mapped(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", (rows % 251).astype(np.uint8), photometric="rgb")
     with open_picture(tmp_path / "a.tif") as picture:
         assert (picture.region(4000, 2, 3, 4)[:, 0, 0] == np.arange(4000, 4003) % 251).all()
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "jpeg", "tiff_adobe_deflate"])
+def test_damaged_tags_and_data_are_refused_or_read(tmp_path, compression):
+    """Whatever a file says: a picture, or an error that names it."""
+    random = np.random.default_rng(0)
+    file = io.BytesIO()
+    Image.fromarray(SMOOTH).save(file, "TIFF", compression=compression)
+    path, refused = tmp_path / "a.tif", 0
+    for _ in range(150):
+        content = bytearray(file.getvalue())
+        for place in random.integers(4, len(content), 6):
+            content[place] = random.choice([0, 1, 2, 8, 64, 127, 255])
+        head = random.integers(4, 200)
+        content[head] = random.integers(256)
+        path.write_bytes(content)
+        try:
+            with open_picture(path) as picture:
+                assert picture.pixels().shape == (*picture.shape, 3)
+                assert picture.pixel_size is None
+        except DataError as error:
+            assert "a.tif" in str(error)
+            refused += 1
+    assert 0 < refused < 150
