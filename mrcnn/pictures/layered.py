@@ -43,12 +43,12 @@ class LayeredPicture(Picture):
     Attributes:
         path: of the file.
         planes: of each level, the finest first.
-        page_notes: which page was taken.
+        page_notes: which page was taken, and what else is known before pixels are read.
         size: see `pixel_size`.
     """
 
     planes: Sequence[Planes]
-    page_notes: Sequence[str] = ()
+    page_notes: list[str]
     size: PixelSize | None = None
 
     def __init__(self, path: Path):

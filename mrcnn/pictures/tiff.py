@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mrcnn.errors import DataError
 from mrcnn.pictures.channels import (
     channels_note,
     check_channels,
@@ -19,10 +20,11 @@ from mrcnn.pictures.layered import LayeredPicture
 from mrcnn.pictures.orientation import Orientation
 from mrcnn.pictures.pixel_size import SIZE_TAGS, PixelSize, of_tiff_tags
 from mrcnn.pictures.tiff_colors import Colors
+from mrcnn.pictures.tiff_damage import LOST_NOTE, damage_heard
 from mrcnn.pictures.tiff_layout import Reader, TiffImage, images_of
 from mrcnn.pictures.tiff_pages import PageByPillow, SegmentCache
 
-_ORIENTATION = 274
+_ORIENTATION, _SUB_IFDS = 274, 330
 
 
 class TiffPicture(LayeredPicture):
@@ -34,15 +36,20 @@ class TiffPicture(LayeredPicture):
 
         super().__init__(path)
         self._cache = SegmentCache()
-        with explained(path):
-            self._file = TiffFile(path)
-        try:
+        with damage_heard() as damage:
             with explained(path):
-                self._file.filehandle.lock = True  # several threads read
-                self._open(page, channels)
-        except BaseException:
+                self._file = TiffFile(path)
+            try:
+                with explained(path):
+                    self._file.filehandle.lock = True  # several threads read
+                    self._open(page, channels)
+            except BaseException:
+                self._file.close()
+                raise
+        if damage and self._has_levels_elsewhere:
             self._file.close()
-            raise
+            raise DataError(f"Cannot read the image {path}: {LOST_NOTE}.")
+        self.page_notes += damage
 
     def _open(self, page: int | None, channels: Sequence[int] | None) -> None:
         images, meant = images_of(self._file)
@@ -53,6 +60,7 @@ class TiffPicture(LayeredPicture):
         pages = [(image, index) for image in images for index in range(image.pages)]
         image, index = pages[number - 1]
         levels = image.readers(index, self.path, self._cache)
+        self._has_levels_elsewhere = _SUB_IFDS in image.series.keyframe.tags
         turned = _orientation(levels[0][0])
         self.planes = [_Planes(readers, channels, turned) for readers in levels]
         self.size = self._pixel_size_by_tags(image, turned)

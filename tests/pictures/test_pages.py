@@ -66,6 +66,19 @@ def test_planes_without_tags_of_their_own(tmp_path):
     np.testing.assert_array_equal(pixels, np.moveaxis(PLANES[1, 2, :3], 0, -1))
 
 
+@pytest.mark.parametrize("metadata", [None, {}], ids=["plain", "with its shape"])
+def test_a_stack_that_was_cut_short(tmp_path, metadata):
+    """The first page is there; that others are lost is said."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, PLANES[0, 0], photometric="minisblack", metadata=metadata)
+    with tifffile.TiffFile(path) as file:
+        end = file.pages[3].aspage().offset
+    path.write_bytes(path.read_bytes()[:end])
+    pixels, notes = read(path)
+    np.testing.assert_array_equal(pixels[..., 0], PLANES[0, 0, 0])
+    assert notes[-1].startswith("the file is damaged or cut short: not all of its pages")
+
+
 def test_three_channels_in_planes_are_colors(tmp_path):
     path = tmp_path / "a.ome.tif"
     planes = np.moveaxis(COLORS, -1, 0)

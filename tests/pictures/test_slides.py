@@ -216,6 +216,19 @@ def test_a_pyramid_that_was_cut_short(tmp_path):
             p.pixels(level)
 
 
+def test_a_pyramid_whose_levels_are_lost(tmp_path, capfd):
+    """They stand behind the picture itself, which is there."""
+    path = save_pyramid(tmp_path / "a.tif")
+    content = path.read_bytes()
+    with tifffile.TiffFile(path) as file:
+        *_, first, second = file.pages[0].tags["SubIFDs"].value
+    for end in (first + 20, second + 30):
+        path.write_bytes(content[:end])
+        with pytest.raises(DataError, match=r"a\.tif: .*not all of its pages, levels and tags"):
+            open_picture(path)
+    assert capfd.readouterr().err == "", "what tifffile logs is said by the error"
+
+
 def test_all_regions_and_levels_share_one_range(tmp_path):
     deep = PIXELS[..., 0].astype(np.uint16) * 100
     deep[5, 5] = 65535
