@@ -137,6 +137,11 @@ def find_problems(config: Any) -> list[str]:
         "MASK_MARGIN",
         "0 unless SUBPIXEL_MASKS is True, since masks then reach beyond the boxes",
     )
+    require(
+        config.IMAGE_PADDING != "reflect" or config.SUBPIXEL_MASKS is True,
+        "IMAGE_PADDING",
+        "'zeros' unless SUBPIXEL_MASKS is True, which cuts off what reaches into the mirror image",
+    )
     _check_backbone(config, require)
     _check_image_size(config, require)
     _check_sequences(config, require)

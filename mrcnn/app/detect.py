@@ -13,7 +13,7 @@ from PIL import Image
 
 from mrcnn.app.application import Application
 from mrcnn.app.export import Exporter
-from mrcnn.app.finding import Finder, Found, limit_warnings, load_trained_model
+from mrcnn.app.finding import Finder, Found, limit_warnings, load_predictor
 from mrcnn.app.inputs import LABELS, OVERLAY, common_folder, expand_inputs
 from mrcnn.app.model_files import trained_weights
 from mrcnn.app.names import unique_names
@@ -97,6 +97,8 @@ class Detection:
                 size=instances.image_shape,
                 rows=rows,
                 class_names=[self.class_names[class_id - 1] for class_id in instances.class_ids],
+                diameter=found.diameter,
+                scale_source=found.scale_source,
             )
         )
         return instances
@@ -175,7 +177,7 @@ def run(application: Application, options: Any) -> int:
     out = make_writable_folder(options.out)
     weights = trained_weights(application, options)
     (min_confidence,) = chosen_confidences([options.min_conf], weights, words)
-    predictor = load_trained_model(application, options, weights, min_confidence).predictor
+    predictor = load_predictor(application, options, weights, min_confidence)
     class_names = list(predictor.config.CLASS_NAMES)
     exporter = Exporter(options, out, class_names)
     print(f"Detecting in {len(paths)} images with {weights}")
@@ -203,7 +205,7 @@ def run(application: Application, options: Any) -> int:
         exporter.add(shown.as_posix(), path, given.name, instances)
         if found.limit_reached:
             limited.append(str(path))
-        print(f"{at} {path}: {len(instances)} {words.objects}", flush=True)
+        print(f"{at} {path}: {len(instances)} {words.objects}{_of_scale(found)}", flush=True)
         for note in given.notes:
             print(f"  {path}: {note}")
     exporter.finish(folder)
@@ -214,6 +216,14 @@ def run(application: Application, options: Any) -> int:
     count = sum(len(result.rows) for result in detection.results)
     print(f"{count} {words.objects}; results: {out}")
     return _tell_failed(detection.results)
+
+
+def _of_scale(found: Found) -> str:
+    """For the line of an image: for which size of objects it was shown, and who says so."""
+    if found.scale_source == "settings":
+        return ""
+    source = {"diameter": "given", "pixel-size": "by the size of pixels", "estimate": "estimated"}
+    return f" (diameter {found.diameter:.0f} pixels, {source[found.scale_source]})"
 
 
 def _tell_failed(results: Iterable[DetectedImage]) -> int:

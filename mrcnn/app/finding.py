@@ -13,7 +13,10 @@ from mrcnn.app.backend import choose_backend
 from mrcnn.app.options import MAX_OVERLAP
 from mrcnn.app.settings import read_settings
 from mrcnn.errors import ConfigError
-from mrcnn.inference import Prediction, Predictor
+from mrcnn.inference import Prediction, Predictor, ScaledPredictor, TiledPredictor
+from mrcnn.inference.scale import COUNTED
+from mrcnn.inference.tile_limits import limits_for_tile
+from mrcnn.inference.tiles import side_for
 from mrcnn.instances import Instances
 from mrcnn.report.words import Words
 from mrcnn.weights.settings import CONFIG_FILE
@@ -26,14 +29,22 @@ class Found:
     Attributes:
         instances: by falling score, each with a mask of at least one pixel.
         limit_reached: the model returned as many detections as it may.
+        diameter: in pixels, for which the scale of the image was chosen; None for none.
+        scale_source: how the scale is known, see `mrcnn.inference.scale.Scale`.
     """
 
     instances: Instances
     limit_reached: bool = False
+    diameter: float | None = None
+    scale_source: str = "settings"
 
 
 def load_trained_model(
-    application: Application, options: Any, path: Path, min_confidence: float
+    application: Application,
+    options: Any,
+    path: Path,
+    min_confidence: float,
+    **limits: int,
 ) -> Any:
     """Build the `MaskRCNN` for inference and load its weights.
 
@@ -44,6 +55,7 @@ def load_trained_model(
         options: of the command line.
         path: the weights file.
         min_confidence: detections with a lower score are not returned.
+        **limits: settings in place of those that are stored.
 
     Raises:
         WeightsError: weights of another model.
@@ -58,6 +70,7 @@ def load_trained_model(
             **application.settings_from(options),
             "IMAGES_PER_GPU": 1,
             "DETECTION_MIN_CONFIDENCE": min_confidence,
+            **limits,
         }
     )
     if not config.CLASS_NAMES or len(config.CLASS_NAMES) != config.NUM_CLASSES - 1:
@@ -73,6 +86,59 @@ def load_trained_model(
     return model
 
 
+def load_predictor(
+    application: Application, options: Any, path: Path, min_confidence: float
+) -> "Predictor | ScaledPredictor":
+    """What detects with trained weights: at the scale of their training, where that is known.
+
+    `--image-size` brings images to a size instead. Of a model whose scale is not known a line says
+    how it is told.
+
+    Args:
+        application, options, path: see `load_trained_model`.
+        min_confidence: detections with a lower score are not returned.
+
+    Raises:
+        WeightsError, ConfigError: see `load_trained_model`.
+    """
+    stored = read_settings(path) or {}
+    diameter, image_size = options.diameter, options.image_size
+    knows_scale = stored.get("OBJECT_DIAMETER") is not None
+    words = application.words
+    if diameter is not None and image_size is not None:
+        raise ConfigError("--diameter and --image-size both say how large images are shown.")
+    if not knows_scale and diameter is not None:
+        raise ConfigError(
+            f"--diameter: how large {words.objects} were in the training of {path} is not known. "
+            f"Store it with `{words.program} pack DIR --diameter PX`, or give --image-size."
+        )
+    # Square images are what such a model was trained on and is known by.
+    is_square = stored.get("IMAGE_RESIZE_MODE") == "square" and diameter is None
+    if image_size is not None or is_square or not knows_scale:
+        if not knows_scale and image_size is None:
+            print(
+                f"The scale of {path.name} is not known, so each image is shown in the same size. "
+                f"`{words.program} pack DIR --diameter PX` stores it."
+            )
+        return load_trained_model(application, options, path, min_confidence).predictor
+    floor = min(COUNTED, min_confidence)
+    predictor = load_trained_model(application, options, path, floor).predictor
+    size = float(predictor.config.OBJECT_DIAMETER)
+
+    def make_tiled() -> TiledPredictor:
+        limits = limits_for_tile(side_for(size), size, predictor.config)
+        model = load_trained_model(application, options, path, floor, **limits)
+        return TiledPredictor(model.predictor, size)
+
+    return ScaledPredictor(
+        predictor,
+        make_tiled=make_tiled,
+        diameter=diameter,
+        pixel_size=getattr(options, "pixel_size", None),
+        min_confidence=min_confidence,
+    )
+
+
 class Finder:
     """Finds the objects of images: a network detects, the application does the rest.
 
@@ -85,7 +151,12 @@ class Finder:
         options: of the command line; by default each as if it was not given.
     """
 
-    def __init__(self, application: Application, predictor: Predictor, options: Any = None) -> None:
+    def __init__(
+        self,
+        application: Application,
+        predictor: "Predictor | ScaledPredictor",
+        options: Any = None,
+    ) -> None:
         self.application = application
         self.predictor = predictor
         self.options = options
@@ -116,7 +187,7 @@ class Finder:
         known = {"class_names": self.class_names}
         instances = self.application.refine(image, instances, self.options, **known)
         instances = self.application.classify(instances, self.options, **known)
-        return Found(instances, limit_reached)
+        return Found(instances, limit_reached, prediction.diameter, prediction.scale_source)
 
 
 def limit_warnings(limits: Any, names: list[str], words: Words) -> list[str]:

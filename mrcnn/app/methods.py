@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mrcnn.app.application import Application
-from mrcnn.app.finding import Finder, Found, load_trained_model
+from mrcnn.app.finding import Finder, Found, load_predictor
 from mrcnn.app.model_files import trained_weights
 from mrcnn.app.threshold import chosen_confidences
 from mrcnn.errors import ConfigError
@@ -57,7 +57,7 @@ def choose_method(application: Application, options: Any) -> Method:
     usual = [application.config.DETECTION_MIN_CONFIDENCE]
     confidences = chosen_confidences(options.min_conf or usual, weights, application.words)
     floor = min(SCORE_FLOOR, confidences[0])
-    predictor = load_trained_model(application, options, weights, floor).predictor
+    predictor = load_predictor(application, options, weights, floor)
     return Method(
         NETWORK,
         Finder(application, predictor, options).find_many,

@@ -168,6 +168,15 @@ def _weights(application: "Application") -> list[Option]:
             help=trained.replace("{default}", "best"),
         ),
         Option(
+            "--diameter",
+            (PACK,),
+            type=positive,
+            metavar="PX",
+            help="median diameter of the {objects} in training, in pixels of the resized images; "
+            "for models that do not know it",
+            sets=("OBJECT_DIAMETER",),
+        ),
+        Option(
             "--replace",
             (PACK,),
             is_flag=True,
@@ -243,6 +252,14 @@ def _detection(application: "Application") -> list[Option]:
             type=positive,
             metavar="MICROMETRES",
             help="side of a pixel; adds columns in micrometres",
+        ),
+        Option(
+            "--diameter",
+            (EVALUATE, DETECT),
+            type=positive,
+            metavar="PX",
+            help="diameter of the {objects} in pixels of the images (default: estimated from each "
+            "image, where the model knows the size of its {objects})",
         ),
         Option(
             "--out",

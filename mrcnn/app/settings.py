@@ -23,6 +23,9 @@ LIGHT = {
 CROPPED = {
     "IMAGE_RESIZE_MODE": "crop",
     "IMAGE_FIT": True,
+    # No padding is seen in training.
+    "IMAGE_PADDING": "reflect",
+    "SUBPIXEL_MASKS": True,
     "TRAIN_ROIS_PER_IMAGE": 128,
     "RPN_TRAIN_ANCHORS_PER_IMAGE": 256,
 }

@@ -7,21 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mrcnn.app.application import Application, loaded
 from mrcnn.app.backend import choose_backend
 from mrcnn.app.model_files import LAST, NONE, PUBLISHED, resolve_weights
+from mrcnn.app.object_sizes import anchors_for_objects, median_diameter
 from mrcnn.app.option_types import AUTO
 from mrcnn.app.options import MAX_OVERLAP
 from mrcnn.app.record import store_record, training_record
 from mrcnn.app.resume import complete_options, store_options
 from mrcnn.app.settings import read_settings, scratch_settings
 from mrcnn.data.annotated import AnnotatedDataset
-from mrcnn.data.resizing import plan_resize, resize_settings
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write, make_writable_folder
-from mrcnn.report.words import Words
 from mrcnn.runs.checkpoints import epoch_of
 from mrcnn.runs.run import Run
 from mrcnn.weights.places import downloads_folder
@@ -97,32 +94,6 @@ def load_subsets(
         print(f"{folder}: {len(images)} {words.images}, {count} {words.objects}")
     dataset.prepare()
     return dataset
-
-
-def anchors_for_objects(dataset: AnnotatedDataset, config: Any, words: Words) -> tuple[int, ...]:
-    """Anchor sides in pixels of the resized image, from the sizes of the annotated objects.
-
-    The median of the boxes' sides stands on the second pyramid level, where a feature cell is 8
-    pixels wide; the others are its half, double, ...
-    """
-    sides = []
-    for info in dataset.image_info:
-        plan = plan_resize((info["height"], info["width"]), **resize_settings(config))
-        for polygon in info["polygons"]:
-            height, width = np.ptp(polygon, axis=0)
-            sides.append(math.sqrt(height * width) * plan.scale)
-    if not sides:
-        raise ConfigError(
-            words("--anchors auto: the training {images} have no {objects} to derive sizes from.")
-        )
-    low, median, high = np.percentile(sides, (5, 50, 95))
-    scales = tuple(max(1, round(median * factor)) for factor in (0.5, 1, 2, 4, 8))
-    print(
-        words("{Objects} are ")
-        + f"{median:.0f} pixels wide in the resized {words.images} (nine of ten {low:.0f} to "
-        f"{high:.0f}): anchors of {', '.join(map(str, scales))} pixels."
-    )
-    return scales
 
 
 def check_layers(layers: str) -> None:
@@ -249,7 +220,11 @@ def run(application: Application, options: Any) -> int:
         settings["RPN_ANCHOR_SCALES"] = anchors_for_objects(training, config, words)
     steps = math.ceil(len(validation.image_ids) / config.BATCH_SIZE)
     config = application.make_config(
-        {**settings, "VALIDATION_STEPS": min(steps, _MAX_VALIDATION_STEPS)}
+        {
+            **settings,
+            "VALIDATION_STEPS": min(steps, _MAX_VALIDATION_STEPS),
+            "OBJECT_DIAMETER": median_diameter(training, config),
+        }
     )
     model = start_model(config, options, weights)
 

@@ -31,6 +31,8 @@ class MouldedImage:
             takes a quarter of the memory, and there may be many.
         meta: float64 [M], see `mrcnn.data.moulding.compose_image_meta`.
         window: int64 [4], pixel box of the image in `picture`.
+        seen: int64 [4], pixel box of what objects may lie in: `window`, or all of `picture` where
+            the padding mirrors the image.
         original_shape: shape of the image as it was given.
         scale: pixels of `picture` for each pixel of the image.
     """
@@ -38,6 +40,7 @@ class MouldedImage:
     picture: np.ndarray
     meta: np.ndarray
     window: np.ndarray
+    seen: np.ndarray
     original_shape: tuple[int, ...]
     scale: float
 
@@ -63,11 +66,7 @@ def mould(image: np.ndarray, config: Any, scale: float | None = None) -> Moulded
         )
     warn_of_unit_range(image, config)
     if scale is None:
-        settings = resize_settings(config)
-        if settings["mode"] == "crop":
-            # Parts of images are for training; cells are detected in all of an image.
-            settings["mode"] = "pad64"
-        plan = plan_resize(image.shape, **settings)
+        plan = _usual_plan(image.shape, config)
         resized = _padded(scale_image(image, plan), plan, config)
     else:
         longer = max(1, round(max(image.shape[:2]) * scale))
@@ -80,8 +79,26 @@ def mould(image: np.ndarray, config: Any, scale: float | None = None) -> Moulded
             "IMAGE_RESIZE_MODE 'square' or 'pad64'."
         )
     no_classes = np.zeros(config.NUM_CLASSES, np.int32)
-    meta = compose_image_meta(0, image.shape, resized.shape, plan.window, plan.scale, no_classes)
-    return MouldedImage(resized, meta, np.array(plan.window), image.shape, float(plan.scale))
+    # An object that the border cuts is found together with its mirror image, and cut off after.
+    is_mirrored = config.IMAGE_PADDING == "reflect"
+    seen = (0, 0, *resized.shape[:2]) if is_mirrored else plan.window
+    meta = compose_image_meta(0, image.shape, resized.shape, seen, plan.scale, no_classes)
+    return MouldedImage(
+        resized, meta, np.array(plan.window), np.array(seen), image.shape, float(plan.scale)
+    )
+
+
+def usual_scale(shape: Sequence[int], config: Any) -> float:
+    """Pixels of the network for each pixel of an image of (height, width, ...), by the settings."""
+    return float(_usual_plan(shape, config).scale)
+
+
+def _usual_plan(shape: Sequence[int], config: Any) -> ResizePlan:
+    settings = resize_settings(config)
+    if settings["mode"] == "crop":
+        # Parts of images are for training; cells are detected in all of an image.
+        settings["mode"] = "pad64"
+    return plan_resize(shape, **settings)
 
 
 def _scaled_down(image: np.ndarray, plan: ResizePlan) -> np.ndarray:

@@ -72,6 +72,25 @@ def unmold(
     return Instances.trusted(original_image_shape, boxes, crops, class_ids, detections[rows, 5])
 
 
+def of_the_picture(
+    detections: np.ndarray, image_shape: Sequence[int], window: ArrayLike
+) -> np.ndarray:
+    """Which detections are objects of the picture and not of its mirror image around it.
+
+    Args:
+        detections: float [D, 6], see `unmold`.
+        image_shape: (H, W, ...) of the moulded image.
+        window: (y1, x1, y2, x2) of the picture in it, in pixels.
+
+    Returns:
+        int64 [K] rows before the padding whose center is inside the window.
+    """
+    boxes = detections[: count_filled(detections), :4].astype(np.float64)
+    y1, x1, y2, x2 = norm_boxes(np.asarray(window), image_shape[:2])
+    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return np.flatnonzero(((centers >= (y1, x1)) & (centers <= (y2, x2))).all(axis=1))
+
+
 def widen_boxes(boxes: np.ndarray, margin: float, window: np.ndarray) -> np.ndarray:
     """Boxes with a share of their height and width added on each side, as far as a window goes.
 
@@ -95,6 +114,7 @@ def place_masks(
     image_shape: Sequence[int],
     window: ArrayLike,
     margin: float = 0.0,
+    seen: ArrayLike | None = None,
 ) -> Instances:
     """Undo the moulding of one image's detections without rounding their boxes.
 
@@ -109,12 +129,15 @@ def place_masks(
         image_shape: (H, W, ...) of the moulded image.
         window: (y1, x1, y2, x2) of the picture in the moulded image, in pixels.
         margin: see `widen_boxes`.
+        seen: (y1, x1, y2, x2) of what was seen as image, in pixels: `window`, or more where the
+            padding mirrors the picture. What lies outside the picture is cut off.
     """
     count = count_filled(detections)
     class_ids = detections[:count, 4].astype(np.int32)
     window = np.asarray(window, np.float64)
-    normalized_window = norm_boxes(window, image_shape[:2]).astype(np.float64)
-    boxes = widen_boxes(detections[:count, :4].astype(np.float64), margin, normalized_window)
+    limits = window if seen is None else np.asarray(seen, np.float64)
+    normalized_limits = norm_boxes(limits, image_shape[:2]).astype(np.float64)
+    boxes = widen_boxes(detections[:count, :4].astype(np.float64), margin, normalized_limits)
     # Centers of the first and last pixels, counted from the first pixel of the picture.
     sides = np.array(image_shape[:2], np.float64)
     centers = boxes.reshape(-1, 2, 2) * (sides - 1) - window[:2]

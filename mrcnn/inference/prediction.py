@@ -26,6 +26,10 @@ class Prediction:
         timing: seconds that each step took, by its name: "mould", "network", "place". Images of
             one batch share its seconds.
         model: which model found them, such as the name and checksum of its weights.
+        diameter: of the objects in pixels of the image, which the scale was chosen for; None where
+            it was not chosen for any.
+        is_full: the network returned as many detections as it may, so some may be missing.
+        scale_source: how the scale is known: "settings", or see `mrcnn.inference.scale.Scale`.
     """
 
     instances: Instances
@@ -33,6 +37,9 @@ class Prediction:
     notes: tuple[str, ...] = ()
     timing: Mapping[str, float] = field(default_factory=dict)
     model: str = ""
+    diameter: float | None = None
+    scale_source: str = "settings"
+    is_full: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain values that JSON can hold.
@@ -47,6 +54,9 @@ class Prediction:
             "version": VERSION,
             "model": self.model,
             "scale": self.scale,
+            "diameter": self.diameter,
+            "scale_source": self.scale_source,
+            "is_full": self.is_full,
             "notes": list(self.notes),
             "timing": dict(self.timing),
             "instances": plain_instances(self.instances),
@@ -70,6 +80,10 @@ class Prediction:
         for name, is_right, expected in (
             ("model", isinstance(values.get("model"), str), "text"),
             ("scale", _is_number(values.get("scale"), above=0), "a number above 0"),
+            ("diameter", values.get("diameter") is None
+             or _is_number(values.get("diameter"), above=0), "a number above 0, or null"),
+            ("scale_source", isinstance(values.get("scale_source"), str), "text"),
+            ("is_full", isinstance(values.get("is_full"), bool), "true or false"),
             ("notes", _are_texts(notes), "a list of texts"),
             ("timing", isinstance(timing, Mapping) and all(map(_is_number, timing.values())),
              "an object of seconds"),
@@ -84,6 +98,9 @@ class Prediction:
             tuple(values["notes"]),
             {name: float(seconds) for name, seconds in values["timing"].items()},
             values["model"],
+            None if values.get("diameter") is None else float(values["diameter"]),
+            values["scale_source"],
+            values["is_full"],
         )
 
     def to_json(self) -> str:

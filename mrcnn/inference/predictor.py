@@ -12,8 +12,14 @@ import numpy as np
 from mrcnn.errors import ConfigError
 from mrcnn.inference.limits import DetectionLimits
 from mrcnn.inference.model_folder import ONE_AT_A_TIME, read_model_folder, weights_text
-from mrcnn.inference.moulding import anchors_by_shape, batch_inputs, mould, network_inputs
-from mrcnn.inference.placing import placement, unmold
+from mrcnn.inference.moulding import (
+    MouldedImage,
+    anchors_by_shape,
+    batch_inputs,
+    mould,
+    network_inputs,
+)
+from mrcnn.inference.placing import count_filled, of_the_picture, placement, unmold
 from mrcnn.inference.prediction import Prediction
 from mrcnn.inference.runner import Runner, check_outputs
 from mrcnn.inference.stream import Waiting, batches, mould_ahead, pixels_of
@@ -214,13 +220,7 @@ class Predictor:
         found = {}
         for slot, (number, image, seconds) in enumerate(batch):
             began_placing = perf_counter()
-            instances = self._place(
-                outputs[0][slot],
-                outputs[3][slot],
-                image.original_shape,
-                image.picture.shape,
-                image.window,
-            )
+            instances = self._placed(outputs[0][slot], outputs[3][slot], image)
             found[number] = Prediction(
                 instances,
                 image.scale,
@@ -231,8 +231,16 @@ class Predictor:
                     "place": perf_counter() - began_placing,
                 },
                 self.model,
+                is_full=count_filled(outputs[0][slot]) == len(outputs[0][slot]),
             )
         return found
+
+    def _placed(self, detections: np.ndarray, masks: np.ndarray, image: MouldedImage) -> Instances:
+        shapes = (image.original_shape, image.picture.shape, image.window)
+        if self.config.IMAGE_PADDING != "reflect":
+            return self._place(detections, masks, *shapes)
+        rows = of_the_picture(detections, image.picture.shape, image.window)
+        return self._place(detections[rows], masks[rows], *shapes, seen=image.seen)
 
     def _run(
         self, inputs: list[np.ndarray], count: int

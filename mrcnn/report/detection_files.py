@@ -46,6 +46,8 @@ class DetectedImage:
     rows: list[list] = field(default_factory=list)
     class_names: list[str] = field(default_factory=list)
     problem: str = ""
+    diameter: float | None = None
+    scale_source: str = "settings"
 
 
 def _column(value: float, digits: int) -> str:
@@ -124,21 +126,26 @@ def objects_csv(
 def summary_csv(images: Sequence[DetectedImage], class_names: Sequence[str], words: Words) -> str:
     """The text of summary.csv: objects by class for each image, then for all together.
 
-    The counts of an image that could not be read are empty, and its last column says why.
+    `diameter_px` is the size of objects that the scale of the image was chosen for, and
+    `scale_source` how it is known. The counts of an image that could not be read are empty, and its
+    last column says why.
     """
+    scale = ["diameter_px", "scale_source"]
     rows: list[list] = [
-        ["image", "name", "height", "width", words.objects, *class_names, "problem"]
+        ["image", "name", "height", "width", words.objects, *class_names, *scale, "problem"]
     ]
     total: Counter[str] = Counter()
     for image in images:
         if image.size is None:
-            blank = [""] * (3 + len(class_names))
+            blank = [""] * (5 + len(class_names))
             rows.append([image.image, image.name, *blank, image.problem])
             continue
         counts = Counter(image.class_names)
         total += counts
         by_class = [counts[name] for name in class_names]
-        rows.append([image.image, image.name, *image.size, counts.total(), *by_class, ""])
+        diameter = "" if image.diameter is None else _column(image.diameter, 1)
+        scale = [diameter, image.scale_source]
+        rows.append([image.image, image.name, *image.size, counts.total(), *by_class, *scale, ""])
     by_class = [total[name] for name in class_names]
-    rows.append(["all images", "", "", "", total.total(), *by_class, ""])
+    rows.append(["all images", "", "", "", total.total(), *by_class, "", "", ""])
     return csv_text(rows)

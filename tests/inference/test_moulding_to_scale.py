@@ -10,7 +10,7 @@ from mrcnn.inference.moulding import mould
 
 @pytest.fixture(scope="module")
 def reflecting(make_config):
-    return make_config(IMAGE_RESIZE_MODE="square", IMAGE_MAX_DIM=128, IMAGE_PADDING="reflect")
+    return make_config(IMAGE_MAX_DIM=128, IMAGE_PADDING="reflect", SUBPIXEL_MASKS=True)
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.floats(0.05, 4))
@@ -30,7 +30,11 @@ def test_padding_mirrors_the_image_or_is_black(make_config):
     image = np.arange(70 * 70 * 3).reshape(70, 70, 3).astype(np.uint8)
     for padding, mode in (("reflect", "reflect"), ("zeros", "constant")):
         config = make_config(
-            IMAGE_RESIZE_MODE="square", IMAGE_MIN_DIM=64, IMAGE_MAX_DIM=128, IMAGE_PADDING=padding
+            IMAGE_RESIZE_MODE="square",
+            IMAGE_MIN_DIM=64,
+            IMAGE_MAX_DIM=128,
+            IMAGE_PADDING=padding,
+            SUBPIXEL_MASKS=True,
         )
         expected = np.pad(image, ((29, 29), (29, 29), (0, 0)), mode=mode)
         for scale in (None, 1.0):

@@ -1,0 +1,193 @@
+"""At which scale a picture is shown to the network, and how that is known.
+
+A network knows its objects in the size that they had in training, `OBJECT_DIAMETER` pixels. Where
+nobody says how large they are in a picture, the network is asked: shown far too small, it finds
+nothing; shown near the right size, it is sure of what it finds, and the sizes that it finds point
+to the right one. So small parts of the picture are shown, from small to large.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mrcnn.instances import Instances
+from mrcnn.pictures import Picture
+
+# The whole picture is shown with its shorter side this long (network pixels), larger only where
+# that finds something. Then come square parts, each half as wide as the one before.
+_WHOLE_SIDES = (128, 192)
+_PART_SIDE = 192
+# A part is enlarged this many times at most.
+_LARGEST_SCALE = 8.0
+# A part of more pixels of the picture is not read.
+_MOST_PIXELS = 1 << 24
+# Diameters over that of training which an answer may have: where objects are shown too large, the
+# network finds pieces of them that are no larger than about 1.5.
+_SMALLEST, _LARGEST = 0.36, 1.4
+# An answer of fewer whole objects is none; from so many on it counts in full.
+FEWEST, _ENOUGH = 3, 6
+# Mean score from which an answer is believed without looking further.
+_SURE = 0.9
+# Below this score nothing is counted.
+COUNTED = 0.5
+# Places of the parts that are looked at, as shares of what is left beside the part.
+_PLACES = ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25))
+
+# The instances in an image uint8 [H, W, 3] that is shown at a scale.
+Look = Callable[[np.ndarray, float], Instances]
+
+
+class Answer(NamedTuple):
+    """What the network says of objects at one scale.
+
+    Attributes:
+        diameter: median of the whole objects, in pixels of the picture.
+        shown: the same in pixels of the network.
+        objects: whole ones.
+        score: their mean score.
+    """
+
+    diameter: float
+    shown: float
+    objects: int
+    score: float
+
+    @property
+    def weight(self) -> float:
+        """How much it is to be believed, 0 to 1."""
+        return self.score * min(1.0, self.objects / _ENOUGH)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The scale of a picture.
+
+    Attributes:
+        factor: pixels of the network for each pixel of the picture.
+        diameter: of the objects in pixels of the picture, which it was chosen for; None where it
+            is not known.
+        source: how it is known: "diameter" and "pixel-size" were told, "estimate" is from the
+            picture, "settings" is what the configuration says of sizes.
+        certainty: 0 to 1, for an estimate the network's own; 1 for what was told.
+    """
+
+    factor: float
+    diameter: float | None
+    source: str
+    certainty: float = 1.0
+
+
+def answer(instances: Instances, scale: float) -> Answer | None:
+    """What whole objects say of their size, those with a score of 0.5 and more; None without any.
+
+    Args:
+        instances: found in an image that was shown at a scale.
+        scale: pixels of the network for each pixel of the image.
+    """
+    height, width = instances.image_shape
+    # What ends within a pixel of the network from the border may go on beyond it.
+    edge = max(1.0, 1 / scale)
+    y1, x1, y2, x2 = instances.boxes.T
+    rows = (y1 >= edge) & (x1 >= edge) & (y2 <= height - edge) & (x2 <= width - edge)
+    rows &= instances.areas() > 0
+    if instances.scores is not None:
+        rows &= instances.scores >= COUNTED
+    if not rows.any():
+        return None
+    diameters = np.sqrt(4 / np.pi * instances.areas()[rows])
+    scores = np.ones(1) if instances.scores is None else instances.scores[rows]
+    median = float(np.median(diameters))
+    return Answer(median, median * scale, int(rows.sum()), float(scores.mean()))
+
+
+def estimate(picture: Picture, object_diameter: float, look: Look) -> Answer | None:
+    """Ask the network for the size of the objects in a picture; None where it finds none.
+
+    The cost does not grow with the picture: it is that of a few images of some 200 x 200 network
+    pixels.
+
+    Args:
+        picture: of any size.
+        object_diameter: of the network's training, in its pixels.
+        look: runs the network.
+    """
+    best: Answer | None = None
+    finds_some = False
+    for step in _steps(picture.shape):
+        if step.is_between and not finds_some:
+            continue
+        found = _ask(picture, step, look)
+        finds_some = found is not None and found.objects >= FEWEST
+        fits = found is not None and (
+            finds_some and _SMALLEST <= found.shown / object_diameter <= _LARGEST
+        )
+        if found is not None and fits and (best is None or found.weight > best.weight):
+            best = found
+        elif best is not None:
+            # Larger still, and not better.
+            break
+        if best is not None and best.weight >= _SURE:
+            break
+    return best
+
+
+class _Step(NamedTuple):
+    """How much of a picture is shown, and how large.
+
+    Attributes:
+        share: side of a square part in pixels of the picture; None for all of it.
+        scale: pixels of the network for each pixel of the picture.
+        is_between: of use where the step before found something that may not be the best yet.
+    """
+
+    share: int | None
+    scale: float
+    is_between: bool = False
+
+
+def _steps(shape: tuple[int, int]) -> Iterator[_Step]:
+    """The steps from small to large for a picture of (height, width)."""
+    shorter = min(shape)
+    steps = [_Step(None, side / shorter, side != _WHOLE_SIDES[0]) for side in _WHOLE_SIDES]
+    if shape[0] * shape[1] > _MOST_PIXELS:
+        steps = []
+    shares = [
+        shorter * 2 // 3,
+        *(shorter >> halvings for halvings in range(1, shorter.bit_length())),
+    ]
+    steps += [
+        _Step(share, _PART_SIDE / share, number == 0)
+        for number, share in enumerate(shares)
+        if 0 < share * share <= _MOST_PIXELS
+    ]
+    return (step for step in steps if step.scale <= _LARGEST_SCALE)
+
+
+def _ask(picture: Picture, step: _Step, look: Look) -> Answer | None:
+    """The answer of the busiest part of a size; of two where one has few objects."""
+    scale = step.scale
+    found: list[Answer] = []
+    for part in _parts(picture, step.share):
+        if (one := answer(look(part, scale), scale)) is not None:
+            found.append(one)
+        if not found or sum(each.objects for each in found) >= _ENOUGH or len(found) == 2:
+            break
+    if not found:
+        return None
+    counts = np.array([each.objects for each in found])
+    mean = np.average([each.diameter for each in found], weights=counts)
+    score = np.average([each.score for each in found], weights=counts)
+    return Answer(float(mean), float(mean) * scale, int(counts.sum()), float(score))
+
+
+def _parts(picture: Picture, share: int | None) -> list[np.ndarray]:
+    """The whole picture, or square parts of it, those first in which most is to be seen."""
+    height, width = picture.shape
+    if share is None:
+        return [picture.region(0, 0, height, width)]
+    corners = {(round(y * (height - share)), round(x * (width - share))) for y, x in _PLACES}
+    parts: list[Any] = [picture.region(y, x, share, share) for y, x in sorted(corners)]
+    step = max(1, share // 100)
+    return sorted(parts, key=lambda part: -float(part[::step, ::step].std(axis=(0, 1)).sum()))

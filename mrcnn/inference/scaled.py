@@ -1,0 +1,194 @@
+"""`ScaledPredictor`: pictures brought to the scale that the model knows its objects in."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.inference.moulding import usual_scale
+from mrcnn.inference.prediction import Prediction
+from mrcnn.inference.predictor import Predictor
+from mrcnn.inference.scale import FEWEST, Answer, Scale, answer, estimate
+from mrcnn.inference.tiles import TiledPredictor, side_for
+from mrcnn.instances import Instances
+from mrcnn.pictures import Picture
+
+# What is found in a whole picture corrects an estimate that was farther off than this factor; and
+# where the configured size of pictures shows objects within it, that size is right already.
+_MOST_OFF = 1.25
+# Objects that would have to be enlarged more than this many times are too small to be seen.
+_LARGEST_FACTOR = 16.0
+
+
+class ScaledPredictor:
+    """Detects in pictures of any magnification, each at the scale of the model's training.
+
+    The scale of a picture comes from a diameter that was told, from pixel sizes where those of the
+    picture and of the training are known, else from the picture itself, see `scale.estimate`.
+
+    Args:
+        predictor: its configuration has OBJECT_DIAMETER; it should return instances with scores
+            from 0.5 on, which say whether a scale is right.
+        diameter: of the objects in pixels of the pictures, or None.
+        pixel_size: micrometers a pixel of the pictures is wide; by default what their files say.
+        min_confidence: instances with a lower score are left out in the end.
+        make_tiled: makes what detects in pictures that are larger than a tile, or hold more objects
+            than `predictor` returns; it is called at the first such picture. None shows every
+            picture as a whole.
+
+    Attributes:
+        predictor, config, limits: of the predictor.
+
+    Raises:
+        ConfigError: OBJECT_DIAMETER is None, or a number is not above 0.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        *,
+        diameter: float | None = None,
+        pixel_size: float | None = None,
+        min_confidence: float = 0.0,
+        make_tiled: Callable[[], TiledPredictor] | None = None,
+    ) -> None:
+        if predictor.config.OBJECT_DIAMETER is None:
+            raise ConfigError(
+                "OBJECT_DIAMETER is None: the size of the objects in training is not known, so no "
+                "picture can be brought to it."
+            )
+        for name, value in (("diameter", diameter), ("pixel_size", pixel_size)):
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise ConfigError(f"{name} is {value!r}: must be above 0.")
+        self.predictor = predictor
+        self.config: Any = predictor.config
+        self.limits = predictor.limits
+        self.diameter = diameter
+        self.pixel_size = pixel_size
+        self.min_confidence = min_confidence
+        self._make_tiled = make_tiled
+        self._tiled: TiledPredictor | None = None
+        # What is found on the way to a scale says nothing of limits.
+        self._scout = Predictor(predictor.config, predictor.runner, watch_limits=False)
+
+    def choose(self, picture: Picture) -> Scale:
+        """The scale of a picture.
+
+        Raises:
+            DataError: the diameter or pixel size cannot be that of this picture.
+        """
+        target = float(self.config.OBJECT_DIAMETER)
+        if self.diameter is not None:
+            return self._told(picture, self.diameter, "diameter")
+        if (size := self._micrometers(picture)) and self.config.OBJECT_PIXEL_SIZE:
+            diameter = target * self.config.OBJECT_PIXEL_SIZE / size
+            return self._told(picture, diameter, "pixel-size")
+        found = estimate(picture, target, self._look)
+        if found is None:
+            return Scale(self._usual(picture), None, "settings", 0.0)
+        return self._estimated(picture, found)
+
+    def predict(self, image: "np.ndarray | Picture", *, stacklevel: int = 1) -> Prediction:
+        """Detect in one picture.
+
+        Args:
+            image: uint8 [H, W, 3], or a `Picture`.
+            stacklevel: see `Predictor.predict_all`.
+
+        Raises:
+            DataError: see `choose`; or the picture cannot be read.
+        """
+        picture = image if isinstance(image, Picture) else Picture.of(np.asarray(image))
+        scale = self.choose(picture)
+        prediction = self._at(picture, scale, stacklevel + 1)
+        better = self._corrected(picture, prediction.instances, scale)
+        if better is not None:
+            scale = better
+            prediction = self._at(picture, scale, stacklevel + 1)
+        instances = prediction.instances
+        if instances.scores is not None:
+            instances = instances.take(instances.scores >= self.min_confidence)
+        return replace(
+            prediction,
+            instances=instances,
+            diameter=scale.diameter,
+            scale_source=scale.source,
+        )
+
+    def predict_many(self, images: "Iterable[np.ndarray | Picture]") -> Iterator[Prediction]:
+        """Detect in pictures one after the other; the next is taken while the network works.
+
+        Args:
+            images: see `predict`; may be a generator that reads them, which runs in a thread.
+
+        Raises:
+            DataError: see `predict`; and what `images` raises.
+        """
+        source = iter(images)
+        nothing = object()
+        with ThreadPoolExecutor(1, thread_name_prefix="read") as pool:
+            following = pool.submit(next, source, nothing)
+            while (image := following.result()) is not nothing:
+                following = pool.submit(next, source, nothing)
+                yield self.predict(image, stacklevel=2)  # type: ignore[arg-type]
+
+    def _told(self, picture: Picture, diameter: float, source: str) -> Scale:
+        if diameter > max(picture.shape):
+            raise DataError(
+                f"{picture.name} has {picture.shape[0]} x {picture.shape[1]} pixels, fewer than "
+                f"the objects are wide ({diameter:g} pixels, by the {source}): give the diameter "
+                "in pixels of the picture, or the micrometers of its pixels."
+            )
+        factor = float(self.config.OBJECT_DIAMETER) / diameter
+        if factor > _LARGEST_FACTOR:
+            raise DataError(
+                f"{picture.name}: objects of {diameter:g} pixels (by the {source}) are too small "
+                f"to be seen; this model needs {self.config.OBJECT_DIAMETER / _LARGEST_FACTOR:.1f} "
+                "or more. Is the number in pixels of the picture?"
+            )
+        return Scale(factor, diameter, source)
+
+    def _micrometers(self, picture: Picture) -> float | None:
+        if self.pixel_size is not None:
+            return self.pixel_size
+        size = picture.pixel_size
+        return None if size is None else math.sqrt(size.y * size.x)
+
+    def _usual(self, picture: Picture) -> float:
+        """The factor by which the configuration alone brings a picture to size."""
+        return usual_scale(picture.shape, self.config)
+
+    def _estimated(self, picture: Picture, found: Answer) -> Scale:
+        factor, usual = float(self.config.OBJECT_DIAMETER) / found.diameter, self._usual(picture)
+        if abs(math.log(factor / usual)) <= math.log(_MOST_OFF):
+            factor = usual
+        return Scale(factor, found.diameter, "estimate", found.weight)
+
+    def _at(self, picture: Picture, scale: Scale, stacklevel: int) -> Prediction:
+        factor = None if scale.factor == self._usual(picture) else scale.factor
+        fits = max(picture.shape) * scale.factor <= side_for(self.config.OBJECT_DIAMETER)
+        if fits or self._make_tiled is None:
+            found = self.predictor.predict(picture, scale=factor, stacklevel=stacklevel + 1)
+            if not found.is_full or self._make_tiled is None:
+                return found
+        if self._tiled is None:
+            self._tiled = self._make_tiled()
+        return self._tiled.predict(picture, scale.factor)
+
+    def _look(self, image: np.ndarray, scale: float) -> Instances:
+        return self._scout.predict(image, scale=scale).instances
+
+    def _corrected(self, picture: Picture, instances: Instances, scale: Scale) -> Scale | None:
+        """A better scale by what was found in the whole picture; None if it was right enough."""
+        if scale.source != "estimate":
+            return None
+        found = answer(instances, scale.factor)
+        if found is None or found.objects < FEWEST:
+            return None
+        better = self._estimated(picture, found)
+        is_near = abs(math.log(better.factor / scale.factor)) <= math.log(_MOST_OFF)
+        return None if is_near else better

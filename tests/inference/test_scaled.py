@@ -1,0 +1,171 @@
+"""Pictures brought to the scale of a model's training, by whatever says what that is."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.inference import Prediction, Predictor, ScaledPredictor, TiledPredictor
+from mrcnn.inference.tile_limits import limits_for_tile
+from mrcnn.inference.tiles import side_for
+from mrcnn.pictures import Picture, PixelSize
+from tests.inference.bright_spots import BrightSpots, SpotsConfig
+
+
+class Config(SpotsConfig):
+    IMAGE_FIT = True
+    IMAGE_MAX_DIM = 256
+    IMAGE_PADDING = "reflect"
+    SUBPIXEL_MASKS = True
+    DETECTION_MAX_INSTANCES = 60
+    POST_NMS_ROIS_INFERENCE = 80
+    OBJECT_DIAMETER = 24.0
+    OBJECT_PIXEL_SIZE = 0.25
+
+
+def scaled(**arguments) -> ScaledPredictor:
+    settings = arguments.pop("settings", {})
+    config = Config.from_dict(settings)
+    return ScaledPredictor(Predictor(config, BrightSpots(config), "spots"), **arguments)
+
+
+def discs(diameter: int, count: int = 6, level: int = 230) -> np.ndarray:
+    """Bright discs in `count` rows and columns, twice their diameter apart."""
+    pitch = 2 * diameter
+    y, x = np.mgrid[: count * pitch, : count * pitch]
+    inside = np.hypot(y % pitch - diameter + 0.5, x % pitch - diameter + 0.5) <= diameter / 2
+    return np.repeat(np.where(inside, level, 0).astype(np.uint8)[..., None], 3, axis=2)
+
+
+class Told(Picture):
+    """A picture whose file says how large its pixels are."""
+
+    def __init__(self, array, size):
+        self.array, self.size = Picture.of(array), size
+        self.name = "told.tif"
+
+    levels = property(lambda self: self.array.levels)
+    pixel_size = property(lambda self: self.size)
+
+    def _read(self, *region):
+        return self.array._read(*region)
+
+
+def test_a_diameter_that_is_told_counts_first():
+    picture = Told(discs(30), PixelSize(0.5, 0.5, "test"))
+    prediction = scaled(diameter=48, pixel_size=0.1).predict(picture)
+    assert prediction.scale == pytest.approx(24 / 48, rel=0.01)
+    assert (prediction.diameter, prediction.scale_source) == (48, "diameter")
+    assert len(prediction.instances) == 36
+
+
+def test_pixel_sizes_count_where_both_are_known():
+    picture = Told(discs(30), PixelSize(0.25, 0.25, "test"))
+    for arguments, expected in (({}, 1.0), ({"pixel_size": 0.125}, 0.5)):
+        prediction = scaled(**arguments).predict(picture)
+        assert prediction.scale == pytest.approx(expected, rel=0.01)
+        assert prediction.scale_source == "pixel-size"
+        assert prediction.diameter == pytest.approx(24 / expected)
+    for unknown in (
+        scaled(settings={"OBJECT_PIXEL_SIZE": None}).predict(picture),
+        scaled().predict(picture.array),
+    ):
+        assert unknown.scale_source == "estimate"
+
+
+@pytest.mark.parametrize("diameter", [12, 40, 90])
+def test_else_the_picture_is_asked(diameter):
+    prediction = scaled().predict(discs(diameter))
+    assert prediction.scale_source == "estimate"
+    assert prediction.diameter == pytest.approx(diameter, rel=0.15)
+    assert prediction.scale == pytest.approx(24 / diameter, rel=0.25)
+    found = np.sqrt(4 / np.pi * prediction.instances.areas())
+    assert np.median(found) == pytest.approx(diameter, rel=0.15)
+
+
+def test_a_size_that_is_right_already_stays():
+    # 288 pixels wide, shown with 256: discs of 24 pixels are shown with 21.
+    prediction = scaled().predict(discs(24))
+    assert prediction.scale == 256 / 288
+    assert prediction.scale_source == "estimate"
+
+
+def test_without_an_answer_the_settings_count():
+    prediction = scaled().predict(np.zeros((100, 200, 3), np.uint8))
+    assert prediction.scale == 256 / 200
+    assert (prediction.diameter, prediction.scale_source) == (None, "settings")
+    assert len(prediction.instances) == 0
+
+
+def test_unsure_instances_are_left_out_in_the_end():
+    image = discs(30)
+    image[:60] = image[:60] // 10 * 6
+    everything, sure = (
+        scaled(diameter=30, min_confidence=least).predict(image).instances for least in (0, 0.6)
+    )
+    assert len(everything) > len(sure) == 30
+    assert (sure.scores >= 0.6).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"diameter": 500}, "has 360 x 360 pixels, fewer than the objects are wide .500 pixels"),
+        ({"diameter": 1}, "objects of 1 pixels .by the diameter. are too small to be seen"),
+        ({"pixel_size": 0.001}, "fewer than the objects are wide .6000 pixels, by the pixel-size"),
+    ],
+)
+def test_sizes_that_cannot_be_are_told(arguments, message):
+    with pytest.raises(DataError, match=message):
+        scaled(**arguments).predict(discs(30))
+
+
+def test_what_it_needs_is_told():
+    with pytest.raises(ConfigError, match="OBJECT_DIAMETER is None"):
+        scaled(settings={"OBJECT_DIAMETER": None})
+    for wrong in (0.0, -1.0, float("nan")):
+        with pytest.raises(ConfigError, match="diameter is"):
+            scaled(diameter=wrong)
+        with pytest.raises(ConfigError, match="pixel_size is"):
+            scaled(pixel_size=wrong)
+
+
+def test_many_pictures_come_in_their_order_one_taken_ahead():
+    taken = []
+
+    def pictures():
+        for diameter in itertools.cycle((20, 40)):
+            taken.append(diameter)
+            yield discs(diameter)
+
+    predictions = scaled().predict_many(pictures())
+    found = [round(next(predictions).diameter, -1) for _ in range(4)]
+    assert found == [20, 40, 20, 40]
+    assert len(taken) <= 5
+    predictions.close()
+
+
+def test_a_prediction_keeps_its_scale_as_json():
+    prediction = scaled(diameter=30).predict(discs(30))
+    back = Prediction.from_json(prediction.to_json())
+    assert (back.scale, back.diameter, back.scale_source) == (prediction.scale, 30.0, "diameter")
+
+
+def test_a_picture_larger_than_a_tile_or_full_of_objects_is_tiled():
+    made = []
+
+    def make_tiled():
+        limits = limits_for_tile(side_for(24), 24, Config)
+        made.append(limits)
+        config = Config.from_dict(limits)
+        return TiledPredictor(Predictor(config, BrightSpots(config)), 24)
+
+    predictor = scaled(diameter=24, make_tiled=make_tiled)
+    assert len(predictor.predict(discs(24, 3)).instances) == 9
+    assert not made
+    # 100 discs where 60 fit, and 30 x 30 discs on several tiles.
+    assert len(predictor.predict(discs(24, 10)).instances) == 100
+    large = predictor.predict(discs(24, 30))
+    assert len(large.instances) == 900
+    assert (large.diameter, large.scale_source, len(made)) == (24, "diameter", 1)
