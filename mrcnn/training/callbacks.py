@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -43,7 +43,7 @@ class SaveCheckpoint(keras.callbacks.Callback):
         self.keep = keep
         self.epoch: int | None = None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Write state and checkpoint, in this order: a killed run is to find both, or the last."""
         done = epoch + 1
         state = self.capture(self.model, done, dict(logs or {}))
@@ -77,7 +77,7 @@ class FinishEpoch(keras.callbacks.Callback):
         self.log = log
         self.callbacks = callbacks
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         if self.log.has(self.epoch) or (self.epoch > 0 and not self.log.has(self.epoch - 1)):
             return
         values = dict(self.logs)
@@ -99,10 +99,10 @@ class StopWhenNotFinite(keras.callbacks.Callback):
         self.images_of = images_of
         self._epoch = 0
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Raise TrainingError if a loss of this step is not finite."""
         wrong = {name: float(value) for name, value in (logs or {}).items()}
         wrong = [f"{name} {value}" for name, value in wrong.items() if not math.isfinite(value)]
@@ -154,6 +154,8 @@ class RunCallback(keras.callbacks.Callback):
 
     def save_weights(self, name: str) -> None:
         """Write the weights as they are now to a file in the folder of the run, in one step."""
+        if self.run_dir is None or self._save is None:
+            raise TrainingError(f"{name}: there is no run whose folder it could be written to.")
         self._save(self.model, self.run_dir / name)
 
 
@@ -173,7 +175,7 @@ class LogToTable(keras.callbacks.Callback):
         self._columns: list[str] = []
         self._rows: list[list[str]] = []
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         self._columns, self._rows = ["epoch"], []
         if self.path.exists():
             # Only figures are read; a damaged line is no reason to end a training.
@@ -185,7 +187,7 @@ class LogToTable(keras.callbacks.Callback):
         """Whether there is a line of an epoch, counted from 0."""
         return any(row[:1] == [str(epoch)] for row in self._rows)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         values = {"epoch": epoch, **(logs or {})}
         new = sorted(name for name in values if name not in self._columns)
         if new:

@@ -69,13 +69,13 @@ def fit(
         KeyboardInterrupt: with a message that says what is saved.
     """
     with run.alone():
-        goes_on = goes_on and _restored(state, model)
+        goes_on = goes_on and state is not None and _restored(state, model)
         limits = LimitNotes()
         loader = BatchLoader(
             train_dataset,
             config,
             augmentation,
-            seed=state.loader_seed if goes_on else None,
+            seed=state.loader_seed if state is not None and goes_on else None,
             no_augmentation_sources=no_augmentation_sources,
             limits=limits,
         )

@@ -187,7 +187,7 @@ def weights_checksum(model: keras.Model) -> int:
     checksum = 0
     for weight in model.weights:
         array = np.ascontiguousarray(ops.convert_to_numpy(weight))
-        checksum = zlib.crc32(array.view(np.uint8).reshape(-1), checksum)
+        checksum = zlib.crc32(array.view(np.uint8).reshape(-1).data, checksum)
     return checksum
 
 
@@ -201,7 +201,8 @@ def write_state(path: Path, state: RunState) -> None:
     del meta["arrays"]
     text = json.dumps({"format": _FORMAT, **meta}).encode()
     buffer = io.BytesIO()
-    np.savez(buffer, **{_META: np.frombuffer(text, np.uint8)}, **state.arrays)
+    arrays: dict[str, Any] = {_META: np.frombuffer(text, np.uint8), **state.arrays}
+    np.savez(buffer, **arrays)
     atomic_write(path, buffer.getbuffer())
 
 
@@ -277,7 +278,8 @@ def _network(model: keras.Model) -> keras.Model:
 
 def _random_state() -> dict[str, Any]:
     version, numbers, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state()
+    legacy: Any = np.random.get_state()
+    name, keys, position, has_gauss, cached = legacy
     return {
         "python": [version, list(numbers), gauss],
         "numpy": [name, keys.tolist(), position, has_gauss, cached],
