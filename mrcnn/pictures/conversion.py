@@ -1,5 +1,6 @@
 """Samples of any type as bytes: which value becomes black, which white."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 ALPHA_DROPPED = "the transparency was dropped, not blended"
 # Values further than this from the others, as a share of the others' range, are outliers.
 MARGIN = 0.5
+# 255 divided by a smaller number may be infinite.
+SMALLEST_SPAN = 1e-300
 # Of more samples every second, third, ... tells where most of them are.
 MOST_SORTED = 2**22
 
@@ -84,7 +87,11 @@ class Range:
 
     def _scaled(self, values: np.ndarray) -> np.ndarray:
         inside = np.clip(values.astype(np.float64, copy=False), self.lowest, self.highest)
-        scaled = (inside - self.lowest) * (255.0 / (self.highest - self.lowest))
+        # The range of floating numbers is wider than a floating number, or too small to divide by.
+        half = 1.0 if math.isfinite(self.highest - self.lowest) else 0.5
+        span = self.highest * half - self.lowest * half
+        above = inside * half - self.lowest * half
+        scaled = above / span * 255 if span < SMALLEST_SPAN else above * (255.0 / span)
         return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 

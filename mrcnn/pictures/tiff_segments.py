@@ -135,7 +135,7 @@ class Segments:
         try:
             found = self._decompress(data, rows) if self._decompress else data
         except Image.UnidentifiedImageError:
-            raise Unreadable("it is damaged (a strip or tile is no image)") from None
+            raise Unreadable("a strip or tile of it cannot be decoded") from None
         if isinstance(found, np.ndarray):
             return self._fitted(found, rows)
         return self._unpacked(found, last - first)
@@ -150,6 +150,8 @@ class Segments:
 
     def _fitted(self, pixels: np.ndarray, rows: int) -> np.ndarray:
         """Of an image in the file, which may be smaller than its tile at the edge."""
+        if self.page.predictor != 1 and not decodes_colors(self.page):
+            raise Unreadable("its predictor does not go with its compression")
         pixels = np.atleast_3d(pixels)[:rows, : self.width]
         if pixels.shape[2] != self.samples:
             raise Unreadable(f"a strip or tile has {pixels.shape[2]} channels, not {self.samples}")
@@ -218,7 +220,7 @@ def _decompressor(segments: Segments) -> Any:
         return functools.partial(_bytes_by_pillow, segments)
     if compression == JPEG and page.bitspersample == 8:
         return functools.partial(_jpeg, page)
-    if compression in _IMAGES:
+    if compression in _IMAGES and page.bitspersample == 8:
         return functools.partial(_image, page)
     return _decompressor_of_tifffile(page)
 

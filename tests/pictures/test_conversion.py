@@ -114,6 +114,12 @@ def test_sparse_spots_on_a_constant_ground_are_kept(dtype):
     assert Range.of(spots) == (Range(0.0, 200.0), 0)
 
 
+@pytest.mark.parametrize("values", [[-1.7e308, 1.7e308], [0.0, 5e-324], [-3e38, 3e38]])
+def test_ranges_at_the_end_of_what_numbers_can_tell(values):
+    samples = np.array([values], np.float64)
+    assert Range.noted(samples)[0].to_bytes(samples).tolist() == [[0, 255]]
+
+
 def test_all_channels_have_one_range():
     colors = COLORS.copy()
     colors[..., 2] //= 4
