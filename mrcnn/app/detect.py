@@ -22,7 +22,7 @@ from mrcnn.drawing.results import overlay_picture
 from mrcnn.errors import DataError, LimitWarning
 from mrcnn.files import atomic_write, make_writable_folder
 from mrcnn.instances import Instances
-from mrcnn.pictures import open_picture
+from mrcnn.pictures import Picture, open_picture
 from mrcnn.report.detection_files import DetectedImage, object_rows, objects_csv, summary_csv
 
 
@@ -149,17 +149,17 @@ def detect_all(
     """
     waiting: deque[Input] = deque()
 
-    def readable() -> Iterator[np.ndarray]:
+    def readable() -> Iterator[Picture]:
         for number, (path, name) in enumerate(zip(paths, unique_names(paths), strict=True), 1):
             try:
                 with open_picture(path, page=page, channels=channels) as picture:
                     image = picture.pixels()
-                    notes = picture.notes
+                    notes, size = picture.notes, picture.pixel_size
             except DataError as error:
                 waiting.append(Input(number, path, name, problem=str(error)))
                 continue
             waiting.append(Input(number, path, name, image, notes=notes))
-            yield image
+            yield Picture.of(image, name=str(path), pixel_size=size)
 
     for found in finder.find_many(readable()):
         while waiting[0].image is None:

@@ -18,6 +18,7 @@ from mrcnn.inference.scale import COUNTED
 from mrcnn.inference.tile_limits import limits_for_tile
 from mrcnn.inference.tiles import side_for
 from mrcnn.instances import Instances
+from mrcnn.pictures import Picture
 from mrcnn.report.words import Words
 from mrcnn.weights.settings import CONFIG_FILE
 
@@ -166,13 +167,17 @@ class Finder:
         """The objects of an image, uint8 [H, W, 3]."""
         return self._finished(image, self.predictor.predict(image))
 
-    def find_many(self, images: Iterable[np.ndarray]) -> Iterator[Found]:
-        """The objects of images one after the other; the next is read while the network works."""
+    def find_many(self, images: "Iterable[np.ndarray | Picture]") -> Iterator[Found]:
+        """The objects of images one after the other; the next is read while the network works.
+
+        Args:
+            images: uint8 [H, W, 3], or pictures of such, which may know the size of their pixels.
+        """
         taken: deque[np.ndarray] = deque()
 
-        def noted() -> Iterator[np.ndarray]:
+        def noted() -> "Iterator[np.ndarray | Picture]":
             for image in images:
-                taken.append(image)
+                taken.append(image.pixels() if isinstance(image, Picture) else image)
                 yield image
 
         for prediction in self.predictor.predict_many(noted()):

@@ -41,17 +41,20 @@ class Picture:
     name: str = "the picture"
 
     @staticmethod
-    def of(array: np.ndarray, *, name: str = "the picture") -> "Picture":
+    def of(
+        array: np.ndarray, *, name: str = "the picture", pixel_size: PixelSize | None = None
+    ) -> "Picture":
         """A picture of pixels that are there already.
 
         Args:
             array: uint8 [H, W, 3], RGB. It is kept, not copied.
             name: what messages call it.
+            pixel_size: if it is known.
 
         Raises:
             DataError: another shape or type.
         """
-        return ArrayPicture(array, name)
+        return ArrayPicture(array, name, pixel_size)
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -135,7 +138,7 @@ class Picture:
 class ArrayPicture(Picture):
     """A picture of pixels in memory; see `Picture.of`."""
 
-    def __init__(self, array: np.ndarray, name: str):
+    def __init__(self, array: np.ndarray, name: str, pixel_size: PixelSize | None = None):
         array = np.asarray(array)
         if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
             raise DataError(
@@ -144,10 +147,15 @@ class ArrayPicture(Picture):
             )
         self.name = name
         self._array = array
+        self._pixel_size = pixel_size
 
     @property
     def levels(self) -> tuple[Level, ...]:
         return (Level(*self._array.shape[:2]),)
+
+    @property
+    def pixel_size(self) -> PixelSize | None:
+        return self._pixel_size
 
     def pixels(self, level: int = 0) -> np.ndarray:
         self._level(level)

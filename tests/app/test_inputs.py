@@ -76,8 +76,12 @@ def test_channels_that_are_none(text, capsys):
 
 
 class EchoFinder:
+    def __init__(self):
+        self.seen = []
+
     def find_many(self, images):
         for image in images:
+            self.seen.append((image.name, image.pixel_size))
             yield Found(Instances.empty(image.shape))
 
 
@@ -91,3 +95,12 @@ def test_the_page_is_taken_and_noted(tmp_path):
     note = "page 2 of 3 was read, the others were left out; --page takes another"
     assert stack.notes == (note,)
     assert single.problem == f"Cannot read the image {paths[1]}: it has no page 2: it has 1 page."
+
+
+def test_the_size_of_pixels_and_the_name_go_with_the_image(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png", dpi=(101600, 50800))
+    finder = EchoFinder()
+    assert len(list(detect_all(finder, [tmp_path / "a.png"]))) == 1
+    ((name, size),) = finder.seen
+    assert name == str(tmp_path / "a.png")
+    assert (size.y, size.x) == pytest.approx((0.5, 0.25), rel=1e-3)
