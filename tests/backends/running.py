@@ -135,7 +135,7 @@ LEFT_OUT = (
 )
 
 
-def numbers_of_the_original(backend: str) -> None:
+def numbers_of_the_original(backend: str, folder: Path) -> None:
     """Operations, stages, network, targets and losses, under the backend."""
     if backend == CURRENT:
         pytest.skip(f"{backend} runs these tests in this process")
@@ -144,7 +144,9 @@ def numbers_of_the_original(backend: str) -> None:
         backend, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
         "tests/ops", "tests/nets", "tests/training",
         *(f"--ignore=tests/training/{name}" for name in LEFT_OUT),
-        # Nearly all of the time goes into compiling programs that run once. The three steps of the
-        # other test are compiled as anywhere.
+        # On JAX nearly all of the time goes into compiling programs that run once. Those of equal
+        # trainings are compiled once. The three steps of the other test are compiled as anywhere.
         JAX_DISABLE_MOST_OPTIMIZATIONS="1",
+        JAX_COMPILATION_CACHE_DIR=str(folder / "compiled"),
+        JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0.3",
     )  # fmt: skip
