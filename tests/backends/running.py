@@ -128,25 +128,28 @@ def three_steps_save_reload_detect(backend: str, folder: Path) -> None:
 
 # What is about one backend's graphs, or long and about what all of them share.
 LEFT_OUT = (
-    "test_compilation.py",
-    "test_long_runs.py",
-    "test_parallel.py",
-    "test_precision.py",
+    "matterport/test_generator.py",
+    "nets/test_inspection.py",
+    "training/test_calls.py",
+    "training/test_compilation.py",
+    "training/test_interruption.py",
+    "training/test_long_runs.py",
+    "training/test_parallel.py",
+    "training/test_precision.py",
+    "training/test_validation.py",
 )
 
 
-def numbers_of_the_original(backend: str, folder: Path) -> None:
+def numbers_of_the_original(backend: str) -> None:
     """Operations, stages, network, targets and losses, under the backend."""
     if backend == CURRENT:
         pytest.skip(f"{backend} runs these tests in this process")
     backend_or_skip(backend)
     run(
         backend, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
-        "tests/ops", "tests/nets", "tests/training",
-        *(f"--ignore=tests/training/{name}" for name in LEFT_OUT),
-        # On JAX nearly all of the time goes into compiling programs that run once. Those of equal
-        # trainings are compiled once. The three steps of the other test are compiled as anywhere.
+        "tests/ops", "tests/nets", "tests/training", "tests/matterport",
+        *(f"--ignore=tests/{name}" for name in LEFT_OUT),
+        # On JAX nearly all of the time goes into compiling programs that run once. The three steps
+        # of the other test are compiled as anywhere.
         JAX_DISABLE_MOST_OPTIMIZATIONS="1",
-        JAX_COMPILATION_CACHE_DIR=str(folder / "compiled"),
-        JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0.3",
     )  # fmt: skip

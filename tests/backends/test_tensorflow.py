@@ -7,5 +7,5 @@ def test_three_steps_save_reload_detect(tmp_path):
     three_steps_save_reload_detect("tensorflow", tmp_path)
 
 
-def test_the_numbers_of_the_original(tmp_path):
-    numbers_of_the_original("tensorflow", tmp_path)
+def test_the_numbers_of_the_original():
+    numbers_of_the_original("tensorflow")
