@@ -41,7 +41,6 @@ class TiffPicture(LayeredPicture):
                 self._file = TiffFile(path)
             try:
                 with explained(path):
-                    self._file.filehandle.lock = True  # several threads read
                     self._open(page, channels)
             except BaseException:
                 self._file.close()

@@ -9,13 +9,14 @@ from typing import Any
 from mrcnn.pictures.explaining import Unreadable
 from mrcnn.pictures.tiff_pages import (
     ColumnsAsChannels,
+    MissingPage,
     PageByPillow,
     PageReader,
     SegmentCache,
     needs_pillow,
 )
 
-Reader = PageReader | ColumnsAsChannels | PageByPillow
+Reader = PageReader | ColumnsAsChannels | MissingPage | PageByPillow
 
 # What slides hold beside the picture. The label often shows a patient's name.
 _LABELS = re.compile(r"(label|macro|map|thumbnail|overview)( image)?\s*\d*", re.IGNORECASE)
@@ -68,7 +69,7 @@ class TiffImage:
             index = 0
         page = level.pages[index]
         if page is None:
-            raise Unreadable("the plane that is asked for is missing in the file")
+            return MissingPage(level.keyframe)
         page = page.aspage()
         return PageByPillow(page, path) if needs_pillow(page) else PageReader(page, cache, shift)
 

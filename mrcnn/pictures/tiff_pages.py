@@ -1,6 +1,7 @@
 """Regions of one page of a TIFF file."""
 
 import contextlib
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,29 +25,33 @@ CACHE = 32 * 2**20
 
 
 class SegmentCache:
-    """Decoded segments, those that were not used longest forgotten."""
+    """Decoded segments, those that were not used longest forgotten. Threads may share it."""
 
     def __init__(self, most_bytes: int = CACHE):
         self._kept: OrderedDict[tuple, np.ndarray] = OrderedDict()
         self._bytes, self._most = 0, most_bytes
+        self._lock = threading.Lock()
 
     def get(self, key: tuple) -> np.ndarray | None:
-        found = self._kept.pop(key, None)
-        if found is not None:
-            self._kept[key] = found
-        return found
+        with self._lock:
+            found = self._kept.pop(key, None)
+            if found is not None:
+                self._kept[key] = found
+            return found
 
     def put(self, key: tuple, segment: np.ndarray) -> None:
-        if segment.nbytes > self._most or key in self._kept:
-            return
-        self._kept[key] = segment
-        self._bytes += segment.nbytes
-        while self._bytes > self._most:
-            self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        with self._lock:
+            if segment.nbytes > self._most or key in self._kept:
+                return
+            self._kept[key] = segment
+            self._bytes += segment.nbytes
+            while self._bytes > self._most:
+                self._bytes -= self._kept.popitem(last=False)[1].nbytes
 
     def clear(self) -> None:
-        self._kept.clear()
-        self._bytes = 0
+        with self._lock:
+            self._kept.clear()
+            self._bytes = 0
 
 
 class PageReader:
@@ -116,6 +121,22 @@ class ColumnsAsChannels:
     def read(self, y: int, x: int, height: int, width: int) -> np.ndarray:
         rows = [reader.read(x, 0, width, self.samples) for reader in self._readers[y : y + height]]
         return np.stack(rows)[..., 0]
+
+
+class MissingPage:
+    """A page that a file speaks of and does not have.
+
+    Args:
+        like: a page with the same tags.
+    """
+
+    def __init__(self, like: Any):
+        self.page = like
+        self.height, self.width = like.imagelength, like.imagewidth
+        self.samples = like.samplesperpixel
+
+    def read(self, y: int, x: int, height: int, width: int) -> np.ndarray:
+        raise Unreadable("a plane of it is missing, or the file that it is in")
 
 
 class PageByPillow:

@@ -4,6 +4,7 @@ import functools
 import io
 import lzma
 import struct
+import threading
 import zlib
 from typing import Any
 
@@ -22,6 +23,8 @@ YCBCR = 6  # of the tag PhotometricInterpretation
 _HORIZONTAL, _FLOATING = 2, 3  # predictors
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}  # of the tag SampleFormat; 4 is undefined
 _REVERSED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)).reshape(-1, 8)[:, ::-1])
+# A file has one place at a time where it is read, and pictures may be read by several threads.
+_READING = threading.Lock()
 # Of a strip or tile once it is decoded.
 MOST_BYTES = 2**31
 _T4_OPTIONS, _T6_OPTIONS = 292, 293
@@ -144,9 +147,17 @@ class Segments:
         handle = self.page.parent.filehandle
         if offset + count > handle.size:
             raise Unreadable("it is damaged or cut short (a strip or tile ends early)")
-        with handle.lock:
-            handle.seek(offset)
-            return handle.read(count)
+        with _READING:
+            # Planes of OME-TIFF may stand in further files, which tifffile leaves closed.
+            was_closed = handle.closed
+            if was_closed:
+                handle.open()
+            try:
+                handle.seek(offset)
+                return handle.read(count)
+            finally:
+                if was_closed:
+                    handle.close()
 
     def _fitted(self, pixels: np.ndarray, rows: int) -> np.ndarray:
         """Of an image in the file, which may be smaller than its tile at the edge."""

@@ -88,6 +88,38 @@ def test_three_channels_in_planes_are_colors(tmp_path):
     assert notes == (channels_said("1, 2, 3", 3),)
 
 
+def save_channels_apart(folder, planes):
+    """OME-TIFF with a file for each channel, all of which name all; returns the first one."""
+    names = [f"c{number}.ome.tif" for number in range(len(planes))]
+    places = "".join(
+        f'<TiffData FirstC="{n}" IFD="0" PlaneCount="1"><UUID FileName="{name}">{name}</UUID>'
+        "</TiffData>"
+        for n, name in enumerate(names)
+    )
+    height, width = planes[0].shape
+    for name, plane in zip(names, planes, strict=True):
+        said = (
+            '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+            f'UUID="{name}"><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" '
+            f'Type="uint8" SizeX="{width}" SizeY="{height}" SizeC="{len(planes)}" SizeZ="1" '
+            f'SizeT="1">{places}</Pixels></Image></OME>'
+        )
+        tifffile.imwrite(folder / name, plane, description=said, metadata=None)
+    return folder / names[0]
+
+
+def test_channels_in_files_of_their_own(tmp_path):
+    path = save_channels_apart(tmp_path, PLANES[0, 0, :3])
+    for _ in range(2):
+        pixels, notes = read(path)
+        np.testing.assert_array_equal(pixels, np.moveaxis(PLANES[0, 0, :3], 0, -1))
+        assert notes == (channels_said("1, 2, 3", 3),)
+    (tmp_path / "c1.ome.tif").unlink()
+    with pytest.raises(DataError, match="a plane of it is missing, or the file that it is in"):
+        read(path)
+    assert read(path, channels=(3,))[0][2, 3, 0] == PLANES[0, 0, 2, 2, 3]
+
+
 @pytest.mark.parametrize("options", [{}, {"subfiletype": 1}], ids=["untold", "told"])
 @pytest.mark.parametrize("first", [True, False])
 def test_a_thumbnail_is_not_taken_for_the_picture(tmp_path, first, options):

@@ -1,6 +1,7 @@
 """Pyramids and slides: levels, pixel sizes, regions; never a label, and never all at once."""
 
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -202,6 +203,16 @@ def test_only_the_tiles_of_a_region_are_read(tmp_path):
         np.testing.assert_array_equal(region, PIXELS[128:248, 140:340])
         with pytest.raises(DataError, match=r"a\.tif: it is damaged or cut short"):
             picture.region(0, 0, 10, 10)
+
+
+def test_threads_read_one_picture(tmp_path):
+    path = save_pyramid(tmp_path / "a.tif", compression="zlib")
+    places = [(y, x) for y in range(0, 600, 50) for x in range(0, 800, 50)]
+    with open_picture(path) as picture, ThreadPoolExecutor(8) as pool:
+        for (y, x), region in zip(
+            places, pool.map(lambda at: picture.region(*at, 90, 90), places), strict=True
+        ):
+            np.testing.assert_array_equal(region, PIXELS[y : y + 90, x : x + 90])
 
 
 def test_a_pyramid_that_was_cut_short(tmp_path):
