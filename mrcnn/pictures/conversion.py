@@ -8,6 +8,8 @@ import numpy as np
 ALPHA_DROPPED = "the transparency was dropped, not blended"
 # Values further than this from the others, as a share of the others' range, are outliers.
 MARGIN = 0.5
+# Of fewer samples none is an outlier.
+FEWEST = 100
 # 255 divided by a smaller number may be infinite.
 SMALLEST_SPAN = 1e-300
 # Of more samples every second, third, ... tells where most of them are.
@@ -29,9 +31,10 @@ class Range:
     def of(samples: np.ndarray) -> "tuple[Range, int]":
         """Lowest and highest value but for outliers, of all channels together.
 
-        A thousandth of the samples at either end may be outliers, such as the hot pixels of a
-        camera: they are if they lie further from the others than half of the others' range, and
-        are no spot of several pixels. A constant image has the range of its type.
+        A thousandth of the samples at either end, or three of a few, may be outliers, such as the
+        hot pixels of a camera: they are if they lie further from the others than half of the
+        others' range, and are no spot of several pixels. A constant image has the range of its
+        type.
 
         Args:
             samples: finite numbers of any type, [H, W] or [H, W, 3].
@@ -46,9 +49,9 @@ class Range:
         flat = samples.reshape(-1)
         step = max(flat.size // MOST_SORTED, 1)
         some = flat[:: step + (step % 3 == 0)]  # or it would be one channel of three
-        outer = some.size // 1000
-        if outer == 0:
+        if some.size < FEWEST:
             return Range(lowest, highest), 0
+        outer = max(some.size // 1000, 3)  # one pixel of three channels
         ends = np.partition(some, (outer, some.size - 1 - outer))
         low, high = float(ends[outer]), float(ends[-1 - outer])
         margin = (high - low) * MARGIN

@@ -16,7 +16,11 @@ _BIOFORMATS = (
     "`bioformats2raw` or `bfconvert`"
 )
 _HEIF = "Convert it to JPEG or PNG, for example with `heif-convert FILE OUT.png`"
+_DEVELOP = "Develop it to TIFF or JPEG, with the program of the camera or with darktable"
 _FOREIGN = {
+    **dict.fromkeys(
+        (".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"), ("Camera raw", _DEVELOP)
+    ),
     ".czi": ("Zeiss CZI", _BIOFORMATS),
     ".nd2": ("Nikon ND2", _BIOFORMATS),
     ".lif": ("Leica LIF", _BIOFORMATS),

@@ -69,6 +69,15 @@ def test_hot_pixels_change_no_other(tmp_path, suffix, samples, value, count):
     assert np.abs(hot.astype(int) - clean).max() <= 1
 
 
+@pytest.mark.parametrize("shape", [(16, 16), (16, 16, 3)])
+def test_a_hot_pixel_of_a_small_picture(shape):
+    small = np.random.default_rng(0).integers(1000, 3000, shape).astype(np.uint16)
+    hot = small.copy()
+    hot[3, 4] = 65535
+    assert Range.of(hot)[0].highest <= 3000
+    assert Range.of(small)[1] == 0
+
+
 def test_dead_pixels_are_outliers_too():
     dead, spots = with_spots(FIELD + 20000, 0, 2)
     found, outliers = Range.of(dead)

@@ -22,6 +22,7 @@ HEIF = "Convert it to JPEG or PNG, for example with `heif-convert FILE OUT.png`"
         ("a.vsi", b"x", f"Olympus VSI files are not read. {BIO}"),
         ("a.mrxs", b"x", f"3DHISTECH MRXS files are not read. {BIO}"),
         ("a.heic", b"x", f"HEIC files are not read. {HEIF}"),
+        ("a.dng", b"II*\0", "Camera raw files are not read. Develop it to TIFF or JPEG"),
         ("IMG_1.jpg", b"\0\0\0\x18ftypheic\0\0", f"HEIC files are not read. {HEIF}"),
     ],
 )

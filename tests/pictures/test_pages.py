@@ -134,6 +134,18 @@ def test_a_thumbnail_is_not_taken_for_the_picture(tmp_path, first, options):
         assert read(tmp_path / "a.tif", page=1 if first else 2)[0].shape == (10, 15, 3)
 
 
+def test_a_picture_in_a_sub_ifd_of_its_thumbnail(tmp_path):
+    """As cameras keep it."""
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        small = np.ascontiguousarray(COLORS[::4, ::4])
+        options = {"photometric": "rgb", "metadata": None}
+        writer.write(small, subifds=1, subfiletype=1, **options)
+        writer.write(COLORS, subfiletype=0, **options)
+    pixels, notes = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(pixels, COLORS)
+    assert notes == ()
+
+
 def test_of_pictures_of_like_sizes_the_first_is_taken(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
         writer.write(COLORS[:30], photometric="rgb")
