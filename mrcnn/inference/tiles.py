@@ -5,6 +5,7 @@ import math
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -178,9 +179,7 @@ class TiledPredictor:
         for each in predictions:
             timing.update(each.timing)
         notes = dict.fromkeys(note for each in predictions for note in each.notes)
-        return Prediction(
-            instances, predictions[0].scale, tuple(notes), dict(timing), predictions[0].model
-        )
+        return replace(predictions[0], instances=instances, notes=tuple(notes), timing=dict(timing))
 
     def predict_parts(self, picture: "Picture | np.ndarray", scale: float) -> Iterator[Instances]:
         """Detect in a picture of any size, band by band.
