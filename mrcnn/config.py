@@ -78,6 +78,9 @@ class Config:
     POOL_SIZE = 7  # Side of the ROIAlign grids of the class and box head.
     MASK_POOL_SIZE = 14  # Side of the ROIAlign grids of the mask head.
     MASK_SHAPE = [28, 28]  # Height and width of a mask output: twice MASK_POOL_SIZE.
+    # True: what the heads read of a box lies at the same place of the feature cells wherever the
+    # box is in the image. False: as the original, which reads up to half a cell beside it.
+    EVEN_ROI_ALIGN = False
     # What the network computes in. Weights, boxes, suppression and losses are float32 always.
     # "mixed_bfloat16" suits processors and GPUs that have bfloat16; "mixed_float16" is for older
     # GPUs, and scales the loss.

@@ -74,6 +74,7 @@ _CHOICES = {
     "DETECTION_NMS_ACROSS_CLASSES": (False, True),
     "IMAGE_FIT": (False, True),
     "SUBPIXEL_MASKS": (False, True),
+    "EVEN_ROI_ALIGN": (False, True),
     "USE_MINI_MASK": (False, True),
     "USE_RPN_ROIS": (False, True),
 }

@@ -55,6 +55,7 @@ DEFAULTS = {
     "DETECTION_NMS_ACROSS_CLASSES": False,
     "SUBPIXEL_MASKS": False,
     "MASK_MARGIN": 0.0,
+    "EVEN_ROI_ALIGN": False,
 }
 
 

@@ -38,9 +38,10 @@ class TiledPredictor:
 
     The promise: what is found is as if the whole picture went through the network at once. Of the
     objects of an untiled prediction 99.9 % have a partner with a mask IoU of at least 0.9 among
-    those of the tiles, and the reverse; none is lost at a seam, and none is there twice. How near
-    a network comes to that depends on how far it looks around an object, and
-    `python -m benchmarks.tiles` measures it.
+    those of the tiles, and the reverse; none is lost at a seam, and none is there twice. It holds
+    as far as what the network says of an object depends on no more than what lies within two
+    diameters of it. Group normalization looks at all of a tile, and an object whose score is about
+    the threshold may come or go; `python -m benchmarks.tiles` measures how near a network comes.
 
     To that end neighboring tiles overlap by twice the largest object, 4.8 median diameters: an
     object whose center a tile owns is whole in it, with as much around it as it is wide. The tile
@@ -107,12 +108,14 @@ class TiledPredictor:
     ) -> Self:
         """One of the model in a folder, whose limits let a tile be full of objects.
 
+        EVEN_ROI_ALIGN is on, so that what is found does not depend on where a tile lies.
+
         Args:
             path, weights: see `Predictor.from_folder`.
             object_diameter: see the class; by default OBJECT_DIAMETER of the model's settings.
             tile_side, refine: see the class.
-            **settings: attributes of the configuration to set otherwise. Limits that are among
-                them hold as they are given.
+            **settings: attributes of the configuration to set otherwise. They also hold where
+                they are limits, or EVEN_ROI_ALIGN.
 
         Raises:
             ConfigError: see the class and `Predictor.from_folder`; or the model does not say how
@@ -129,8 +132,8 @@ class TiledPredictor:
                 "their median diameter in pixels of the network."
             )
         side = side_for(diameter) if tile_side is None else tile_side
-        limits = limits_for_tile(side, diameter, config)
-        predictor = Predictor.from_folder(path, weights, **{**limits, **settings})
+        of_tiles = {"EVEN_ROI_ALIGN": True, **limits_for_tile(side, diameter, config)}
+        predictor = Predictor.from_folder(path, weights, **{**of_tiles, **settings})
         return cls(predictor, diameter, tile_side=side, refine=refine)
 
     def grid(self, shape: tuple[int, ...], scale: float) -> TileGrid:

@@ -67,6 +67,7 @@ def class_and_box_outputs(
         normalization=config.NORMALIZATION,
         train_bn=config.TRAIN_BN,
         placed=placed,
+        even_rois=config.EVEN_ROI_ALIGN,
     )
 
 
@@ -89,6 +90,7 @@ def mask_outputs(
         normalization=config.NORMALIZATION,
         train_bn=config.TRAIN_BN,
         placed=placed,
+        even_rois=config.EVEN_ROI_ALIGN,
         rows=rows,
     )
 

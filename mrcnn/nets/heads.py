@@ -50,6 +50,7 @@ def class_and_box_head(
     normalization: str = "batch",
     train_bn: bool | None = False,
     placed: Placed = as_made,
+    even_rois: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Class scores and class-specific box deltas of regions.
 
@@ -63,6 +64,7 @@ def class_and_box_head(
         normalization, train_bn: see `mrcnn.nets.normalization.normalize`.
         placed: gives the layer to use for each new one that would hold weights; it may be a built
             layer of the same name, whose weights the head then shares.
+        even_rois: see `mrcnn.nets.roi_align.PyramidROIAlign`.
 
     Returns:
         logits [B, R, num_classes], probabilities [B, R, num_classes] and deltas
@@ -70,7 +72,7 @@ def class_and_box_head(
     """
     norm = {"normalization": normalization, "train_bn": train_bn}
     regions = rois.shape[1]
-    x = PyramidROIAlign((pool_size, pool_size), name="roi_align_classifier")(
+    x = PyramidROIAlign((pool_size, pool_size), even=even_rois, name="roi_align_classifier")(
         [rois, image_meta, *feature_maps]
     )
     # Fully connected layers, written as convolutions that cover the whole grid.
@@ -112,6 +114,7 @@ def mask_head(
     train_bn: bool | None = False,
     placed: Placed = as_made,
     rows: int | None = None,
+    even_rois: bool = False,
 ) -> Tensor:
     """A mask of each class for each region.
 
@@ -126,7 +129,7 @@ def mask_head(
         float32 [B, R, 2 * pool_size, 2 * pool_size, num_classes] from 0 to 1.
     """
     norm = {"normalization": normalization, "train_bn": train_bn}
-    x = PyramidROIAlign((pool_size, pool_size), name="roi_align_mask")(
+    x = PyramidROIAlign((pool_size, pool_size), even=even_rois, name="roi_align_mask")(
         [rois, image_meta, *feature_maps]
     )
     for number in range(1, 5):

@@ -22,25 +22,31 @@ class PyramidROIAlign(keras.layers.Layer):
 
     Args:
         pool_shape: (height, width) of the grid.
+        even: whether a box is read at the same place of the feature cells wherever it lies in the
+            image; see `mrcnn.ops.roi_align.pyramid_roi_align`.
     """
 
-    def __init__(self, pool_shape: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, pool_shape: Sequence[int], *, even: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         # Boxes keep their precision.
         self.autocast = False
         height, width = pool_shape
         self.pool_shape = (height, width)
+        self.even = even
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         boxes, image_meta, *feature_maps = inputs
         # All images of a batch have one shape; columns 4 and 5 of the meta row hold it.
         image_area = image_meta[0, 4] * image_meta[0, 5]
         levels = roi_levels(boxes, image_area)
-        grid = pyramid_roi_align(boxes, levels, feature_maps, self.pool_shape)
+        image_shape = (image_meta[0, 4], image_meta[0, 5]) if self.even else None
+        grid = pyramid_roi_align(
+            boxes, levels, feature_maps, self.pool_shape, image_shape=image_shape
+        )
         return ops.cast(grid, self.compute_dtype)
 
     def compute_output_shape(self, inputs_shape: Sequence[Shape]) -> Shape:
         return (*inputs_shape[0][:2], *self.pool_shape, inputs_shape[2][-1])
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "pool_shape": self.pool_shape}
+        return {**super().get_config(), "pool_shape": self.pool_shape, "even": self.even}

@@ -28,23 +28,32 @@ def roi_levels(boxes: Tensor, image_area: Tensor, finest: int = 2, coarsest: int
     return ops.cast(ops.clip(level, finest, coarsest), "int32")
 
 
-def _sample_positions(low: Tensor, high: Tensor, count: int, length: Tensor) -> Tensor:
-    """Sampling positions [B, R, count] in feature cells, both box edges included."""
-    last = ops.expand_dims(length - 1.0, -1)
+def _sample_positions(low: Tensor, high: Tensor, count: int, whole: Tensor) -> Tensor:
+    """Sampling positions [B, R, count] in feature cells, both box edges included.
+
+    Args:
+        low, high: [B, R], normalised edges of the boxes.
+        count: samples between them.
+        whole: [B, R], feature cells from 0 to 1.
+    """
+    whole = ops.expand_dims(whole, -1)
     low = ops.expand_dims(low, -1)
     high = ops.expand_dims(high, -1)
     if count == 1:
-        return 0.5 * (low + high) * last
+        return 0.5 * (low + high) * whole
     steps = ops.arange(count, dtype="float32")
-    span = (high - low) * last
+    span = (high - low) * whole
     # Divided by a tensor: XLA makes a product with a rounded reciprocal of a plain number.
-    return low * last + steps * (span / ops.full_like(span, count - 1.0))
+    return low * whole + steps * (span / ops.full_like(span, count - 1.0))
 
 
-def _inside(position: Tensor, last: Tensor) -> Tensor:
-    # A box that ends on the image border must not lose its last row to the rounding of one product.
-    tolerance = 1e-3
-    return ops.logical_and(position >= -tolerance, position <= last + tolerance)
+# A box that ends on the image border must not lose its last row to the rounding of one product.
+_TOLERANCE = 1e-3
+
+
+def _inside(position: Tensor, last: Tensor, beyond: Tensor | float) -> Tensor:
+    """Which positions lie on a map whose outer cells reach `beyond` their centers."""
+    return ops.logical_and(position >= -beyond, position <= last + beyond)
 
 
 def _bilinear_grid(
@@ -56,6 +65,7 @@ def _bilinear_grid(
     width: Tensor,
     boxes: Tensor,
     grid_shape: tuple[int, int],
+    image_shape: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """Sample a grid over each box from maps that lie row by row in one table.
 
@@ -67,17 +77,29 @@ def _bilinear_grid(
         height, width: int32 [B, R], size of the map that the box lies in.
         boxes: float32 [B, R, 4], normalised to the map.
         grid_shape: (height, width) of the grid; its corners lie on the box's corners.
+        image_shape: see `pyramid_roi_align`.
 
     Returns:
         [B, R, grid height, grid width, C]; 0 for samples outside the map.
     """
 
     def axis_samples(
-        low: Tensor, high: Tensor, count: int, length: Tensor, step: Tensor
+        low: Tensor, high: Tensor, count: int, length: Tensor, step: Tensor, pixels: Tensor | None
     ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        last = ops.expand_dims(ops.cast(length, "float32") - 1.0, -1)
-        position = _sample_positions(low, high, count, ops.cast(length, "float32"))
-        inside = _inside(position, last)
+        cells = ops.cast(length, "float32")
+        last = ops.expand_dims(cells - 1.0, -1)
+        beyond: Tensor | float = _TOLERANCE
+        if pixels is None:
+            position = _sample_positions(low, high, count, cells - 1.0)
+        else:
+            # A pixel is this many cells wide, wherever it lies.
+            pixel = cells / pixels
+            position = _sample_positions(low, high, count, cells - pixel)
+            # In the middle of the image all is as without `image_shape`.
+            beyond = ops.expand_dims(0.5 * (1.0 - pixel), -1)
+            position = position - beyond
+            beyond = beyond + _TOLERANCE
+        inside = _inside(position, last, beyond)
         # Not clipped alone: what is not a number is outside too, and must not become an index.
         position = ops.where(inside, ops.clip(position, 0.0, last), 0.0)
         inside = ops.cast(inside, "float32")
@@ -91,8 +113,10 @@ def _bilinear_grid(
             (second * step, ops.cast(fraction * inside, table.dtype)),
         )
 
-    rows = axis_samples(boxes[..., 0], boxes[..., 2], grid_shape[0], height, row_step)
-    columns = axis_samples(boxes[..., 1], boxes[..., 3], grid_shape[1], width, column_step)
+    image_height, image_width = image_shape or (None, None)
+    tops, lefts, bottoms, rights = (boxes[..., side] for side in range(4))
+    rows = axis_samples(tops, bottoms, grid_shape[0], height, row_step, image_height)
+    columns = axis_samples(lefts, rights, grid_shape[1], width, column_step, image_width)
     start = ops.expand_dims(start, -1)
     total = None
     for row, row_weight in rows:
@@ -110,6 +134,7 @@ def pyramid_roi_align(
     feature_maps: Sequence[Tensor],
     pool_shape: tuple[int, int],
     finest: int = 2,
+    image_shape: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """Sample a grid of features for each region from the pyramid level assigned to it.
 
@@ -123,6 +148,11 @@ def pyramid_roi_align(
         feature_maps: list of float [B, H_l, W_l, C], from the finest to the coarsest.
         pool_shape: (height, width) of the grid.
         finest: level of the first feature map.
+        image_shape: (height, width) of the moulded image in pixels, as float. Where it is given,
+            a box is read at the same place of the feature cells wherever it lies in the image.
+            Without it 1 is the center of the last cell, as in the original, but also the center
+            of the last pixel: towards the upper left what is read lies up to half a cell too far
+            to the lower right, and the reverse.
 
     Returns:
         float32 [B, R, pool height, pool width, C].
@@ -138,6 +168,7 @@ def pyramid_roi_align(
         width=width,
         boxes=ops.stop_gradient(ops.cast(boxes, "float32")),
         grid_shape=pool_shape,
+        image_shape=image_shape,
     )
 
 

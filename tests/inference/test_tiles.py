@@ -312,12 +312,18 @@ def test_the_limits_of_a_model_from_its_folder_follow_from_tile_and_object(model
     assert (made.tile_side, made.object_diameter) == (1024, 48.0)
     assert limits["DETECTION_MAX_INSTANCES"] == config.DETECTION_MAX_INSTANCES
     assert limits["POST_NMS_ROIS_INFERENCE"] == config.POST_NMS_ROIS_INFERENCE
+    assert config.EVEN_ROI_ALIGN
     # The model's own is larger, and stays.
     assert config.PRE_NMS_LIMIT == 50_000
     # What the user gives holds.
     given = TiledPredictor.from_folder(
-        folder, object_diameter=30, tile_side=768, DETECTION_MAX_INSTANCES=7
+        folder,
+        object_diameter=30,
+        tile_side=768,
+        DETECTION_MAX_INSTANCES=7,
+        EVEN_ROI_ALIGN=False,
     )
+    assert not given.predictor.config.EVEN_ROI_ALIGN
     assert (given.tile_side, given.object_diameter) == (768, 30)
     assert given.predictor.config.DETECTION_MAX_INSTANCES == 7
     assert given.predictor.config.POST_NMS_ROIS_INFERENCE > 3 * 768**2 / 30**2
