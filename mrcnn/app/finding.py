@@ -45,7 +45,7 @@ def load_trained_model(
     options: Any,
     path: Path,
     min_confidence: float,
-    **limits: int,
+    **others: Any,
 ) -> Any:
     """Build the `MaskRCNN` for inference and load its weights.
 
@@ -56,7 +56,7 @@ def load_trained_model(
         options: of the command line.
         path: the weights file.
         min_confidence: detections with a lower score are not returned.
-        **limits: settings in place of those that are stored.
+        **others: settings in place of those that are stored.
 
     Raises:
         WeightsError: weights of another model.
@@ -71,7 +71,7 @@ def load_trained_model(
             **application.settings_from(options),
             "IMAGES_PER_GPU": 1,
             "DETECTION_MIN_CONFIDENCE": min_confidence,
-            **limits,
+            **others,
         }
     )
     if not config.CLASS_NAMES or len(config.CLASS_NAMES) != config.NUM_CLASSES - 1:
@@ -128,7 +128,9 @@ def load_predictor(
 
     def make_tiled() -> TiledPredictor:
         limits = limits_for_tile(side_for(size), size, predictor.config)
-        model = load_trained_model(application, options, path, floor, **limits)
+        # An object lies at one place in the picture and at another in a tile.
+        of_tiles = {"EVEN_ROI_ALIGN": True, **limits}
+        model = load_trained_model(application, options, path, floor, **of_tiles)
         return TiledPredictor(model.predictor, size)
 
     return ScaledPredictor(
@@ -185,14 +187,13 @@ class Finder:
 
     def _finished(self, image: np.ndarray, prediction: Prediction) -> Found:
         instances = prediction.instances
-        limit_reached = len(instances) >= self.predictor.config.DETECTION_MAX_INSTANCES
         max_overlap = getattr(self.options, "max_overlap", MAX_OVERLAP)
         instances = instances.take(np.flatnonzero(instances.areas()))
         instances = instances.without_duplicates(max_overlap)
         known = {"class_names": self.class_names}
         instances = self.application.refine(image, instances, self.options, **known)
         instances = self.application.classify(instances, self.options, **known)
-        return Found(instances, limit_reached, prediction.diameter, prediction.scale_source)
+        return Found(instances, prediction.is_full, prediction.diameter, prediction.scale_source)
 
 
 def limit_warnings(limits: Any, names: list[str], words: Words) -> list[str]:

@@ -182,7 +182,13 @@ class TiledPredictor:
         for each in predictions:
             timing.update(each.timing)
         notes = dict.fromkeys(note for each in predictions for note in each.notes)
-        return replace(predictions[0], instances=instances, notes=tuple(notes), timing=dict(timing))
+        return replace(
+            predictions[0],
+            instances=instances,
+            notes=tuple(notes),
+            timing=dict(timing),
+            is_full=any(each.is_full for each in predictions),
+        )
 
     def predict_parts(self, picture: "Picture | np.ndarray", scale: float) -> Iterator[Instances]:
         """Detect in a picture of any size, band by band.
