@@ -14,13 +14,14 @@ from PIL import Image
 from mrcnn.app.application import Application
 from mrcnn.app.export import Exporter
 from mrcnn.app.finding import Finder, Found, limit_warnings, load_predictor
-from mrcnn.app.inputs import LABELS, OVERLAY, common_folder, expand_inputs
+from mrcnn.app.inputs import LABELS, MANY_LABELS, OVERLAY, common_folder, expand_inputs
 from mrcnn.app.model_files import trained_weights
 from mrcnn.app.names import unique_names
 from mrcnn.app.threshold import chosen_confidences
 from mrcnn.drawing.results import overlay_picture
 from mrcnn.errors import DataError, LimitWarning
 from mrcnn.files import atomic_write, make_writable_folder
+from mrcnn.formats.label_images import write_label_image
 from mrcnn.instances import Instances
 from mrcnn.pictures import Picture, open_picture
 from mrcnn.report.detection_files import DetectedImage, object_rows, objects_csv, summary_csv
@@ -30,7 +31,7 @@ def visible_objects(instances: Instances) -> tuple[Instances, np.ndarray]:
     """Leave out objects that better ones cover completely; a label without a pixel is no label.
 
     Returns:
-        the objects, and their label image, uint16 [H, W].
+        the objects, and their label image, uint16 [H, W], or int32 of more than 65,535.
     """
     labels = instances.label_image()
     shown = np.bincount(labels.ravel(), minlength=len(instances) + 1)[1:] > 0
@@ -39,6 +40,21 @@ def visible_objects(instances: Instances) -> tuple[Instances, np.ndarray]:
         instances = instances.take(np.flatnonzero(shown))
         labels = instances.label_image()
     return instances, labels
+
+
+def write_labels(out: Path, name: str, instances: Instances, labels: np.ndarray) -> None:
+    """Write a label image: a PNG of 16 bits, or a TIFF of 32 where there are more objects.
+
+    Args:
+        out: folder of the file.
+        name: stem of its name.
+        instances: objects 1, 2, ... of `labels`, by falling score.
+        labels: see `visible_objects`.
+    """
+    if labels.dtype == np.uint16:
+        atomic_write(out / f"{name}{LABELS}", Image.fromarray(labels).save)
+    else:
+        write_label_image(out / f"{name}{MANY_LABELS}", [instances])
 
 
 @dataclass
@@ -80,7 +96,7 @@ class Detection:
         self.measured = [column for column in instances.columns if column not in told]
         overlay = overlay_picture(image, instances, self.class_names)
         atomic_write(self.out / f"{name}{OVERLAY}", lambda file: overlay.save(file))
-        atomic_write(self.out / f"{name}{LABELS}", Image.fromarray(labels).save)
+        write_labels(self.out, name, instances, labels)
         rows = object_rows(
             str(path),
             name,

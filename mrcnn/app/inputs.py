@@ -8,6 +8,8 @@ from pathlib import Path
 from mrcnn.pictures import IMAGE_SUFFIXES, images_in, is_zarr, passed_over
 
 OVERLAY, LABELS = "_overlay.png", "_labels.png"
+# Of more objects than a PNG has numbers for.
+MANY_LABELS = "_labels.tif"
 
 
 @dataclass
@@ -62,5 +64,5 @@ def common_folder(paths: Iterable[Path]) -> Path:
 def _is_earlier_result(path: Path, stems: set[str]) -> bool:
     return any(
         path.name.endswith(ending) and path.name.removesuffix(ending) in stems
-        for ending in (OVERLAY, LABELS)
+        for ending in (OVERLAY, LABELS, MANY_LABELS)
     )

@@ -158,7 +158,8 @@ class TiledPredictor:
             most_tiles: of more than these the picture is refused.
 
         Returns:
-            objects by falling score. Notes are those of all tiles, each once.
+            objects by falling score. Notes are those of all tiles, each once; it is full where a
+            tile was.
 
         Raises:
             DataError: the picture has too many tiles, or cannot be read, or the scale cannot work.

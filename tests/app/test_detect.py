@@ -1,9 +1,10 @@
 """What `detect` writes of objects that cover one another, and the order of files."""
 
 import numpy as np
+import tifffile
 from PIL import Image
 
-from mrcnn.app.detect import detect_all, visible_objects
+from mrcnn.app.detect import detect_all, visible_objects, write_labels
 from mrcnn.app.finding import Found
 from mrcnn.instances import Instances
 from mrcnn.report.detection_files import OBJECT_COLUMNS, object_rows
@@ -23,6 +24,18 @@ def objects_of(shape, boxes, scores=None, class_ids=None, crops=None) -> Instanc
         np.ones(count, int) if class_ids is None else np.array(class_ids),
         np.linspace(0.9, 0.8, count) if scores is None else np.array(scores),
     )
+
+
+def test_more_objects_than_a_png_has_numbers_for_are_written_as_a_tiff(tmp_path):
+    for height, name in ((3, "few_labels.png"), (260, "many_labels.tif")):
+        boxes = [(y, x, y + 1, x + 1) for y in range(height) for x in range(256)]
+        cells, labels = visible_objects(objects_of((height, 256), boxes))
+        write_labels(tmp_path, name.split("_")[0], cells, labels)
+        opened = tifffile.imread if name.endswith(".tif") else Image.open
+        written = np.asarray(opened(tmp_path / name))
+        np.testing.assert_array_equal(written, labels)
+        assert written.max() == height * 256
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_overlap_goes_to_the_better_score_and_areas_say_so():

@@ -33,7 +33,7 @@ def test_a_folder_gives_its_images_and_lists_the_others(tmp_path):
 
 
 def test_earlier_results_are_neither_images_nor_passed_over(tmp_path):
-    for name in ("a.jpg", "a_overlay.png", "a_labels.png", "b_labels.png"):
+    for name in ("a.jpg", "a_overlay.png", "a_labels.png", "a_labels.tif", "b_labels.png"):
         (tmp_path / name).touch()
     inputs = expand_inputs([str(tmp_path)])
     assert [path.name for path in inputs.paths] == ["a.jpg", "b_labels.png"]

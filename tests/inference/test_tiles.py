@@ -152,6 +152,15 @@ def test_the_picture_as_a_whole_has_no_limit():
     assert len(found.instances) == len(boxes) == 7056
 
 
+def test_a_prediction_is_full_where_a_tile_was():
+    made = tiled()
+    boxes = [(200, x, 208, x + 8) for x in range(200, 260, 12)]
+    image = painted((300, 300), boxes, [150] * len(boxes))
+    for most, is_full in ((4, True), (40, False)):
+        made.predictor.config.DETECTION_MAX_INSTANCES = most
+        assert made.predict(image, 1.0).is_full is is_full
+
+
 def test_a_picture_that_fits_into_a_tile_is_predicted_at_once():
     image = painted((100, 90), [(3, 4, 9, 12), (50, 60, 70, 70)], [150, 240])
     made = tiled()
