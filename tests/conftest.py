@@ -22,6 +22,20 @@ settings.load_profile("no-deadline")
 
 GOLDEN = Path(__file__).parent / "golden"
 
+# Folders and files that are begun first, so that no process has a long one left when the others
+# have none.
+LONG = ("backends", "clients", "notebooks", "training", "packaging", "test_packaging.py")
+
+
+def pytest_collection_modifyitems(items):
+    """The long tests before the others, each file as a whole."""
+
+    def place(item):
+        names = [item.path.parent.name, item.path.name]
+        return next((LONG.index(name) for name in names if name in LONG), len(LONG))
+
+    items.sort(key=place)
+
 
 @pytest.fixture(scope="session")
 def golden():

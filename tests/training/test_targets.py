@@ -5,19 +5,21 @@ import pytest
 from keras import ops
 
 from mrcnn.training.targets import DetectionTargetLayer, TargetSettings, detection_targets
+from tests.compiling import compiled
 
 SETTINGS = TargetSettings(32, 0.33, (0.1, 0.1, 0.2, 0.2), (28, 28), True)
 
 
 def sample(proposals, class_ids, boxes, masks, settings=SETTINGS, priorities=None):
-    outputs = detection_targets(
-        ops.convert_to_tensor(np.asarray(proposals, np.float32)[None]),
-        ops.convert_to_tensor(np.asarray(class_ids, np.int32)[None]),
-        ops.convert_to_tensor(np.asarray(boxes, np.float32)[None]),
-        ops.convert_to_tensor(np.asarray(masks)[None]),
-        settings,
-        priorities,
-    )
+    given = [
+        np.asarray(proposals, np.float32),
+        np.asarray(class_ids, np.int32),
+        np.asarray(boxes, np.float32),
+        np.asarray(masks),
+    ]
+    find = compiled(detection_targets, settings=settings)
+    inputs = [ops.convert_to_tensor(value[None]) for value in given]
+    outputs = find(*inputs) if priorities is None else find(*inputs, priorities=priorities)
     return [ops.convert_to_numpy(output)[0] for output in outputs]
 
 

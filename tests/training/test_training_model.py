@@ -51,7 +51,7 @@ def test_the_loss_is_the_weighted_sum_and_the_l2_term(tiny_config, disks):
     weights = dict(zip(LOSS_NAMES, (1.0, 2.0, 0.5, 0.0, 3.0), strict=True))
     config = tiny_config(LOSS_WEIGHTS=weights, WEIGHT_DECAY=0.01)
     model = build_training_model(config)
-    model.compile(optimizer=keras.optimizers.SGD(0.0), jit_compile=False)
+    model.compile(optimizer=keras.optimizers.SGD(0.0), jit_compile=keras.backend.backend() == "jax")
     batch = BatchLoader(disks([(60, 60, 20), (30, 90, 12)]), config, steps=1)[0][0]
     assert model.metrics_names == ["loss", *LOSS_NAMES]
     # Evaluation does not change the weights; SGD with rate 0 would not either.
