@@ -13,6 +13,7 @@ from mrcnn.inference.moulding import usual_scale
 from mrcnn.inference.prediction import Prediction
 from mrcnn.inference.predictor import Predictor
 from mrcnn.inference.scale import FEWEST, Answer, Scale, answer, estimate
+from mrcnn.inference.tile_limits import limits_for_tile
 from mrcnn.inference.tiles import TiledPredictor, side_for
 from mrcnn.instances import Instances
 from mrcnn.pictures import Picture
@@ -173,11 +174,18 @@ class ScaledPredictor:
         fits = max(picture.shape) * scale.factor <= side_for(self.config.OBJECT_DIAMETER)
         if fits or self._make_tiled is None:
             found = self.predictor.predict(picture, scale=factor, stacklevel=stacklevel + 1)
-            if not found.is_full or self._make_tiled is None:
+            lacks_some = found.is_full and self._may_hold_more(picture, scale)
+            if not lacks_some or self._make_tiled is None:
                 return found
         if self._tiled is None:
             self._tiled = self._make_tiled()
         return self._tiled.predict(picture, scale.factor)
+
+    def _may_hold_more(self, picture: Picture, scale: Scale) -> bool:
+        """Whether more objects than the predictor returns could lie in a picture at all."""
+        side = math.sqrt(math.prod(picture.shape)) * scale.factor
+        most = limits_for_tile(math.ceil(side), self.config.OBJECT_DIAMETER)
+        return most["DETECTION_MAX_INSTANCES"] > self.config.DETECTION_MAX_INSTANCES
 
     def _look(self, image: np.ndarray, scale: float) -> Instances:
         return self._scout.predict(image, scale=scale).instances

@@ -79,7 +79,14 @@ def test_the_wheel_says_what_the_project_says(wheel, metadata):
     assert metadata["Name"] == "mrcnn-keras3"
     assert metadata["Version"] == VERSION
     assert set(metadata["Requires-Python"].split(",")) == {">=3.11", "<3.14"}
-    assert set(metadata.get_all("Provides-Extra")) == {"gpu", "jax", "torch", "dev", "docs"}
+    assert set(metadata.get_all("Provides-Extra")) == {
+        "gpu",
+        "jax",
+        "torch",
+        "slides",
+        "dev",
+        "docs",
+    }
     assert metadata["Description-Content-Type"] == "text/markdown"
     assert metadata.get_payload().strip() == (ROOT / "README.md").read_text("utf-8").strip()
     (name,) = [name for name in wheel.namelist() if name.endswith("/entry_points.txt")]
