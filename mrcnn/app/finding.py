@@ -130,8 +130,11 @@ def load_predictor(
         limits = limits_for_tile(side_for(size), size, predictor.config)
         # An object lies at one place in the picture and at another in a tile.
         of_tiles = {"EVEN_ROI_ALIGN": True, **limits}
-        model = load_trained_model(application, options, path, floor, **of_tiles)
-        return TiledPredictor(model.predictor, size)
+        model = load_trained_model(application, options, path, floor, **of_tiles).predictor
+        # These limits were made for the tile; a full list is told all the same.
+        return TiledPredictor(
+            Predictor(model.config, model.runner, model.model, watch_limits=False), size
+        )
 
     return ScaledPredictor(
         predictor,

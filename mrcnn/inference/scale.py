@@ -28,6 +28,9 @@ _MOST_PIXELS = 1 << 24
 _SMALLEST, _LARGEST = 0.36, 1.4
 # An answer of fewer whole objects is none; from so many on it counts in full.
 FEWEST, _ENOUGH = 3, 6
+# Mean score below which an answer is none: near the right scale a trained network is surer than
+# this, and an untrained one is of nothing.
+_BELIEVED = 0.85
 # Mean score from which an answer is believed without looking further.
 _SURE = 0.9
 # Below this score nothing is counted.
@@ -121,7 +124,9 @@ def estimate(picture: Picture, object_diameter: float, look: Look) -> Answer | N
         found = _ask(picture, step, look)
         finds_some = found is not None and found.objects >= FEWEST
         fits = found is not None and (
-            finds_some and _SMALLEST <= found.shown / object_diameter <= _LARGEST
+            finds_some
+            and found.score >= _BELIEVED
+            and _SMALLEST <= found.shown / object_diameter <= _LARGEST
         )
         if found is not None and fits and (best is None or found.weight > best.weight):
             best = found
