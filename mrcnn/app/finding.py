@@ -15,7 +15,7 @@ from mrcnn.app.settings import read_settings
 from mrcnn.errors import ConfigError
 from mrcnn.inference import Prediction, Predictor, ScaledPredictor, TiledPredictor
 from mrcnn.inference.scale import COUNTED
-from mrcnn.inference.tile_limits import limits_for_tile
+from mrcnn.inference.tile_limits import settings_for_tiles
 from mrcnn.inference.tiles import side_for
 from mrcnn.instances import Instances
 from mrcnn.pictures import Picture
@@ -127,9 +127,7 @@ def load_predictor(
     size = float(predictor.config.OBJECT_DIAMETER)
 
     def make_tiled() -> TiledPredictor:
-        limits = limits_for_tile(side_for(size), size, predictor.config)
-        # An object lies at one place in the picture and at another in a tile.
-        of_tiles = {"EVEN_ROI_ALIGN": True, **limits}
+        of_tiles = settings_for_tiles(side_for(size), size, predictor.config)
         model = load_trained_model(application, options, path, floor, **of_tiles).predictor
         # These limits were made for the tile; a full list is told all the same.
         return TiledPredictor(

@@ -1,4 +1,4 @@
-"""Limits of detection that follow from the size of a tile and of the objects."""
+"""Settings of detection that follow from the size of a tile and of the objects."""
 
 import math
 from typing import Any
@@ -36,3 +36,15 @@ def limits_for_tile(tile_side: int, object_diameter: float, config: Any = None) 
         "PRE_NMS_LIMIT": _ANCHORS * _PROPOSALS * most,
     }
     return {name: max(value, getattr(config, name, 0)) for name, value in limits.items()}
+
+
+def settings_for_tiles(tile_side: int, object_diameter: float, config: Any) -> dict[str, Any]:
+    """What else a network for tiles is built with than one for whole pictures.
+
+    `limits_for_tile`, and EVEN_ROI_ALIGN: an object lies at one place in the picture and at another
+    in a tile, and is to be found alike.
+
+    Args:
+        tile_side, object_diameter, config: see `limits_for_tile`.
+    """
+    return {"EVEN_ROI_ALIGN": True, **limits_for_tile(tile_side, object_diameter, config)}

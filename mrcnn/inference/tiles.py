@@ -16,7 +16,7 @@ from mrcnn.inference.prediction import Prediction
 from mrcnn.inference.predictor import Predictor
 from mrcnn.inference.seams import Found
 from mrcnn.inference.tile_grid import STEP, Tile, TileGrid, tile_grid
-from mrcnn.inference.tile_limits import limits_for_tile
+from mrcnn.inference.tile_limits import settings_for_tiles
 from mrcnn.instances import Instances
 from mrcnn.pictures import Level, Picture
 
@@ -133,7 +133,7 @@ class TiledPredictor:
                 "their median diameter in pixels of the network."
             )
         side = side_for(diameter) if tile_side is None else tile_side
-        of_tiles = {"EVEN_ROI_ALIGN": True, **limits_for_tile(side, diameter, config)}
+        of_tiles = settings_for_tiles(side, diameter, config)
         predictor = Predictor.from_folder(path, weights, **{**of_tiles, **settings})
         return cls(predictor, diameter, tile_side=side, refine=refine)
 

@@ -55,26 +55,7 @@ class Rows:
         *,
         ignore: ArrayLike | None = None,
         columns: Mapping[str, ArrayLike] | None = None,
-    ) -> None:
-        self._set(image_shape, boxes, crops, class_ids, scores, ignore, columns)
-        self._check()
-
-    @classmethod
-    def trusted(cls, *arrays: Any, **more: Any) -> Self:
-        """The same without its checks, for code that has just made the arrays itself."""
-        made = cls.__new__(cls)
-        made._set(*arrays, **more)
-        return made
-
-    def _set(
-        self,
-        image_shape: Sequence[int],
-        boxes: ArrayLike,
-        crops: Iterable[Any],
-        class_ids: ArrayLike,
-        scores: ArrayLike | None = None,
-        ignore: ArrayLike | None = None,
-        columns: Mapping[str, ArrayLike] | None = None,
+        is_checked: bool = False,
     ) -> None:
         packed = PackedMasks.of(crops)
         ignored = np.zeros(len(packed), bool) if ignore is None else np.array(ignore, bool)
@@ -89,6 +70,13 @@ class Rows:
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        if not is_checked:
+            self._check()
+
+    @classmethod
+    def trusted(cls, *arrays: Any, **more: Any) -> Self:
+        """The same without its checks, for code that has just made the arrays itself."""
+        return cls(*arrays, **more, is_checked=True)
 
     def _check(self) -> None:
         count, (height, width) = len(self), self.image_shape

@@ -260,9 +260,7 @@ class EvaluateDetections(RunCallback):
             truth = self.dataset.load_instances(image_id)
             truth = truth.take(np.flatnonzero(truth.class_ids > 0))
             self._objects += len(truth)
-            evaluator.add_truth(
-                name, Instances(truth.image_shape, truth.boxes, truth.crops, truth.class_ids)
-            )
+            evaluator.add_truth(name, truth)
         if not self._objects:
             warnings.warn(
                 "No object is annotated in the validation images: there are no figures to log, "

@@ -8,22 +8,9 @@ from mrcnn.app.detect import detect_all, visible_objects, write_labels
 from mrcnn.app.finding import Found
 from mrcnn.instances import Instances
 from mrcnn.report.detection_files import OBJECT_COLUMNS, object_rows
+from tests.drawn_objects import objects_of
 
 NAMES = ("large", "small")
-
-
-def objects_of(shape, boxes, scores=None, class_ids=None, crops=None) -> Instances:
-    boxes = np.array(boxes).reshape(-1, 4)
-    if crops is None:
-        crops = [np.ones((y2 - y1, x2 - x1), bool) for y1, x1, y2, x2 in boxes]
-    count = len(boxes)
-    return Instances(
-        shape,
-        boxes,
-        crops,
-        np.ones(count, int) if class_ids is None else np.array(class_ids),
-        np.linspace(0.9, 0.8, count) if scores is None else np.array(scores),
-    )
 
 
 def test_more_objects_than_a_png_has_numbers_for_are_written_as_a_tiff(tmp_path):
