@@ -1,6 +1,7 @@
 """`check`: everything that is wrong with a data set, at once."""
 
 import hashlib
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable
@@ -18,6 +19,16 @@ from mrcnn.formats.outline_checks import check_outlines
 from mrcnn.pictures import IMAGE_SUFFIXES, read_image
 from mrcnn.report.words import Words
 
+# How messages of a reader, and those about an outline, say where.
+_IN_FILE = re.compile(
+    r"""(entry|image) ("[^"]*"|'[^']*')(, (region|annotation) \d+)?(, |: )?|annotation \d+: """
+)
+_REGION = re.compile(r"region \d+")
+_NUMBER = re.compile(r"\d+(\.\d+)?")
+_MOST_PLACES = 5
+# Folders of these names are subsets even where only images lie in them.
+_SUBSETS = ("train", "val", "valid", "validation", "test")
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -27,11 +38,33 @@ class Finding:
         where: the file, an image or the annotations.
         text: what is wrong, with the region where there is one.
         is_error: whether training stops at it, or leaves it out; else it may be a mistake.
+        kind: what it has in common with others that are wrong in the same way; by default the text
+            without its numbers and the names of image and region.
     """
 
     where: str
     text: str
     is_error: bool = True
+    kind: str = ""
+
+    @property
+    def place(self) -> str:
+        """The image and the region, as short as they can be named."""
+        of_reader, of_image = _IN_FILE.match(self.text), _REGION.match(self.text)
+        if of_reader:
+            return of_reader.group().rstrip(", :")
+        name = Path(self.where).name
+        return f"{name}, {of_image.group()}" if of_image else name
+
+    @property
+    def group(self) -> tuple[bool, str]:
+        """Equal for findings of one kind."""
+        if self.kind:
+            return self.is_error, self.kind
+        text = self.text
+        for name in (self.where, str(Path(self.where).parent), Path(self.where).name):
+            text = text.replace(name, "*")
+        return self.is_error, _NUMBER.sub("#", _IN_FILE.sub("", text))
 
 
 class Checker:
@@ -79,6 +112,7 @@ class Checker:
         if not images:
             findings.append(Finding(str(annotations), "no image is listed"))
         listed = Counter(image.filename for image in images)
+        found = {located.name for image in images if (located := _located(folder, image))}
         findings += [
             Finding(str(annotations), f"image {name!r} is listed {count} times")
             for name, count in listed.items()
@@ -89,7 +123,7 @@ class Checker:
         unlisted = sorted(
             path.name
             for path in folder.iterdir()
-            if path.suffix.lower() in IMAGE_SUFFIXES and path.name not in listed
+            if path.suffix.lower() in IMAGE_SUFFIXES and path.name not in found
         )
         findings += [
             Finding(str(folder / name), "is not in the annotations", is_error=False)
@@ -110,13 +144,14 @@ class Checker:
             return [*findings, Finding(where, str(error))]
         findings += self._check_picture(where, path, pixels, image)
         for problem in check_outlines(image.polygons, pixels.shape):
-            region = f"region {image.region_numbers[problem.index]}"
+            # Counted as VIA does.
+            region = f"region {image.region_numbers[problem.index] + 1}"
             other = ""
             if problem.other is not None:
-                other = f": region {image.region_numbers[problem.other]}"
+                other = f": region {image.region_numbers[problem.other] + 1}"
             findings.append(Finding(where, f"{region} {problem.text}{other}", is_error=False))
         findings += [
-            Finding(where, f"region {number} has no area and is left out", is_error=False)
+            Finding(where, f"region {number + 1} has no area and is left out", is_error=False)
             for number in image.degenerate_regions
         ]
         return findings
@@ -127,6 +162,15 @@ class Checker:
             yield Finding(where, f"has no outlined {self.words.object}", is_error=False)
         if image.point_regions:
             text = f"has {image.point_regions} point regions, which have no area and are left out"
+            yield Finding(where, text, is_error=False)
+        if image.crowd_regions:
+            text = (
+                f"has {image.crowd_regions} crowds, outlines around many {self.words.objects} at "
+                "once, which are left out"
+            )
+            yield Finding(where, text, is_error=False)
+        if any(image.is_box):
+            text = f"has {sum(image.is_box)} {self.words.objects} that are boxes without masks"
             yield Finding(where, text, is_error=False)
         for limit in ("MAX_GT_INSTANCES", "DETECTION_MAX_INSTANCES"):
             most = getattr(self.config, limit)
@@ -150,11 +194,12 @@ class Checker:
         digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
         first = self._pictures.setdefault(digest, where)
         if first != where:
-            yield Finding(where, f"is the same picture as {first}", is_error=False)
+            text = f"is the same picture as {first}"
+            yield Finding(where, text, is_error=False, kind="same picture")
 
 
 def find_subsets(folder: Path, kind: str) -> list[str]:
-    """The subsets of a data set: its folders that hold a JSON file.
+    """The subsets of a data set: its folders that hold a JSON file, and such as `val` with images.
 
     Args:
         folder: of the data set.
@@ -165,9 +210,7 @@ def find_subsets(folder: Path, kind: str) -> list[str]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder.")
-    subsets = [
-        path.name for path in sorted(folder.iterdir()) if path.is_dir() and any(path.glob("*.json"))
-    ]
+    subsets = [path.name for path in sorted(folder.iterdir()) if path.is_dir() and _is_subset(path)]
     if not subsets:
         raise DataError(
             f"{folder}: no subset. Expected are folders such as train and val, each with images "
@@ -176,12 +219,44 @@ def find_subsets(folder: Path, kind: str) -> list[str]:
     return subsets
 
 
-def report(findings: list[Finding]) -> str:
-    """The findings by file, in the order in which they were found."""
+def _is_subset(folder: Path) -> bool:
+    if any(folder.glob("*.json")):
+        return True
+    return folder.name in _SUBSETS and any(
+        path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir()
+    )
+
+
+def _located(folder: Path, image: AnnotatedImage) -> Path | None:
+    try:
+        return locate_image(folder, image.filename)
+    except DataError:
+        return None
+
+
+def report(findings: list[Finding], program: str, each: bool = False) -> str:
+    """The findings by file, in the order in which they were found.
+
+    Args:
+        findings: what is wrong.
+        program: whose `check --all` says where else.
+        each: say all of a kind; else the first, how many more there are, and where some are.
+    """
+    by_kind: dict[Any, list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        by_kind.setdefault(number if each else finding.group, []).append(finding)
     by_file: dict[str, list[str]] = {}
-    for finding in findings:
-        line = f"  {'error' if finding.is_error else 'look'}: {finding.text}"
-        by_file.setdefault(finding.where, []).append(line)
+    for first, *others in by_kind.values():
+        lines = by_file.setdefault(first.where, [])
+        lines.append(f"  {'error' if first.is_error else 'look'}: {first.text}")
+        if others:
+            places = list(dict.fromkeys(finding.place for finding in others))
+            rest = "; ..." if len(places) > _MOST_PLACES else ""
+            lines.append(
+                f"    and {len(others)} more like it: {'; '.join(places[:_MOST_PLACES])}{rest}"
+            )
+    if len(by_kind) < len(findings):
+        by_file[f"`{program} check --all` says each by itself."] = []
     return "\n".join(line for where, lines in by_file.items() for line in (where, *lines))
 
 
@@ -196,7 +271,7 @@ def run(application: Application, options: Any) -> int:
     for subset in subsets:
         findings += checker.check_subset(options.directory / subset)
     if findings:
-        print(report(findings))
+        print(report(findings, words.program, options.all))
     errors = sum(finding.is_error for finding in findings)
     print(
         f"{', '.join(subsets)}: {checker.images} {words.images} with {checker.objects} "

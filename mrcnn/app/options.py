@@ -73,7 +73,13 @@ def _inputs(application: "Application") -> list[Option]:
             (CHECK,),
             nargs="+",
             metavar="NAME",
-            help="folders in DIR (default: all that hold a JSON file)",
+            help="folders in DIR (default: all that hold a JSON file, and such as val)",
+        ),
+        Option(
+            "--all",
+            (CHECK,),
+            is_flag=True,
+            help="say everything that is wrong; else of each kind the first, and how many more",
         ),
         Option(
             "--dataset",

@@ -189,14 +189,14 @@ class AnnotatedDataset(Dataset):
                 path = locate_image(folder, image.filename)
                 height, width = read_image(path).shape[:2]
                 problem = size_problem(image, (height, width))
-                if image.filename in names:
+                if path in names:
                     problem = "is listed more than once"
                 if problem:
                     raise DataError(f"{path}: {problem}.")
             except DataError as error:
                 unusable.append(str(error))
                 continue
-            names.add(image.filename)
+            names.add(path)
             self.add_image(
                 self.SOURCE,
                 image_id=image.filename,
@@ -213,7 +213,7 @@ class AnnotatedDataset(Dataset):
         shown = list(problems[:_SHOWN_PROBLEMS])
         if len(problems) > len(shown):
             more = len(problems) - len(shown)
-            shown.append(f"... and {more} more; `{self.PROGRAM} check` lists all")
+            shown.append(f"... and {more} more; `{self.PROGRAM} check --all` lists all")
         return "\n".join(f"  {problem}" for problem in shown)
 
     # --- For training and evaluation -----------------------------------------------------------

@@ -2,8 +2,10 @@
 
 import os
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -26,8 +28,10 @@ class AnnotatedImage:
         region_numbers: the place of each region in the annotation file, counted from 0.
         point_regions: number of `point` regions, which have no area and are left out.
         degenerate_regions: numbers of regions without area, which are left out.
-        crowd_regions: number of outlines around many objects at once (COCO's `iscrowd`), which are
-            left out.
+        is_box: of each region, whether its outline is the box of an object that has no mask.
+        crowds: outlines around many objects at once (COCO's `iscrowd`), which are not among the
+            polygons.
+        crowd_class_names: the class of each crowd.
     """
 
     filename: str
@@ -38,11 +42,21 @@ class AnnotatedImage:
     point_regions: int = 0
     degenerate_regions: list[int] = field(default_factory=list)
     image_shape: tuple[int, int] | None = None
-    crowd_regions: int = 0
+    is_box: list[bool] = field(default_factory=list)
+    crowds: list[np.ndarray] = field(default_factory=list)
+    crowd_class_names: list[str] = field(default_factory=list)
+
+    @property
+    def crowd_regions(self) -> int:
+        """Number of crowds."""
+        return len(self.crowds)
 
 
 def locate_image(folder: str | os.PathLike, filename: str) -> Path:
     """The image file that an annotation names, which must lie in the dataset's folder.
+
+    Names are told apart as people read them: letters with accents may be one character or two, and
+    folders may be separated as on Windows. Names in projects for VIA may be escaped as in a URL.
 
     The folder itself may be a link, as may its parents: it is what the user named. Links inside of
     it count by where they lead: within the folder they are followed, out of it they are refused.
@@ -51,6 +65,27 @@ def locate_image(folder: str | os.PathLike, filename: str) -> Path:
         DataError: the name leads out of the folder, or there is no such file.
     """
     folder = Path(folder)
+    path = _inside(folder, filename)
+    try:
+        found = path if path.is_file() else _otherwise_written(folder, filename)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"The annotations name the image {shown(filename)}, which cannot be looked up in "
+            f"{folder}: {getattr(error, 'strerror', None) or error}."
+        ) from None
+    if found is None:
+        windows = ""
+        if "\\" in filename:
+            windows = " (\\ was taken for a separator of folders, as on Windows, as well)"
+        raise DataError(
+            f"The annotations name the image {shown(filename)}, but it does not exist in {folder}"
+            f"{windows}: put it there, or remove it from the annotations."
+        )
+    return found
+
+
+def _inside(folder: Path, filename: str) -> Path:
+    """Where a file would be; DataError where that is not inside the folder."""
     path = folder / filename
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
@@ -62,16 +97,29 @@ def locate_image(folder: str | os.PathLike, filename: str) -> Path:
             f"The annotations name the image {shown(filename)}, which is not inside the folder "
             f"{folder}. Put the image there; a link to elsewhere is not followed."
         )
-    try:
-        found = path.is_file()
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"The annotations name the image {shown(filename)}, which cannot be looked up in "
-            f"{folder}: {getattr(error, 'strerror', None) or error}."
-        ) from None
-    if not found:
-        raise DataError(
-            f"The annotations name the image {shown(filename)}, but it does not exist in {folder}: "
-            "put it there, or remove it from the annotations."
-        )
     return path
+
+
+def _otherwise_written(folder: Path, filename: str) -> Path | None:
+    """A file whose name reads the same; None where there is none, or more than one."""
+    for name in dict.fromkeys((filename, unquote(filename))):
+        name = name.replace("\\", "/")
+        path = _inside(folder, name)
+        if path.is_file():
+            return path
+        found = [folder]
+        for part in Path(name).parts:
+            found = [same for parent in found for same in _same_names(parent, part)]
+        if len(found) == 1 and found[0].is_file():
+            return _inside(folder, str(found[0].relative_to(folder)))
+    return None
+
+
+def _same_names(folder: Path, name: str) -> list[Path]:
+    """The entries of a folder that have this name, however its letters are composed."""
+    if (folder / name).exists():
+        return [folder / name]
+    if name.isascii() or not folder.is_dir():
+        return []
+    wanted = unicodedata.normalize("NFC", name)
+    return [path for path in folder.iterdir() if unicodedata.normalize("NFC", path.name) == wanted]

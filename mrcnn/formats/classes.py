@@ -6,6 +6,9 @@ from typing import Any
 
 from mrcnn.errors import DataError, listed, shown
 
+# The class of all objects where annotations tell none.
+ANY_CLASS = "object"
+
 
 class ClassReader:
     """Reads class names from the attributes of regions.
@@ -28,6 +31,8 @@ class ClassReader:
         self.class_names = None if class_names is None else list(class_names)
         self.attribute = attribute
         self.aliases = dict(aliases or {})
+        # Of attributes whose values are ids of options, the names by id.
+        self.options: dict[str, dict[str, str]] = {}
         self._spelling = {_key(name): name for name in self.class_names or []}
         for alias, name in self.aliases.items():
             if self.class_names is not None and _key(name) not in self._spelling:
@@ -66,6 +71,10 @@ class ClassReader:
         if self.attribute is not None or self.single_class is not None or not regions:
             return
         names = sorted({name for _, attributes in regions for name in attributes})
+        if not names and self.class_names is None:
+            # Nothing tells objects apart, so they are of one class.
+            self.class_names = [ANY_CLASS]
+            return
         if not names:
             raise DataError(
                 f"{path}: no region has attributes, so classes cannot be told apart. Annotate a "
@@ -81,7 +90,7 @@ class ClassReader:
                 name
                 for _, attributes in regions
                 for name, value in attributes.items()
-                if self._is_known(value)
+                if self._is_known(name, value)
             )
             candidates = [name for name in names if hits[name]]
             if len(candidates) > 1:
@@ -118,7 +127,7 @@ class ClassReader:
                 f"{where}: {attribute}, which holds the class, is missing "
                 f"(attributes of this region: {present})."
             )
-        values = _values(attributes[self.attribute])
+        values = self._values(self.attribute, attributes[self.attribute])
         if not values:
             raise DataError(f"{where}: {attribute} has no value; expected is {self._known()}.")
         names = list(dict.fromkeys(self._spelling.get(_key(value), value) for value in values))
@@ -127,7 +136,7 @@ class ClassReader:
             if unknown:
                 raise DataError(
                     f"{where}: unknown class {shown(unknown[0])} in {attribute}; "
-                    f"expected is {self._known()}."
+                    f"expected is {self._known()}.{self._hint(unknown[0])}"
                 )
         if len(names) > 1:
             raise DataError(
@@ -136,8 +145,28 @@ class ClassReader:
             )
         return names[0]
 
-    def _is_known(self, value: Any) -> bool:
-        values = _values(value)
+    def _values(self, attribute: str | None, value: Any) -> list[str]:
+        """The texts that a value holds, with names in place of the ids of options."""
+        options = self.options.get(attribute or "", {})
+        return [self._option_name(text, options) for text in _values(value)]
+
+    def _option_name(self, text: str, options: Mapping[str, str]) -> str:
+        name = options.get(text, "").strip()
+        if not name or _key(text) in self._spelling:
+            return text
+        # Other ids are the names themselves, and their descriptions say more about them.
+        return name if text.isdecimal() or _key(name) in self._spelling else text
+
+    def _hint(self, value: str) -> str:
+        if not value.isdecimal() or self.options.get(self.attribute or ""):
+            return ""
+        return (
+            f" {value} may be the id of an option: its name stands in the project file (in VIA "
+            "Project > Save), not in exported annotations."
+        )
+
+    def _is_known(self, attribute: str, value: Any) -> bool:
+        values = self._values(attribute, value)
         return bool(values) and all(_key(item) in self._spelling for item in values)
 
     def _known(self) -> str:

@@ -22,7 +22,11 @@ from mrcnn.formats.run_outlines import mask_outlines
 from mrcnn.formats.shapes import join_outlines, points_to_polygon, rectangle
 from mrcnn.instances import Instances, run_length
 
-_LISTS = ("images", "annotations", "categories")
+_LISTS = ("images", "annotations")
+_OF_VIA = (
+    "VIA writes null where a class was typed as text, or its name begins with a digit: export the "
+    "annotations as JSON instead of COCO, or save the project."
+)
 
 
 def read_coco(
@@ -35,13 +39,13 @@ def read_coco(
     """Read a COCO annotation file.
 
     Polygons, masks as run lengths, and boxes where there is neither become polygons. An annotation
-    in several parts stays one object. Regions without area and crowds are left out; one warning
-    says how many. Images without annotations stay.
+    in several parts stays one object. Regions without area are left out, crowds are kept apart; one
+    warning says how many. Images without annotations stay.
 
     Args:
         path: the JSON file.
         class_names: the known classes; None takes the name of every category as a class. With a
-            single class, all annotations have this class.
+            single class, all annotations have this class, and categories are not looked at.
         class_aliases: names of categories -> class names, e.g. {"besar": "large"}. Case and
             surrounding blanks do not count, neither here nor in class names.
         problems: takes the message of each image and annotation that cannot be used, which is then
@@ -59,7 +63,7 @@ def read_coco(
 
 
 def is_coco(content: Any) -> bool:
-    """Whether a JSON file has the three lists of the COCO format."""
+    """Whether a JSON file has lists of images and annotations, as the COCO format."""
     return isinstance(content, Mapping) and all(
         isinstance(content.get(key), list) for key in _LISTS
     )
@@ -69,7 +73,7 @@ def _images(content: Any, path: Path, classes: ClassReader, note: Note) -> Itera
     if not is_coco(content):
         raise DataError(
             f"{path} is not a COCO annotation file: expected is an object with the lists "
-            f"{listed(_LISTS)}."
+            f"{listed((*_LISTS, 'categories'))}."
         )
     yield from iterate_coco(content, path, classes, note)
 
@@ -79,7 +83,8 @@ def iterate_coco(
 ) -> Iterator[RawImage]:
     """The images with their regions, which are numbered by their place in the annotations.
 
-    The category is a region's one attribute, and so the one that holds the class.
+    The category is a region's one attribute, and so the one that holds the class. Messages count
+    entries from 1.
 
     Args:
         content: what the file holds, for which `is_coco` is true.
@@ -89,16 +94,9 @@ def iterate_coco(
     """
     attribute = classes.attribute or "class"
     classes.default_to(attribute)
-    categories = {}
-    for number, category in enumerate(content["categories"]):
-        where = f"{path}, category {number}"
-        try:
-            categories[_identity(category, "id", where)] = _text(category, "name", where)
-        except DataError as error:
-            note(error)
-
+    categories = {} if classes.single_class is not None else _categories(content, path, note)
     images: dict[str, RawImage] = {}
-    for number, image in enumerate(content["images"]):
+    for number, image in enumerate(content["images"], start=1):
         where = f"{path}, image {number}"
         try:
             identity = _identity(image, "id", where)
@@ -110,30 +108,62 @@ def iterate_coco(
             note(error)
 
     for number, annotation in enumerate(content["annotations"]):
-        where = f"{path}, annotation {number}"
+        where = f"{path}, annotation {number + 1}"
         try:
             owner = images.get(_identity(annotation, "image_id", where))
             if owner is None:
                 raise DataError(
                     f"{where}: there is no image with the 'id' {shown(annotation['image_id'])}."
                 )
-            where = f"{path}, image {shown(owner.filename)}, annotation {number}"
-            category = _identity(annotation, "category_id", where)
-            if category not in categories:
-                known = listed(categories) or "none"
-                raise DataError(
-                    f"{where}: there is no category with the 'id' {shown(category)} (known: "
-                    f"{known})."
-                )
-            if annotation.get("iscrowd"):
-                owner.crowds += 1
-                continue
+            where = f"{path}, image {shown(owner.filename)}, annotation {number + 1}"
+            attributes = {}
+            if classes.single_class is None:
+                attributes[attribute] = _category(annotation, categories, where)
             polygon = _outline(annotation, owner, where)
         except DataError as error:
             note(error)
             continue
-        owner.regions.append(RawRegion(where, number, polygon, {attribute: categories[category]}))
+        owner.regions.append(
+            RawRegion(
+                where,
+                number,
+                polygon,
+                attributes,
+                is_box=not annotation.get("segmentation"),
+                is_crowd=bool(annotation.get("iscrowd")),
+            )
+        )
     yield from images.values()
+
+
+def _categories(content: Mapping, path: Path, note: Note) -> dict[str, str]:
+    """The names of the categories by their ids."""
+    if not isinstance(content.get("categories"), list):
+        raise DataError(
+            f"{path} is COCO without 'categories', so classes cannot be told apart: export it with "
+            "the list of the categories, or name the one class that all objects have."
+        )
+    categories = {}
+    for number, category in enumerate(content["categories"], start=1):
+        where = f"{path}, category {number}"
+        try:
+            categories[_identity(category, "id", where)] = _text(category, "name", where)
+        except DataError as error:
+            note(error)
+    return categories
+
+
+def _category(annotation: Mapping, categories: Mapping[str, str], where: str) -> str:
+    """The name of an annotation's category."""
+    if annotation.get("category_id", "") is None:
+        raise DataError(f"{where}: 'category_id' is null, so the class is not told. {_OF_VIA}")
+    category = _identity(annotation, "category_id", where)
+    if category not in categories:
+        raise DataError(
+            f"{where}: there is no category with the 'id' {shown(category)} (known: "
+            f"{listed(categories) or 'none'})."
+        )
+    return categories[category]
 
 
 def _image_shape(image: Mapping) -> tuple[int, int] | None:

@@ -28,12 +28,16 @@ class RawRegion:
         number: its place in the file, from 0.
         polygon: float64 [K, 2] of (y, x) in pixels; None for a point.
         attributes: what is told of it, its class among it.
+        is_box: whether the polygon is the box of an object that has no mask.
+        is_crowd: whether it is around many objects at once.
     """
 
     where: str
     number: int
     polygon: np.ndarray | None
     attributes: Mapping
+    is_box: bool = False
+    is_crowd: bool = False
 
 
 @dataclass
@@ -45,14 +49,12 @@ class RawImage:
         regions: that can be used.
         size: of the image file in bytes, or None.
         image_shape: (height, width) in pixels, or None.
-        crowds: number of regions around many objects at once, which are left out.
     """
 
     filename: str
     regions: list[RawRegion] = field(default_factory=list)
     size: int | None = None
     image_shape: tuple[int, int] | None = None
-    crowds: int = 0
 
 
 # Takes what is wrong with an entry, which is then left out; it may raise it.
@@ -93,11 +95,7 @@ def read_images(
     images: list[AnnotatedImage] = []
     regions: list[list[RawRegion]] = []
     for raw in iterate(content, path, classes, note):
-        images.append(
-            AnnotatedImage(
-                raw.filename, raw.size, image_shape=raw.image_shape, crowd_regions=raw.crowds
-            )
-        )
+        images.append(AnnotatedImage(raw.filename, raw.size, image_shape=raw.image_shape))
         regions.append(raw.regions)
 
     shaped = [r for image_regions in regions for r in image_regions if r.polygon is not None]
@@ -135,12 +133,17 @@ def _add_region(image: AnnotatedImage, region: RawRegion, classes: ClassReader) 
         image.point_regions += 1
         return
     class_name = classes.read(region.attributes, region.where)
+    if region.is_crowd:
+        image.crowds.append(region.polygon)
+        image.crowd_class_names.append(class_name)
+        return
     if not has_area(region.polygon):
         image.degenerate_regions.append(region.number)
         return
     image.polygons.append(region.polygon)
     image.class_names.append(class_name)
     image.region_numbers.append(region.number)
+    image.is_box.append(region.is_box)
 
 
 def _warn_of_left_out(images: list[AnnotatedImage], path: Path, stacklevel: int) -> None:
@@ -156,9 +159,12 @@ def _warn_of_left_out(images: list[AnnotatedImage], path: Path, stacklevel: int)
             "are left out.",
             stacklevel=stacklevel,
         )
+    boxes = sum(sum(image.is_box) for image in images)
+    if boxes:
+        warnings.warn(f"{path}: {boxes} objects are boxes without masks.", stacklevel=stacklevel)
     degenerate = [(image.filename, n) for image in images for n in image.degenerate_regions]
     if degenerate:
-        first = ", ".join(f"{shown(name)} region {n}" for name, n in degenerate[:5])
+        first = ", ".join(f"{shown(name)} region {n + 1}" for name, n in degenerate[:5])
         more = ", ..." if len(degenerate) > 5 else ""
         warnings.warn(
             f"{path}: {len(degenerate)} regions have fewer than 3 distinct points or no area and "

@@ -34,6 +34,7 @@ SHAPES = ("polygon", "polyline", "rect", "circle", "ellipse", "point")
 SCORE_ATTRIBUTE = "score"
 
 _DATA_FORMAT_VERSION = "2.0.10"
+_ESCAPES = str.maketrans({"%": "%25", "#": "%23", "?": "%3F"})
 # VIA's own number for a size that it does not know.
 _UNKNOWN_SIZE = -1
 
@@ -49,8 +50,8 @@ def read_via(
     """Read a VIA annotation file.
 
     Polygons, polylines (closed), rectangles, circles and ellipses become polygons, as do masks that
-    COCO's format has as run lengths. Points, regions without area and crowds are left out; one
-    warning says how many. Images without regions stay.
+    COCO's format has as run lengths. Points and regions without area are left out, crowds are kept
+    apart; one warning says how many. Images without regions stay.
 
     Args:
         path: the JSON file.
@@ -107,6 +108,7 @@ def iterate_via(content: Any, path: Path, classes: ClassReader, note: Note) -> I
     entries = content
     if isinstance(content, Mapping) and "_via_img_metadata" in content:
         entries = content["_via_img_metadata"]
+        classes.options = _option_names(content.get("_via_attributes"))
     if not isinstance(entries, Mapping):
         raise DataError(
             f"{path} is not a VIA annotation file: expected is an object with one entry an image."
@@ -125,12 +127,26 @@ def iterate_via(content: Any, path: Path, classes: ClassReader, note: Note) -> I
         found = []
         prefix = f"{path}, image {shown(filename)}"
         for number, region in enumerate(regions):
-            where = f"{prefix}, region {number}"
+            # As VIA counts them on its screen.
+            where = f"{prefix}, region {number + 1}"
             try:
                 found.append(_read_region(region, number, where))
             except DataError as error:
                 note(error)
         yield RawImage(filename, found, size=size)
+
+
+def _option_names(attributes: Any) -> dict[str, dict[str, str]]:
+    """Of each region attribute with options, the name of each by its id."""
+    found = {}
+    regions = attributes.get("region") if isinstance(attributes, Mapping) else None
+    for name, attribute in regions.items() if isinstance(regions, Mapping) else ():
+        options = attribute.get("options") if isinstance(attribute, Mapping) else None
+        if isinstance(options, Mapping):
+            found[name] = {
+                key: text for key, text in options.items() if isinstance(text, str) and text.strip()
+            }
+    return found
 
 
 def _read_entry(entry: Any, key: str, path: Path) -> tuple[str, int | None, list]:
@@ -269,9 +285,8 @@ def via_project(
         attribute: name of the region attribute that holds the class.
         default_filepath: where VIA looks for the images: what goes before each file name, as a
             path relative to VIA's page or a URL such as `Path(folder).resolve().as_uri()`; a
-            missing "/" is added. Without it VIA asks for the files ("Add Files" finds them by
-            name). VIA takes the name as part of a URL, so images with "#", "?" or "%" in their
-            names must be added by hand.
+            missing "/" is added. VIA takes the name as part of a URL: "#", "?" and "%" in names
+            are escaped. Without it VIA asks for the files ("Add Files" finds them by name).
         project_name: shown by VIA, and the name under which it saves.
 
     Returns:
@@ -293,15 +308,16 @@ def via_project(
     if default_filepath and not default_filepath.endswith(("/", "\\")):
         default_filepath += "/"
     entries: dict[str, dict] = {}
-    for filename, instances in images.items():
-        size = _known_size(filename, sizes or {})
+    for image, instances in images.items():
+        size = _known_size(image, sizes or {})
+        filename = _escaped(image) if default_filepath else image
         key = f"{filename}{size}"
         if key in entries:
             raise DataError(
                 f"VIA cannot tell {filename!r} of {size} bytes from "
                 f"{entries[key]['filename']!r} of {entries[key]['size']} bytes: rename one."
             )
-        check_classes(instances, class_names, filename)
+        check_classes(instances, class_names, image)
         entries[key] = {
             "filename": filename,
             "size": size,
@@ -317,7 +333,7 @@ def via_project(
                     "type": "dropdown",
                     "description": "",
                     "options": {name: name for name in class_names},
-                    "default_options": {},
+                    "default_options": {_usual_class(images, class_names): True},
                 },
                 SCORE_ATTRIBUTE: {"type": "text", "description": "", "default_value": ""},
             },
@@ -326,6 +342,19 @@ def via_project(
         "_via_data_format_version": _DATA_FORMAT_VERSION,
         "_via_image_id_list": list(entries),
     }
+
+
+def _escaped(filename: str) -> str:
+    """With the characters escaped that would end the path of a URL, or change it."""
+    return filename.translate(_ESCAPES)
+
+
+def _usual_class(images: Mapping[str, Instances], class_names: Sequence[str]) -> str:
+    """The class that a new region gets: the one that most have, of several the first."""
+    counts = np.zeros(len(class_names) + 1, np.int64)
+    for instances in images.values():
+        counts += np.bincount(instances.class_ids, minlength=len(counts))
+    return class_names[int(np.argmax(counts[1:]))]
 
 
 def _known_size(filename: str, sizes: Mapping[str, int]) -> int:

@@ -76,16 +76,16 @@ def spoil(folder: Path, annotate, regions) -> None:
 
 EXPECTED = {
     "via_region_data.json": [
-        "error: image 'a.png', region 3: 'all_points_x'",
-        "error: image 'a.png', region 2: unknown class 'huge'",
+        "error: image 'a.png', region 4: 'all_points_x'",
+        "error: image 'a.png', region 3: unknown class 'huge'",
     ],
     "a.png": [
         "look: has 1 point regions",
-        "look: region 5 lies outside the image, which has 128 x 128 pixels",
-        "look: region 8 covers the same pixels as another (IoU 1.00): region 0",
-        "look: region 9 crosses itself at x 11",
-        "look: region 10 covers ",
-        "look: region 7 has no area",
+        "look: region 6 lies outside the image, which has 128 x 128 pixels",
+        "look: region 9 covers the same pixels as another (IoU 1.00): region 1",
+        "look: region 10 crosses itself at x 11",
+        "look: region 11 covers ",
+        "look: region 8 has no area",
     ],
     "cut.png": ["error: Cannot read the image"],
     "gone.png": ["error: The annotations name the image 'gone.png', but"],
@@ -102,7 +102,7 @@ EXPECTED = {
 
 def test_everything_that_is_wrong_is_told_at_once(good, annotate, regions, capsys):
     spoil(good / "train", annotate, regions)
-    status, lines = check(capsys, good)
+    status, lines = check(capsys, good, "--all")
     assert status == 2
     assert lines[-2].startswith("train, val: 10 fields with ")
     assert lines[-1] == "`rbc.py train --on-error skip` leaves out what has errors."
@@ -116,6 +116,52 @@ def test_everything_that_is_wrong_is_told_at_once(good, annotate, regions, capsy
         for start in expected:
             assert any(line.startswith(start) for line in told[name]), (start, told[name])
     assert "b.png" not in told
+
+
+def test_a_kind_of_error_is_said_once_with_a_count(good, annotate, regions, capsys):
+    for number, region in enumerate(regions):
+        region["region_attributes"]["name"] = f"{number % 2}"
+    annotate(good / "train", {name: regions * 80 for name in ("a.png", "b.png", "gone.png")})
+    annotate(good / "val", {"c.png": [], "lost.png": []})
+    status, lines = check(capsys, good)
+    assert status == 2
+    assert len(lines) == 12
+    assert lines[1].startswith("  error: image 'a.png', region 1: unknown class '0'")
+    assert lines[2] == (
+        "    and 1199 more like it: "
+        + "; ".join(f"image 'a.png', region {number}" for number in range(2, 7))
+        + "; ..."
+    )
+    assert any(
+        line.startswith("  error: The annotations name the image 'gone.png'") for line in lines
+    )
+    assert "    and 1 more like it: lost.png" in lines
+    assert "`rbc.py check --all` says each by itself." in lines
+    assert "; 1202 errors, " in lines[-2]
+    assert sum("unknown class" in line for line in check(capsys, good, "--all")[1]) == 1200
+
+
+def test_a_subset_without_its_file_is_looked_at(good, capsys):
+    (good / "val" / "via_region_data.json").unlink()
+    (good / "notes").mkdir()
+    status, lines = check(capsys, good)
+    assert status == 2
+    assert lines[1].startswith(f"  error: {good / 'val'}: no annotations")
+    assert lines[-2].startswith("train, val: 2 fields with 10 cells; 1 errors")
+
+
+def test_boxes_and_crowds_are_told(good, capsys):
+    box = {"image_id": 1, "category_id": 1, "bbox": [5, 5, 20, 30]}
+    coco = {
+        "images": [{"id": 1, "file_name": "c.png", "height": 128, "width": 128}],
+        "annotations": [{**box, "id": 1}, {**box, "id": 2, "iscrowd": 1}],
+        "categories": [{"id": 1, "name": "normal"}],
+    }
+    (good / "val" / "via_region_data.json").write_text(json.dumps(coco))
+    status, lines = check(capsys, good)
+    assert status == 0
+    assert "  look: has 1 cells that are boxes without masks" in lines
+    assert any(line.startswith("  look: has 1 crowds") for line in lines)
 
 
 def test_files_of_the_annotation_are_told_too(good, capsys):
@@ -173,7 +219,7 @@ def test_wrong_folders(tmp_path, capsys):
 def test_skipping_leaves_out_what_cannot_be_used(good, annotate, regions):
     spoil(good / "train", annotate, regions)
     dataset = RBCDataset()
-    with pytest.raises(DataError, match="region 3"):
+    with pytest.raises(DataError, match="region 4"):
         RBCDataset().load_rbc(good, "train")
     with pytest.warns(UserWarning) as warned:
         dataset.load_rbc(good, "train", on_error="skip")

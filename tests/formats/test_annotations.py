@@ -74,6 +74,43 @@ def test_links_count_by_where_they_lead(tmp_path):
             locate_image(named, "outside.jpg")
 
 
+COMPOSED, DECOMPOSED = "caf\u00e9/a\u0308.jpg", "cafe\u0301/\u00e4.jpg"
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("inner/a.jpg", "inner\\a.jpg"),
+        ("one/two/a.jpg", "one\\two/a.jpg"),
+        (COMPOSED, DECOMPOSED),
+        (DECOMPOSED, COMPOSED),
+        (COMPOSED, DECOMPOSED.replace("/", "\\")),
+        ("50% of #3?.jpg", "50%25 of %233%3F.jpg"),
+        ("caf\u00e9 1.jpg", "cafe%CC%81%201.jpg"),
+    ],
+)
+def test_names_that_read_the_same(tmp_path, name, written):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    assert locate_image(tmp_path, written).samefile(path)
+
+
+def test_a_name_as_it_stands_comes_first(tmp_path):
+    for name in ("a%20b.jpg", "a b.jpg", COMPOSED, DECOMPOSED):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    for name in ("a%20b.jpg", COMPOSED, DECOMPOSED):
+        assert locate_image(tmp_path, name).read_text() == name
+
+
+def test_what_else_was_tried_is_told(tmp_path):
+    with pytest.raises(DataError, match=r"does not exist in .* \(\\ was taken for a separator"):
+        locate_image(tmp_path, "images\\a.jpg")
+    with pytest.raises(DataError, match="not inside the folder"):
+        locate_image(tmp_path / "inner", "%2e%2e/a.jpg")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files in folders")
 def test_what_is_no_file_is_not_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")

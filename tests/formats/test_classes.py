@@ -83,12 +83,12 @@ def test_unknown_class_is_named_with_region_and_aliases(via):
     with pytest.raises(DataError) as caught:
         read_via(path, NAMES, class_aliases=ALIASES)
     message = str(caught.value)
-    for part in (str(path), "'b.jpg'", "region 1", "'giant'", "'name'", *NAMES, "besar = large"):
+    for part in (str(path), "'b.jpg'", "region 2", "'giant'", "'name'", *NAMES, "besar = large"):
         assert part in message
 
 
 def test_only_unknown_classes(via):
-    with pytest.raises(DataError, match=r"region 0: unknown class 'cat'.*large, normal"):
+    with pytest.raises(DataError, match=r"region 1: unknown class 'cat'.*large, normal"):
         read_via(via.save(via.image(via.region("cat"))), NAMES)
 
 
@@ -99,13 +99,13 @@ def test_none_of_several_attributes(via):
 
 @pytest.mark.parametrize("value", ["", "  ", None, {}, {"normal": False}])
 def test_class_without_value(via, value):
-    with pytest.raises(DataError, match=r"region 1: the attribute 'name' has no value"):
+    with pytest.raises(DataError, match=r"region 2: the attribute 'name' has no value"):
         read_via(via.save(via.image(via.region(), via.region(value))), NAMES)
 
 
 def test_missing_attribute(via):
     other = via.region("x", attribute="colour")
-    with pytest.raises(DataError, match=r"region 1: .*'name'.*is missing.*'colour'"):
+    with pytest.raises(DataError, match=r"region 2: .*'name'.*is missing.*'colour'"):
         read_via(via.save(via.image(via.region(), other)), NAMES)
 
 
@@ -113,3 +113,66 @@ def test_two_classes_in_one_region(via):
     value = {"normal": True, "small": True}
     with pytest.raises(DataError, match="several classes, 'normal', 'small'"):
         read_via(via.save(via.image(via.region(value))), NAMES)
+
+
+# ---- ids of options
+
+
+@pytest.fixture
+def project(via):
+    """Write a project as VIA saves it, with the options of its attribute."""
+
+    def write(options, *values, kind="dropdown", attribute="name"):
+        content = {
+            "_via_settings": {"ui": {}, "core": {}, "project": {"name": "p"}},
+            "_via_img_metadata": via.export(via.image(*map(via.region, values))),
+            "_via_attributes": {
+                "region": {attribute: {"type": kind, "options": options, "default_options": {}}},
+                "file": {},
+            },
+            "_via_data_format_version": "2.0.10",
+        }
+        return via.write(content)
+
+    return write
+
+
+OPTIONS = {"1": "large", "2": "normal", "3": "small", "4": "undefined"}
+
+
+@pytest.mark.parametrize("names", [NAMES, None])
+@pytest.mark.parametrize("kind", ["dropdown", "radio", "checkbox"])
+def test_ids_of_options_stand_for_their_names(project, names, kind):
+    values = ["4", "2", "3"] if kind != "checkbox" else [{n: True, "1": False} for n in "423"]
+    (entry,) = read_via(project(OPTIONS, *values, kind=kind), names)
+    assert entry.class_names == ["undefined", "normal", "small"]
+
+
+def test_names_as_ids_stand_for_themselves(project):
+    options = {"large": "more than 8 um", "small": "large", "besar": ""}
+    (entry,) = read_via(project(options, "large", "small"), NAMES)
+    assert entry.class_names == ["large", "small"]
+    (entry,) = read_via(project(options, "large", "small", "besar"))
+    assert entry.class_names == ["large", "small", "besar"]
+    (entry,) = read_via(project({"b": "Besar", "n": "normal"}, "b", "n"), NAMES, None, ALIASES)
+    assert entry.class_names == ["large", "normal"]
+
+
+def test_ids_without_their_names_are_told_to_be_such(via, project):
+    path = via.save(via.image(via.region("4")))
+    with pytest.raises(DataError, match=r"unknown class '4'.*id of an option.*Project > Save"):
+        read_via(path, NAMES)
+    with pytest.raises(DataError, match=r"unknown class '9'[^(]*undefined\.$"):
+        read_via(project(OPTIONS, "1", "9"), NAMES)
+
+
+@pytest.mark.parametrize("damaged", [None, 5, [], {"region": 5}, {"region": {"name": 5}}])
+def test_damaged_options_are_none(via, damaged):
+    export = via.export(via.image(via.region()))
+    path = via.write({"_via_img_metadata": export, "_via_attributes": damaged})
+    assert read_via(path, NAMES)[0].class_names == ["normal"]
+
+
+def test_where_nothing_tells_classes_there_is_one(via):
+    regions = [{"shape_attributes": TRIANGLE, "region_attributes": {}}] * 2
+    assert read_via(via.save(via.image(*regions)))[0].class_names == ["object", "object"]

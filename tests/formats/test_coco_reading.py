@@ -36,7 +36,7 @@ def test_categories_are_the_classes(via, read):
     assert read(content, None)[0].class_names == ["normal"]
     assert read(content, ["cell"])[0].class_names == ["cell"]
     assert read(content, ["ring", "arm"], class_aliases={"Normal": "arm"})[0].class_names == ["arm"]
-    with pytest.raises(DataError, match=r"'a\.jpg', annotation 0: unknown class 'normal'"):
+    with pytest.raises(DataError, match=r"'a\.jpg', annotation 1: unknown class 'normal'"):
         read(content, ["ring", "arm"])
 
 
@@ -59,7 +59,7 @@ def test_warnings_point_at_the_caller(via, read):
     assert warning.filename == __file__
 
 
-@pytest.mark.parametrize("missing", ["images", "annotations", "categories"])
+@pytest.mark.parametrize("missing", ["images", "annotations"])
 def test_what_is_not_coco_is_refused(via, missing):
     content = via.coco([[1, 2, 9, 2, 5, 8]])
     del content[missing]
@@ -69,6 +69,7 @@ def test_what_is_not_coco_is_refused(via, missing):
         read_coco(via.save(via.image(via.region())))
 
 
+@pytest.mark.filterwarnings("ignore:.*boxes without masks")
 def test_boxes_and_parts(via, read):
     (boxed, _) = read(via.coco([], bbox=[3, 4, 5, 6]))
     masks = Instances.from_polygons(boxed.polygons, [1], (20, 20))
@@ -86,9 +87,9 @@ def test_boxes_and_parts(via, read):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"image_id": 9}, "annotation 0: there is no image with the 'id' 9"),
-        ({"image_id": None}, "annotation 0: 'image_id'"),
-        ({"category_id": 1}, r"'a\.jpg', annotation 0: there is no category.*known: '7'"),
+        ({"image_id": 9}, "annotation 1: there is no image with the 'id' 9"),
+        ({"image_id": None}, "annotation 1: 'image_id'"),
+        ({"category_id": 1}, r"'a\.jpg', annotation 1: there is no category.*known: '7'"),
         ({"segmentation": [1, 2, 3]}, "even number"),
         ({"segmentation": [[1, 2, 3, "x", 5, 6]]}, r"'segmentation'\[1\] is 'x'"),
         ({"segmentation": {"counts": "abc", "size": [3, 3]}}, "run-length"),
@@ -174,7 +175,7 @@ def test_an_empty_mask_is_a_region_without_area(read):
 def test_damaged_run_lengths(read, code, said):
     with pytest.raises(DataError, match=said) as caught:
         read(coco(code))
-    assert "image 'a.jpg', annotation 0" in str(caught.value)
+    assert "image 'a.jpg', annotation 1" in str(caught.value)
 
 
 def test_crowds_are_left_out_and_told(read):
@@ -184,3 +185,49 @@ def test_crowds_are_left_out_and_told(read):
         (image,) = read(content)
     assert image.crowd_regions == 1
     assert image.region_numbers == [0]
+    assert image.crowds[0].tolist() == [[2, 1], [2, 4], [5, 3]]
+    assert image.crowd_class_names == ["large"]
+
+
+def test_boxes_are_told_to_be_such(read):
+    content = coco([1, 2, 4, 2, 3, 5], None, [])
+    for annotation in content["annotations"]:
+        annotation["bbox"] = [1, 1, 3, 2]
+    with pytest.warns(UserWarning, match="2 objects are boxes without masks"):
+        (image,) = read(content)
+    assert image.is_box == [False, True, True]
+    assert image.polygons[1].tolist() == [[0.5, 0.5], [0.5, 3.5], [2.5, 3.5], [2.5, 0.5]]
+
+
+# ---- classes
+
+
+@pytest.mark.parametrize("categories", [None, [], [{"id": 1, "name": "large"}], 5])
+def test_one_class_needs_no_categories(read, categories):
+    content = coco([1, 2, 4, 2, 3, 5], [1, 2, 4, 2, 3, 5])
+    content["annotations"][1]["category_id"] = None
+    content["categories"] = categories
+    if categories is None:
+        del content["categories"]
+    (image,) = read(content, ["cell"])
+    assert image.class_names == ["cell", "cell"]
+
+
+@pytest.mark.parametrize("names", [NAMES, None])
+def test_coco_without_categories(read, names):
+    content = coco([1, 2, 4, 2, 3, 5])
+    del content["categories"]
+    with pytest.raises(DataError, match=r"coco\.json is COCO without 'categories'"):
+        read(content, names)
+
+
+@pytest.mark.parametrize("names", [NAMES, None])
+def test_ids_that_via_made_null(read, names):
+    content = coco([1, 2, 4, 2, 3, 5], [1, 2, 4, 2, 3, 5])
+    content["annotations"][1]["category_id"] = None
+    problems = []
+    (image,) = read(content, names, problems=problems)
+    assert image.class_names == ["large"]
+    (problem,) = problems
+    assert "annotation 2: 'category_id' is null" in problem
+    assert "begins with a digit: export the annotations as JSON" in problem

@@ -25,7 +25,7 @@ def test_arguments_are_handed_on(via):
     (image,) = read_annotations(path, NAMES, "name", {"besar": "large"}, problems=problems)
     assert image.class_names == ["large"]
     (problem,) = problems
-    assert "region 1: unknown class '?' in the attribute 'name'" in problem
+    assert "region 2: unknown class '?' in the attribute 'name'" in problem
 
 
 def test_one_damaged_entry_does_not_hide_the_format(via):

@@ -28,7 +28,7 @@ TRIANGLE = {"name": "polygon", "all_points_x": [1, 9, 5], "all_points_y": [2, 2,
         (b'{"a": {"filename": "x.jpg"}}', "entry 'a': 'filename' and 'regions'"),
         (b'{"a": {"filename": 5, "regions": []}}', "'filename' must be text"),
         (b'{"a": {"filename": "x.jpg", "regions": 5}}', "'x.jpg': 'regions' must be"),
-        (b'{"a": {"filename": "x.jpg", "regions": [5]}}', "region 0: 'shape_attributes'"),
+        (b'{"a": {"filename": "x.jpg", "regions": [5]}}', "region 1: 'shape_attributes'"),
         (b'{"project": {}, "metadata": {}, "file": {}}', "VIA 3"),
     ],
 )
@@ -61,7 +61,7 @@ def test_broken_shapes(via, shape, message):
     path = via.save(via.image(via.region(), via.region(shape=shape), name="b.jpg"))
     with pytest.raises(DataError, match=message) as caught:
         read_via(path, NAMES)
-    assert f"{path}, image 'b.jpg', region 1" in str(caught.value)
+    assert f"{path}, image 'b.jpg', region 2" in str(caught.value)
 
 
 json_values = st.recursive(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mrcnn.errors import DataError
 from mrcnn.formats import read_via
 from mrcnn.instances import Instances
 
@@ -140,8 +141,13 @@ def test_points_are_left_out_and_counted(via):
 )
 def test_regions_without_area_are_left_out_and_named(via, shape):
     path = via.save(via.image(via.region(), via.region(shape=shape), via.region("large")))
-    with pytest.warns(UserWarning, match=r"via\.json: 1 regions .*: 'a\.jpg' region 1\."):
+    with pytest.warns(UserWarning, match=r"via\.json: 1 regions .*: 'a\.jpg' region 2\."):
         (entry,) = read_via(path, NAMES)
     assert entry.degenerate_regions == [1]
     assert entry.class_names == ["normal", "large"]
     assert entry.region_numbers == [0, 2]
+
+
+def test_messages_count_regions_as_via_does(via):
+    with pytest.raises(DataError, match=r"'a\.jpg', region 2: unknown shape 'star'"):
+        read_via(via.save(via.image(via.region(), via.region(shape={"name": "star"}))), NAMES)

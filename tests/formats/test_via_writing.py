@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.formats import read_via, via_project, write_via
+from mrcnn.formats import locate_image, read_via, via_project, write_via
 from mrcnn.instances import Instances
 from tests.formats.drawn import CLASSES, disc, field, full_masks, image_of, iou, masks, no_instances
 
@@ -93,8 +93,8 @@ def test_keys_and_attributes_are_those_that_via_looks_up():
     assert list(attributes["region"]) == ["class", "score"]
     assert attributes["region"]["class"]["type"] == "dropdown"
     assert list(attributes["region"]["class"]["options"]) == list(CLASSES)
-    # New regions have no class until a person gives them one.
-    assert attributes["region"]["class"]["default_options"] == {}
+    # VIA shows a class for a new region; this makes it the one that the region has.
+    assert attributes["region"]["class"]["default_options"] == {"large": True}
     assert attributes["region"]["score"]["type"] == "text"
 
 
@@ -154,6 +154,25 @@ def test_the_place_of_the_images(given, written):
     # VIA puts it directly before a file name.
     project = via_project(FIELD, CLASSES, default_filepath=given)
     assert project["_via_settings"]["core"]["default_filepath"] == written
+
+
+def test_a_new_region_gets_the_class_that_most_have():
+    image = field().take([1, 1, 2])
+    attribute = via_project({"a.jpg": image}, CLASSES)["_via_attributes"]["region"]["name"]
+    assert attribute["default_options"] == {"small": True}
+    attribute = via_project({}, CLASSES)["_via_attributes"]["region"]["name"]
+    assert attribute["default_options"] == {"large": True}
+
+
+def test_names_are_escaped_where_they_are_parts_of_urls(tmp_path):
+    name = "50% of #3?.png"
+    (tmp_path / name).touch()
+    write_via(tmp_path / "via.json", {name: field()}, CLASSES, default_filepath=tmp_path.as_uri())
+    (image,) = read_via(tmp_path / "via.json", CLASSES)
+    assert image.filename == "50%25 of %233%3F.png"
+    assert locate_image(tmp_path, image.filename) == tmp_path / name
+    (entry,) = via_project({name: field()}, CLASSES)["_via_img_metadata"].values()
+    assert entry["filename"] == name
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):

@@ -122,7 +122,7 @@ def test_unknown_class_names_file_and_region(dataset_dir, annotate, regions):
     annotate(dataset_dir / "train", {"a.png": regions})
     with pytest.raises(DataError) as caught:
         load(dataset_dir)
-    for text in ("via_region_data.json", "a.png", "region 2", "gigantic"):
+    for text in ("via_region_data.json", "a.png", "region 3", "gigantic"):
         assert text in str(caught.value)
 
 
@@ -131,7 +131,7 @@ def test_unknown_shape_names_file_and_region(dataset_dir, annotate, regions):
     annotate(dataset_dir / "train", {"a.png": regions})
     with pytest.raises(DataError) as caught:
         load(dataset_dir)
-    for text in ("via_region_data.json", "a.png", "region 3", "star"):
+    for text in ("via_region_data.json", "a.png", "region 4", "star"):
         assert text in str(caught.value)
 
 
