@@ -17,6 +17,7 @@ from mrcnn.app.finding import Finder, Found, limit_warnings, load_predictor
 from mrcnn.app.inputs import LABELS, MANY_LABELS, OVERLAY, common_folder, expand_inputs
 from mrcnn.app.model_files import trained_weights
 from mrcnn.app.names import unique_names
+from mrcnn.app.quality import column, judge, warning
 from mrcnn.app.threshold import chosen_confidences
 from mrcnn.drawing.results import overlay_picture
 from mrcnn.errors import DataError, LimitWarning
@@ -76,7 +77,9 @@ class Detection:
     results: list[DetectedImage] = field(default_factory=list)
     measured: list[str] = field(default_factory=list)
 
-    def add(self, image: np.ndarray, found: Found, path: Path, name: str) -> Instances:
+    def add(
+        self, image: np.ndarray, found: Found, path: Path, name: str, quality: str
+    ) -> Instances:
         """Write the pictures of an image and take its rows for the tables.
 
         Args:
@@ -84,6 +87,7 @@ class Detection:
             found: in it.
             path: of its file.
             name: stem of its pictures.
+            quality: see `mrcnn.app.quality.column`.
 
         Returns:
             the objects that can be seen.
@@ -115,6 +119,7 @@ class Detection:
                 class_names=[self.class_names[class_id - 1] for class_id in instances.class_ids],
                 diameter=found.diameter,
                 scale_source=found.scale_source,
+                quality=quality,
             )
         )
         return instances
@@ -216,7 +221,8 @@ def run(application: Application, options: Any) -> int:
             )
             print(f"{at} {path}: cannot be read", flush=True)
             continue
-        instances = detection.add(given.image, found, path, given.name)
+        doubts = judge(found, options, words)
+        instances = detection.add(given.image, found, path, given.name, column(doubts))
         shown = path.resolve().relative_to(folder) if folder.is_absolute() else path
         exporter.add(shown.as_posix(), path, given.name, instances)
         if found.limit_reached:
@@ -224,6 +230,8 @@ def run(application: Application, options: Any) -> int:
         print(f"{at} {path}: {len(instances)} {words.objects}{_of_scale(found)}", flush=True)
         for note in given.notes:
             print(f"  {path}: {note}")
+        if doubts:
+            print(f"  {warning(str(path), doubts)}", flush=True)
     exporter.finish(folder)
     detection.write_tables()
     if predictor.limits is not None:

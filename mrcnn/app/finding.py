@@ -32,12 +32,14 @@ class Found:
         limit_reached: the model returned as many detections as it may.
         diameter: in pixels, for which the scale of the image was chosen; None for none.
         scale_source: how the scale is known, see `mrcnn.inference.scale.Scale`.
+        quality: what the network told of where it may have failed, see `mrcnn.inference.quality`.
     """
 
     instances: Instances
     limit_reached: bool = False
     diameter: float | None = None
     scale_source: str = "settings"
+    quality: tuple[str, ...] = ()
 
 
 def load_trained_model(
@@ -194,7 +196,13 @@ class Finder:
         known = {"class_names": self.class_names}
         instances = self.application.refine(image, instances, self.options, **known)
         instances = self.application.classify(instances, self.options, **known)
-        return Found(instances, prediction.is_full, prediction.diameter, prediction.scale_source)
+        return Found(
+            instances,
+            prediction.is_full,
+            prediction.diameter,
+            prediction.scale_source,
+            prediction.quality,
+        )
 
 
 def limit_warnings(limits: Any, names: list[str], words: Words) -> list[str]:

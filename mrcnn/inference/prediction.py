@@ -30,6 +30,7 @@ class Prediction:
             it was not chosen for any.
         is_full: the network returned as many detections as it may, so some may be missing.
         scale_source: how the scale is known: "settings", or see `mrcnn.inference.scale.Scale`.
+        quality: reasons to doubt the result, see `mrcnn.inference.quality`; none where it is well.
     """
 
     instances: Instances
@@ -40,6 +41,7 @@ class Prediction:
     diameter: float | None = None
     scale_source: str = "settings"
     is_full: bool = False
+    quality: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain values that JSON can hold.
@@ -57,6 +59,7 @@ class Prediction:
             "diameter": self.diameter,
             "scale_source": self.scale_source,
             "is_full": self.is_full,
+            "quality": list(self.quality),
             "notes": list(self.notes),
             "timing": dict(self.timing),
             "instances": plain_instances(self.instances),
@@ -77,6 +80,8 @@ class Prediction:
                 f"version {VERSION}."
             )
         notes, timing = values.get("notes"), values.get("timing")
+        # What was written before results were judged has none.
+        quality = values.get("quality", [])
         for name, is_right, expected in (
             ("model", isinstance(values.get("model"), str), "text"),
             ("scale", _is_number(values.get("scale"), above=0), "a number above 0"),
@@ -85,6 +90,7 @@ class Prediction:
             ("scale_source", isinstance(values.get("scale_source"), str), "text"),
             ("is_full", isinstance(values.get("is_full"), bool), "true or false"),
             ("notes", _are_texts(notes), "a list of texts"),
+            ("quality", _are_texts(quality), "a list of texts"),
             ("timing", isinstance(timing, Mapping) and all(map(_is_number, timing.values())),
              "an object of seconds"),
         ):  # fmt: skip
@@ -101,6 +107,7 @@ class Prediction:
             None if values.get("diameter") is None else float(values["diameter"]),
             values["scale_source"],
             values["is_full"],
+            tuple(quality),
         )
 
     def to_json(self) -> str:

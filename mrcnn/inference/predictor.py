@@ -21,6 +21,7 @@ from mrcnn.inference.moulding import (
 )
 from mrcnn.inference.placing import count_filled, of_the_picture, placement, unmold
 from mrcnn.inference.prediction import Prediction
+from mrcnn.inference.quality import LIMIT
 from mrcnn.inference.runner import Runner, check_outputs
 from mrcnn.inference.stream import Waiting, batches, mould_ahead, pixels_of
 from mrcnn.instances import Instances
@@ -220,6 +221,7 @@ class Predictor:
         found = {}
         for slot, (number, image, seconds) in enumerate(batch):
             began_placing = perf_counter()
+            is_full = count_filled(outputs[0][slot]) == len(outputs[0][slot])
             instances = self._placed(outputs[0][slot], outputs[3][slot], image)
             found[number] = Prediction(
                 instances,
@@ -231,7 +233,8 @@ class Predictor:
                     "place": perf_counter() - began_placing,
                 },
                 self.model,
-                is_full=count_filled(outputs[0][slot]) == len(outputs[0][slot]),
+                is_full=is_full,
+                quality=(LIMIT,) if is_full else (),
             )
         return found
 

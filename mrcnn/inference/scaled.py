@@ -12,6 +12,7 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.inference.moulding import usual_scale
 from mrcnn.inference.prediction import Prediction
 from mrcnn.inference.predictor import Predictor
+from mrcnn.inference.quality import SCALE, scale_is_doubtful
 from mrcnn.inference.scale import FEWEST, Answer, Scale, answer, estimate
 from mrcnn.inference.tile_limits import limits_for_tile
 from mrcnn.inference.tiles import TiledPredictor, side_for
@@ -110,7 +111,10 @@ class ScaledPredictor:
         if better is not None:
             scale = better
             prediction = self._at(picture, scale, stacklevel + 1)
-        instances = prediction.instances
+        instances, quality = prediction.instances, list(prediction.quality)
+        target = float(self.config.OBJECT_DIAMETER)
+        if scale_is_doubtful(instances, prediction.scale, target, scale.certainty):
+            quality.append(SCALE)
         if instances.scores is not None:
             instances = instances.take(instances.scores >= self.min_confidence)
         return replace(
@@ -118,6 +122,7 @@ class ScaledPredictor:
             instances=instances,
             diameter=scale.diameter,
             scale_source=scale.source,
+            quality=tuple(quality),
         )
 
     def predict_many(self, images: "Iterable[np.ndarray | Picture]") -> Iterator[Prediction]:

@@ -190,6 +190,7 @@ class TiledPredictor:
             notes=tuple(notes),
             timing=dict(timing),
             is_full=any(each.is_full for each in predictions),
+            quality=tuple(dict.fromkeys(reason for each in predictions for reason in each.quality)),
         )
 
     def predict_parts(self, picture: "Picture | np.ndarray", scale: float) -> Iterator[Instances]:

@@ -48,6 +48,7 @@ class DetectedImage:
     problem: str = ""
     diameter: float | None = None
     scale_source: str = "settings"
+    quality: str = "ok"
 
 
 def _column(value: float, digits: int) -> str:
@@ -127,25 +128,23 @@ def summary_csv(images: Sequence[DetectedImage], class_names: Sequence[str], wor
     """The text of summary.csv: objects by class for each image, then for all together.
 
     `diameter_px` is the size of objects that the scale of the image was chosen for, and
-    `scale_source` how it is known. The counts of an image that could not be read are empty, and its
-    last column says why.
+    `scale_source` how it is known. The counts of an image that could not be read are empty, and
+    `problem` says why. `quality` has the reasons to doubt a result, or "ok".
     """
-    scale = ["diameter_px", "scale_source"]
-    rows: list[list] = [
-        ["image", "name", "height", "width", words.objects, *class_names, *scale, "problem"]
-    ]
+    last = ["diameter_px", "scale_source", "problem", "quality"]
+    rows: list[list] = [["image", "name", "height", "width", words.objects, *class_names, *last]]
     total: Counter[str] = Counter()
     for image in images:
         if image.size is None:
             blank = [""] * (5 + len(class_names))
-            rows.append([image.image, image.name, *blank, image.problem])
+            rows.append([image.image, image.name, *blank, image.problem, ""])
             continue
         counts = Counter(image.class_names)
         total += counts
         by_class = [counts[name] for name in class_names]
         diameter = "" if image.diameter is None else _column(image.diameter, 1)
-        scale = [diameter, image.scale_source]
-        rows.append([image.image, image.name, *image.size, counts.total(), *by_class, *scale, ""])
+        last = [diameter, image.scale_source, "", image.quality]
+        rows.append([image.image, image.name, *image.size, counts.total(), *by_class, *last])
     by_class = [total[name] for name in class_names]
-    rows.append(["all images", "", "", "", total.total(), *by_class, "", "", ""])
+    rows.append(["all images", "", "", "", total.total(), *by_class, "", "", "", ""])
     return csv_text(rows)

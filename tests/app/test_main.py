@@ -106,7 +106,8 @@ def test_detect_and_pack(work, capsys):
     assert run("detect", work / "data" / "val", *common, "--coco", "--out", work / "found") == 0
     assert "objects; results:" in capsys.readouterr().out
     head = (work / "found" / "summary.csv").read_text().splitlines()[0]
-    assert head == "image,name,height,width,objects,lid,pen,diameter_px,scale_source,problem"
+    columns = "diameter_px,scale_source,problem,quality"
+    assert head == f"image,name,height,width,objects,lid,pen,{columns}"
     assert json.loads((work / "found" / "coco_predictions.json").read_text())["images"]
     packed = work / "packed"
     assert run("pack", packed, "--weights", "last", "--logs", work / "logs") == 0

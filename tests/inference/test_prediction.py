@@ -58,6 +58,15 @@ def some_prediction(**changes):
     return dataclasses.replace(made, **changes)
 
 
+def test_what_was_written_before_results_were_judged_is_read():
+    values = some_prediction(quality=("limit", "scale")).to_dict()
+    assert Prediction.from_dict(values).quality == ("limit", "scale")
+    del values["quality"]
+    assert Prediction.from_dict(values).quality == ()
+    with pytest.raises(DataError, match="'quality' is 'limit'"):
+        Prediction.from_dict({**values, "quality": "limit"})
+
+
 def assert_same_instances(one, other):
     assert one.image_shape == other.image_shape
     for name in ("boxes", "class_ids", "scores", "ignore"):

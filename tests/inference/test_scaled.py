@@ -98,6 +98,17 @@ def test_without_an_answer_the_settings_count():
     assert len(prediction.instances) == 0
 
 
+def test_a_size_that_the_model_does_not_know_is_told():
+    # Discs of 30 pixels; 24 is what the model knows.
+    many = {"settings": {"DETECTION_MAX_INSTANCES": 400, "POST_NMS_ROIS_INFERENCE": 400}}
+    for diameter, quality in ((30, ()), (50, ()), (75, ("scale",)), (20, ("scale",))):
+        assert scaled(**many, diameter=diameter).predict(discs(30)).quality == quality
+    nothing = np.zeros((100, 200, 3), np.uint8)
+    assert scaled().predict(nothing).quality == ("scale",)
+    assert scaled(diameter=30).predict(nothing).quality == ()
+    assert scaled(**many).predict(discs(40)).quality == ()
+
+
 def test_unsure_instances_are_left_out_in_the_end():
     image = discs(30)
     image[:60] = image[:60] // 10 * 6

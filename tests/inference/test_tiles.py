@@ -158,7 +158,9 @@ def test_a_prediction_is_full_where_a_tile_was():
     image = painted((300, 300), boxes, [150] * len(boxes))
     for most, is_full in ((4, True), (40, False)):
         made.predictor.config.DETECTION_MAX_INSTANCES = most
-        assert made.predict(image, 1.0).is_full is is_full
+        found = made.predict(image, 1.0)
+        assert found.is_full is is_full
+        assert found.quality == ("limit",) * is_full
 
 
 def test_a_picture_that_fits_into_a_tile_is_predicted_at_once():

@@ -60,7 +60,7 @@ def test_summary_totals_and_unreadable_images():
     images = [
         DetectedImage("a.png", "a", (4, 5), class_names=["large", "small", "large"]),
         DetectedImage("bad.png", "bad", problem="bad.png: cut short"),
-        DetectedImage("b.png", "b", (6, 7), class_names=["small"]),
+        DetectedImage("b.png", "b", (6, 7), class_names=["small"], quality="limit;scale"),
     ]
     rows = list(csv.DictReader(io.StringIO(summary_csv(images, NAMES, Words(objects="cells")))))
     assert [row["image"] for row in rows] == ["a.png", "bad.png", "b.png", "all images"]
@@ -68,6 +68,7 @@ def test_summary_totals_and_unreadable_images():
     assert [row["large"] for row in rows] == ["2", "", "0", "2"]
     assert [row["small"] for row in rows] == ["1", "", "1", "2"]
     assert rows[1]["problem"] == "bad.png: cut short"
+    assert [row["quality"] for row in rows] == ["ok", "", "limit;scale", ""]
     assert (rows[0]["height"], rows[0]["width"]) == ("4", "5")
 
 
