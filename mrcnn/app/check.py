@@ -15,6 +15,7 @@ from mrcnn.app.application import Application
 from mrcnn.data.annotated import AnnotatedDataset, size_problem
 from mrcnn.errors import DataError
 from mrcnn.formats.annotations import AnnotatedImage, locate_image
+from mrcnn.formats.finding import annotation_files
 from mrcnn.formats.outline_checks import check_outlines
 from mrcnn.pictures import IMAGE_SUFFIXES, read_image
 from mrcnn.report.words import Words
@@ -113,6 +114,7 @@ class Checker:
             findings.append(Finding(str(annotations), "no image is listed"))
         listed = Counter(image.filename for image in images)
         found = {located.name for image in images if (located := _located(folder, image))}
+        found.update(path.name for path in self.dataset.annotation_files(folder))
         findings += [
             Finding(str(annotations), f"image {name!r} is listed {count} times")
             for name, count in listed.items()
@@ -199,7 +201,7 @@ class Checker:
 
 
 def find_subsets(folder: Path, kind: str) -> list[str]:
-    """The subsets of a data set: its folders that hold a JSON file, and such as `val` with images.
+    """The subsets of a data set: its folders with annotations, and such as `val` with images.
 
     Args:
         folder: of the data set.
@@ -220,7 +222,10 @@ def find_subsets(folder: Path, kind: str) -> list[str]:
 
 
 def _is_subset(folder: Path) -> bool:
-    if any(folder.glob("*.json")):
+    try:
+        if annotation_files(folder):
+            return True
+    except DataError:
         return True
     return folder.name in _SUBSETS and any(
         path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir()

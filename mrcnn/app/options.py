@@ -73,7 +73,7 @@ def _inputs(application: "Application") -> list[Option]:
             (CHECK,),
             nargs="+",
             metavar="NAME",
-            help="folders in DIR (default: all that hold a JSON file, and such as val)",
+            help="folders in DIR (default: all with annotations, and such as val)",
         ),
         Option(
             "--all",

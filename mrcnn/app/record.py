@@ -26,7 +26,8 @@ def data_checksum(dataset_dir: Path, subsets: Sequence[str], dataset: AnnotatedD
     The order of the subsets and of the images in them has no part in it.
     """
     files = [Path(info["path"]) for info in dataset.image_info]
-    files += [dataset.find_annotations(Path(dataset_dir) / subset) for subset in subsets]
+    for subset in subsets:
+        files += dataset.annotation_files(Path(dataset_dir) / subset)
     lines = sorted(
         f"{path.parent.name}/{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
         for path in files

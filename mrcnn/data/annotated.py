@@ -44,7 +44,11 @@ class AnnotatedDataset(Dataset):
 
     @classmethod
     def find_annotations(cls, folder: Path) -> Path:
-        """The annotation file of a folder: `via_region_data.json`, or the only .json file.
+        """The annotations of a folder: `via_region_data.json`, or what else there is.
+
+        Returns:
+            the one file, or the folder itself where there is a file for each image; see
+            `mrcnn.formats.annotation_files`.
 
         Raises:
             DataError: no folder, no such file, or several that could be meant.
@@ -57,15 +61,24 @@ class AnnotatedDataset(Dataset):
         usual = folder / ANNOTATION_FILE
         if usual.is_file():
             return usual
-        found = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
-        if len(found) == 1:
-            return found[0]
+        from mrcnn.formats import annotation_files
+
+        found = annotation_files(folder)
         if not found:
             raise DataError(f"{folder}: no annotations. Expected the {cls.KIND} {ANNOTATION_FILE}.")
-        raise DataError(
-            f"{folder}: {', '.join(path.name for path in found)} could all be the annotations. "
-            f"Name the right one {ANNOTATION_FILE}."
-        )
+        return found[0] if len(found) == 1 else folder
+
+    @classmethod
+    def annotation_files(cls, folder: Path) -> list[Path]:
+        """All files of the annotations of a folder.
+
+        Raises:
+            DataError: see `find_annotations`.
+        """
+        from mrcnn.formats import annotation_files
+
+        found = cls.find_annotations(folder)
+        return annotation_files(found) if found == folder else [found]
 
     @classmethod
     def read(
@@ -78,7 +91,7 @@ class AnnotatedDataset(Dataset):
         """The outlines of a subset; other names of the classes are understood.
 
         Args:
-            annotations: the annotation file.
+            annotations: the annotation file, or a folder with one for each image.
             class_names: the known classes; None takes all that are there.
             attribute: region attribute that holds the class; None finds it.
             problems: see `mrcnn.formats.read_annotations`.
@@ -86,7 +99,7 @@ class AnnotatedDataset(Dataset):
         Raises:
             DataError: see `mrcnn.formats.read_annotations`.
         """
-        from mrcnn.formats import read_annotations
+        from mrcnn.formats import annotation_files, read_annotations
 
         aliases = {
             alias: name
@@ -94,7 +107,7 @@ class AnnotatedDataset(Dataset):
             if class_names is None or name in class_names
         }
         return read_annotations(
-            annotations,
+            annotation_files(annotations) if annotations.is_dir() else annotations,
             class_names=None if class_names is None else list(class_names),
             attribute=attribute,
             class_aliases=aliases,

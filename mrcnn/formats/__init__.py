@@ -1,12 +1,12 @@
 """Annotations and instances as files that other programs write and open.
 
-VIA and COCO JSON are read and written; QuPath's GeoJSON, ImageJ's ROI sets and label images are
-written. VIA and COCO JSON hold several images in a file, the others one. The same input gives the
-same bytes.
+`read_annotations` reads files of any format, and `annotation_files` finds those of a folder. VIA
+and COCO JSON hold several images in a file, the others one. The same input gives the same bytes.
 """
 
 from mrcnn.formats.annotations import AnnotatedImage, locate_image
 from mrcnn.formats.coco import coco_dataset, read_coco, write_coco
+from mrcnn.formats.finding import annotation_files
 from mrcnn.formats.geojson import feature_collection, write_geojson
 from mrcnn.formats.imagej import imagej_rois, write_imagej
 from mrcnn.formats.label_images import write_label_image
@@ -16,6 +16,7 @@ from mrcnn.formats.via import read_via, via_project, write_via
 
 __all__ = [
     "AnnotatedImage",
+    "annotation_files",
     "check_outlines",
     "coco_dataset",
     "feature_collection",

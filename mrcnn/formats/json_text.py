@@ -24,7 +24,11 @@ def read_json(path: Path, program: str = "") -> Any:
         DataError: the file is missing, too large or no JSON, or what it holds would be lost: a key
             that an object has twice, half a character.
     """
-    content = _read_bytes(path, program)
+    return parse_json(read_bytes(path, program), path, program)
+
+
+def parse_json(content: bytes, path: Path, program: str = "") -> Any:
+    """As `read_json`, from the bytes of the file."""
     try:
         read = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_without_repetition)
         if _HALF_CHARACTER.search(content):
@@ -43,9 +47,11 @@ def read_json(path: Path, program: str = "") -> Any:
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text (byte {error.start}).") from None
     except json.JSONDecodeError as error:
+        where = f"{error.msg} in line {error.lineno}, column {error.colno}"
+        # What does not begin as JSON was none.
+        advice = "It may have been cut short; export" if error.pos else "Export"
         raise DataError(
-            f"{path} is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}. "
-            f"It may have been cut short; export it {_from(program)}again."
+            f"{path} is not valid JSON: {where}. {advice} it {_from(program)}again."
         ) from None
     except RecursionError:
         kind = f"a {program}" if program else "an annotation"
@@ -55,7 +61,12 @@ def read_json(path: Path, program: str = "") -> Any:
         raise DataError(f"{path} is not valid JSON: {error}.") from None
 
 
-def _read_bytes(path: Path, program: str) -> bytes:
+def read_bytes(path: Path, program: str = "") -> bytes:
+    """The content of an annotation file.
+
+    Raises:
+        DataError: it is missing, no file, too large, or cannot be read.
+    """
     if path.is_dir():
         kind = f"{program} annotation" if program else "annotation"
         raise DataError(f"{path} is a folder; expected is the {kind} file in it (JSON).")

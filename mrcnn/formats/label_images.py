@@ -1,22 +1,133 @@
-"""Writing label images of any size: TIFF, 32 bit, a stripe of the picture in memory at a time.
+"""Label images: a number for each pixel, 0 for background and one number for each object.
 
-0 is background, then come 1, 2, ... A PNG holds 65,535 objects at most, and must be in memory as a
-whole.
+They are read as TIFF and PNG, as StarDist, Cellpose and others save them, and written of any size
+as TIFF, 32 bit, a stripe of the picture in memory at a time. A PNG holds 65,535 objects at most,
+and must be in memory as a whole.
 """
 
+import io
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from mrcnn.errors import DataError
 from mrcnn.files import atomic_path
+from mrcnn.formats.beside import image_beside
+from mrcnn.formats.classes import ClassReader
+from mrcnn.formats.regions import Note, RawImage, RawRegion
+from mrcnn.formats.run_outlines import label_outlines
+from mrcnn.formats.shapes import join_outlines
 from mrcnn.instances import Instances
+from mrcnn.instances.outlines import signed_area
+from mrcnn.pictures.explaining import Unreadable, check_size, explained
+
+_PNG = b"\x89PNG"
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Height and width of the tiles of the file; a stripe is as high.
 _TILE = 256
 # A file with more bytes of pixels, were they not packed, gets addresses of 64 bit (BigTIFF).
 _MOST_BYTES = 2**32 - 2**25
+
+
+def is_label_image(content: object) -> bool:
+    """Whether the bytes of a file begin as those of PNG or TIFF."""
+    return isinstance(content, bytes) and content.startswith((_PNG, *_TIFF))
+
+
+def iterate_labels(
+    content: bytes, path: Path, classes: ClassReader, note: Note
+) -> Iterator[RawImage]:
+    """The one image that a label image belongs to, with a region for each number.
+
+    Args:
+        content: of the file, for which `is_label_image` is true.
+        path: the file; its name tells that of the image.
+        classes: not used, as a label image knows no class.
+        note: takes what is wrong.
+
+    Raises:
+        DataError: the file is damaged or no label image, or there is no image of its name.
+    """
+    labels = decode_labels(content, path)
+    outlines = label_outlines(labels)
+    if len(outlines) == 1:
+        _check_is_no_mask(next(iter(outlines)), next(iter(outlines.values())), path)
+    regions = [
+        RawRegion(f"{path}, label {label}", label - 1, join_outlines(rings), {})
+        for label, rings in outlines.items()
+    ]
+    height, width = labels.shape
+    yield RawImage(image_beside(path), regions, image_shape=(height, width))
+
+
+def decode_labels(content: bytes, path: Path) -> np.ndarray:
+    """The numbers of a label image, int64 [H, W].
+
+    Args:
+        content: of the file.
+        path: the file, for messages.
+
+    Raises:
+        DataError: the file is damaged, or has no one whole number for each pixel.
+    """
+    with explained(path):
+        values = _png_values(content, path) if content.startswith(_PNG) else _tiff(content, path)
+    if values.ndim == 3 and values.shape[2] >= 3:
+        # Grey that was saved as color.
+        first, *others = np.moveaxis(values[..., :3], 2, 0)
+        if all(np.array_equal(first, other) for other in others):
+            values = first
+    if values.ndim != 2:
+        raise DataError(
+            f"{path} has the shape {values.shape}: a label image has one number for each pixel, 0 "
+            "for background and another one for each object."
+        )
+    if values.dtype.kind == "f" and not (np.isfinite(values) & (values == np.floor(values))).all():
+        raise DataError(f"{path} has fractions, and labels are whole numbers.")
+    if values.size and (values.min() < 0 or values.max() >= 2**40):
+        raise DataError(f"{path} has numbers below 0 or above 2^40, and labels count objects.")
+    return values.astype(np.int64)
+
+
+def _png_values(content: bytes, path: Path) -> np.ndarray:
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+        check_size(path, *image.size)
+        if content[24:25] == b"\x10" and not image.mode.startswith("I"):
+            raise Unreadable("it is in color, of 16 bits; a label image is grey")
+        # The numbers of a palette are the labels, whatever their colors.
+        return np.asarray(image)
+
+
+def _tiff(content: bytes, path: Path) -> np.ndarray:
+    from tifffile import TiffFile
+
+    with TiffFile(io.BytesIO(content)) as file:
+        page = file.pages.first
+        if len(file.pages) > 1 and not page.is_reduced and not file.pages[1].is_reduced:
+            raise Unreadable(
+                f"it has {len(file.pages)} pages, and a label image is one: save the page that "
+                "belongs to the image by itself"
+            )
+        check_size(path, page.imagelength, page.imagewidth)
+        if page.size > 8 * page.imagelength * page.imagewidth:
+            raise Unreadable("it has more than one number for each pixel")
+        return np.squeeze(page.asarray(maxworkers=1))
+
+
+def _check_is_no_mask(label: int, outlines: list[np.ndarray], path: Path) -> None:
+    """A mask of all objects has one number, and several parts."""
+    # The one that begins farthest left is no hole; holes turn the other way.
+    is_outer = signed_area(outlines[0]) > 0
+    parts = sum((signed_area(outline) > 0) == is_outer for outline in outlines)
+    if parts > 1:
+        raise DataError(
+            f"{path} has no other number than {label}, in {parts} parts: it tells objects from "
+            "background, not from each other. Save it with a number of its own for each object."
+        )
 
 
 def write_label_image(path: str | os.PathLike, parts: Iterable[Instances]) -> np.ndarray:

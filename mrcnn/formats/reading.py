@@ -1,7 +1,7 @@
-"""Reading annotations of any format; the content of the file tells which one it is."""
+"""Reading annotations of any format; the content of the files tells which one it is."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +9,10 @@ from mrcnn.errors import DataError
 from mrcnn.formats.annotations import AnnotatedImage
 from mrcnn.formats.classes import ClassReader
 from mrcnn.formats.coco import is_coco, iterate_coco
-from mrcnn.formats.regions import Iterate, Note, RawImage, read_images
+from mrcnn.formats.json_text import parse_json, read_bytes
+from mrcnn.formats.label_images import is_label_image, iterate_labels
+from mrcnn.formats.regions import Iterate, Note, RawImage, collect_images
+from mrcnn.formats.unknown import what_it_is
 from mrcnn.formats.via import is_via, iterate_via
 
 
@@ -17,7 +20,7 @@ class Reader(NamedTuple):
     """How a format is known and read.
 
     Attributes:
-        recognizes: whether what a JSON file holds is of this format.
+        recognizes: whether a file is of this format, by its bytes or by what JSON holds.
         iterate: gives the images of such a file.
     """
 
@@ -27,47 +30,91 @@ class Reader(NamedTuple):
 
 # The first that recognizes a file reads it.
 READERS = {
+    "label images": Reader(is_label_image, iterate_labels),
     "COCO": Reader(is_coco, iterate_coco),
     "VIA": Reader(is_via, iterate_via),
 }
 
 
 def read_annotations(
-    path: str | os.PathLike,
+    path: str | os.PathLike | Sequence[str | os.PathLike],
     class_names: Sequence[str] | None = None,
     attribute: str | None = None,
     class_aliases: Mapping[str, str] | None = None,
     *,
     problems: list[str] | None = None,
 ) -> list[AnnotatedImage]:
-    """Read an annotation file in any of the formats of `READERS`.
+    """Read annotation files in any of the formats of `READERS`.
 
     What counts for VIA is told at `mrcnn.formats.via.read_via`, and for COCO at
-    `mrcnn.formats.coco.read_coco`.
+    `mrcnn.formats.coco.read_coco`. A file that is for one image and does not name it belongs to the
+    image of its name in the same folder.
 
     Args:
-        path: the JSON file.
+        path: the file, or files of one subset.
         class_names: the known classes; None takes every class that is there.
         attribute: of a region, which holds the class, where the format has attributes; None finds
             it.
         class_aliases: other names -> class names.
-        problems: takes the message of each image and region that cannot be used, which is then
-            left out, up to 10,000 of them; None raises the first one.
+        problems: takes the message of each file, image and region that cannot be used, which is
+            then left out, up to 10,000 of them; None raises the first one. A single file that is
+            useless as a whole is an error all the same.
 
     Returns:
         one `AnnotatedImage` for each image, in the order of the file.
 
     Raises:
-        DataError: the file is missing or in none of the formats, or what its reader raises.
+        DataError: a file is missing or in none of the formats, or what its reader raises.
     """
-    return read_images(path, _images, class_names, attribute, class_aliases, problems)
+    files = [Path(path)] if isinstance(path, str | os.PathLike) else [Path(each) for each in path]
+    where = files[0] if len(files) == 1 else files[0].parent if files else Path()
+    return collect_images(files, where, _all, class_names, attribute, class_aliases, problems)
 
 
-def _images(content: Any, path: Path, classes: ClassReader, note: Note) -> Iterable[RawImage]:
-    for reader in READERS.values():
-        if reader.recognizes(content):
-            return reader.iterate(content, path, classes, note)
+def format_of(path: str | os.PathLike) -> str:
+    """The name in `READERS` of the format that a file has.
+
+    Raises:
+        DataError: it is missing or in none of the formats.
+    """
+    return _recognized(Path(path))[0]
+
+
+def _all(files: list[Path], path: Path, classes: ClassReader, note: Note) -> Iterator[RawImage]:
+    for file in files:
+        try:
+            name, content = _recognized(file)
+            images: Iterable[RawImage] = READERS[name].iterate(content, file, classes, note)
+            if len(files) == 1:
+                yield from images
+                continue
+            images = list(images)
+        except DataError as error:
+            if len(files) == 1:
+                raise
+            note(error)
+            continue
+        yield from images
+
+
+def _recognized(path: Path) -> tuple[str, Any]:
+    """The name of a file's format, and what its reader is given."""
+    content = read_bytes(path)
+    name, known = _reader_of(content), what_it_is(content)
+    if name:
+        return name, content
+    if not known:
+        parsed = parse_json(content, path)
+        name, known = _reader_of(parsed), what_it_is(parsed)
+        if name:
+            return name, parsed
+    if known:
+        raise DataError(f"{path} is {known}.")
     raise DataError(
         f"{path} is in none of the formats that are read: {', '.join(READERS)}. Export the "
         "annotations in one of them."
     )
+
+
+def _reader_of(content: Any) -> str:
+    return next((name for name, reader in READERS.items() if reader.recognizes(content)), "")

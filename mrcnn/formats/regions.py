@@ -90,6 +90,28 @@ def read_images(
     """
     path = Path(path)
     content = read_json(path, program)
+    return collect_images(content, path, iterate, class_names, attribute, class_aliases, problems)
+
+
+def collect_images(
+    content: Any,
+    path: Path,
+    iterate: Iterate,
+    class_names: Sequence[str] | None,
+    attribute: str | None,
+    class_aliases: Mapping[str, str] | None,
+    problems: list[str] | None,
+) -> list[AnnotatedImage]:
+    """As `read_images`, from what a file holds; readers that call it are called by the user's code.
+
+    Args:
+        content: what `iterate` is given.
+        path: the file, for messages.
+        iterate, class_names, attribute, class_aliases, problems: see `read_images`.
+
+    Raises:
+        DataError: see `ClassReader` and `iterate`.
+    """
     classes = ClassReader(class_names, attribute, class_aliases)
     note = _raise if problems is None else _collecting(problems, path)
     images: list[AnnotatedImage] = []
@@ -106,7 +128,7 @@ def read_images(
                 _add_region(image, region, classes)
             except DataError as error:
                 note(error)
-    _warn_of_left_out(images, path, stacklevel=4)
+    _warn_of_left_out(images, path, stacklevel=5)
     return images
 
 

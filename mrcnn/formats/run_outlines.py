@@ -58,6 +58,34 @@ def mask_outlines(
     return _trace(_edges(_rectangles(runs[runs[:, 1] > runs[:, 0]], height)))
 
 
+def label_outlines(labels: np.ndarray) -> dict[int, list[np.ndarray]]:
+    """The outlines of all labels of a label image, each as those of `mask_outlines`.
+
+    Args:
+        labels: integers [H, W], 0 for background.
+
+    Returns:
+        label -> its outlines, float64 [K, 2] of (y, x) in pixels.
+    """
+    height, width = labels.shape
+    values, numbers = np.unique(labels, return_inverse=True)
+    columns = numbers.reshape(height, width).T.ravel()
+    begins = np.flatnonzero(np.diff(columns, prepend=-1) != 0)
+    ends = np.append(begins[1:], columns.size)
+    kept = values[columns[begins]] != 0
+    owners, begins, ends = columns[begins][kept], begins[kept], ends[kept]
+    # Each label lies in an image of its own, and all of these side by side with a gap.
+    shift = owners * (width + 1) * height
+    order = np.lexsort((begins, owners))
+    runs = np.stack([begins + shift, ends + shift], axis=1)[order]
+    found: dict[int, list[np.ndarray]] = {}
+    for outline in _trace(_edges(_rectangles(runs, height))):
+        number = int((outline[0, 1] + 0.5) // (width + 1))
+        outline[:, 1] -= number * (width + 1)
+        found.setdefault(int(values[number]), []).append(outline)
+    return dict(sorted(found.items()))
+
+
 def _size(segmentation: Mapping, image_shape: Sequence[int] | None) -> tuple[int, int]:
     size = segmentation.get("size")
     sides: list[Any] = size if isinstance(size, list) and len(size) == 2 else [None]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.errors import DataError
@@ -86,3 +87,29 @@ def test_messages_are_those_of_the_class(folder):
     (folder / "val" / "via_region_data.json").write_text(json.dumps(entries))
     with pytest.raises(DataError, match=re.escape("and 2 more; `stars.py check --all` lists all")):
         Stars().load(folder, "val", ("large", "normal", "small", "undefined"))
+
+
+@pytest.mark.parametrize(
+    ("image", "masks"),
+    [
+        ("images/{}.tif", "masks/{}.tif"),
+        ("{}.png", "{}_cp_masks.png"),
+        ("{}_img.png", "{}_masks.png"),
+        ("{}.png", "{}_labels.png"),
+    ],
+)
+def test_label_images_beside_the_images_are_a_data_set(tmp_path, image, masks):
+    labels = np.zeros((128, 128), np.uint16)
+    labels[10:30, 10:30], labels[30:60, 10:30] = 4, 300
+    for name in ("one", "two"):
+        for path in (image, masks):
+            (tmp_path / "train" / path.format(name)).parent.mkdir(parents=True, exist_ok=True)
+        draw_field().save(tmp_path / "train" / image.format(name))
+        Image.fromarray(labels).save(tmp_path / "train" / masks.format(name))
+    dataset = AnnotatedDataset()
+    dataset.load(tmp_path, "train", AnnotatedDataset.classes_in(tmp_path, ["train"]))
+    dataset.prepare()
+    assert dataset.class_names == ["BG", "object"]
+    assert [info["id"] for info in dataset.image_info] == [image.format(n) for n in ("one", "two")]
+    np.testing.assert_array_equal(dataset.load_instances(1).areas(), [400, 600])
+    assert len(AnnotatedDataset.annotation_files(tmp_path / "train")) == 2
