@@ -8,15 +8,10 @@ import numpy as np
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.limits import LimitNotes
 from mrcnn.data.moulding import mini_masks, mold_image
+from mrcnn.data.prepared_image import ImageCache, image_name
 from mrcnn.data.region_targets import generate_random_rois
 from mrcnn.data.rpn_targets import AnchorIndex, build_rpn_targets
-from mrcnn.data.training_item import (
-    ImageCache,
-    TrainingItem,
-    check_augmentation,
-    image_name,
-    load_training_item,
-)
+from mrcnn.data.training_item import TrainingItem, check_augmentation, load_training_item
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.ops.anchors import pyramid_anchors
 

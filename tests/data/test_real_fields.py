@@ -8,7 +8,8 @@ import pytest
 import skimage.draw
 
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.training_item import ImageCache, load_training_item
+from mrcnn.data.prepared_image import ImageCache
+from mrcnn.data.training_item import load_training_item
 from mrcnn.formats import locate_image, read_via
 from mrcnn.instances import Instances
 

@@ -11,7 +11,8 @@ from mrcnn import utils
 from mrcnn.data.augmentation import Augmentation
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.moulding import mini_masks
-from mrcnn.data.training_item import ImageCache, load_training_item
+from mrcnn.data.prepared_image import ImageCache
+from mrcnn.data.training_item import load_training_item
 from mrcnn.errors import DataError
 from mrcnn.instances import Instances
 

@@ -1,0 +1,182 @@
+"""An image as training keeps it: read and resized, with its instances."""
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mrcnn.data.dataset import Dataset
+from mrcnn.data.frames import Frame
+from mrcnn.data.moulding import warn_of_unit_range
+from mrcnn.data.resizing import (
+    ResizePlan,
+    nearest_indices,
+    plan_resize,
+    resize_settings,
+    scale_image,
+)
+from mrcnn.errors import DataError
+from mrcnn.instances import Instances
+
+
+@dataclass(frozen=True)
+class PreparedImage:
+    """What does not change from epoch to epoch: the resized picture and its instances.
+
+    Attributes:
+        picture: [h, w, C], resized, without padding.
+        plan: how it was resized.
+        class_ids: int32 [N].
+        points: float64 [K, 2] of (y, x) in edge coordinates of the picture: all polygons in one
+            array; None if the instances are masks.
+        ends: int64 [N], where each polygon ends in `points`; None if the instances are masks.
+        masks: the instances in the pixels of the picture; None if they are polygons.
+    """
+
+    picture: np.ndarray
+    plan: ResizePlan
+    class_ids: np.ndarray
+    points: np.ndarray | None = None
+    ends: np.ndarray | None = None
+    masks: Instances | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that this takes, about."""
+        size = self.picture.nbytes
+        if self.points is not None:
+            size += self.points.nbytes
+        if self.masks is not None:
+            size += self.masks.crops.nbytes
+        return size
+
+    def instances_in(self, frame: Frame) -> Instances:
+        """The instances as a frame shows them."""
+        if self.masks is not None:
+            return frame.map_instances(self.masks)
+        assert self.points is not None and self.ends is not None, "either masks or polygons"
+        # Polygons count pixel centres as whole numbers.
+        points = frame.map_points(self.points) - 0.5
+        polygons = np.split(points, self.ends[:-1]) if len(self.ends) else []
+        window = frame.window(self.picture.shape)
+        return Instances.from_polygons(polygons, self.class_ids, frame.shape, window)
+
+
+class ImageCache:
+    """Prepared images, kept until a number of bytes is reached. May be used by several threads.
+
+    What is in stays in: with images drawn in turn, replacing the oldest would never find any.
+
+    Args:
+        max_bytes: 0 keeps nothing.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.used_bytes = 0
+        self._images: dict[int, PreparedImage] = {}
+        self._lock = threading.Lock()
+
+    def get(self, dataset: Dataset, config: Any, image_id: int) -> PreparedImage:
+        """The prepared image, from memory if it is there."""
+        prepared = self._images.get(image_id)
+        if prepared is not None:
+            return prepared
+        prepared = prepare_image(dataset, config, image_id)
+        with self._lock:
+            fits = self.used_bytes + prepared.nbytes <= self.max_bytes
+            if fits and image_id not in self._images:
+                self._images[image_id] = prepared
+                self.used_bytes += prepared.nbytes
+        return prepared
+
+
+def prepare_image(dataset: Dataset, config: Any, image_id: int) -> PreparedImage:
+    """Read an image and its instances and resize them.
+
+    Args:
+        dataset: prepared dataset.
+        config: needs the `IMAGE_...` settings.
+        image_id: number of the image in the dataset.
+
+    Raises:
+        DataError: the image cannot be read, a mask has another size than its image, or a class id
+            is out of range.
+    """
+    image = dataset.load_image(image_id)
+    name = image_name(dataset, image_id)
+    channels = config.IMAGE_CHANNEL_COUNT
+    if image.ndim != 3 or image.shape[2] != channels:
+        raise DataError(
+            f"{name}: shape {image.shape}; an image [H, W, {channels}] is expected "
+            f"(IMAGE_CHANNEL_COUNT is {channels})."
+        )
+    warn_of_unit_range(image, config, name)
+    plan = plan_resize(image.shape, **resize_settings(config))
+    picture = np.ascontiguousarray(scale_image(image, plan))
+
+    annotation = dataset.load_polygons(image_id)
+    if annotation is not None:
+        polygons, class_ids = annotation
+        class_ids = _check_class_ids(class_ids, dataset, name)
+        # Each axis by its own factor, because the sides of the picture are whole pixels.
+        factors = np.array(plan.resized_shape) / np.array(plan.original_shape)
+        points = np.concatenate([*polygons, np.zeros((0, 2))]) + 0.5
+        ends = np.cumsum([len(polygon) for polygon in polygons], dtype=np.int64)
+        return PreparedImage(picture, plan, class_ids, points=points * factors, ends=ends)
+
+    masks, class_ids = dataset.load_mask(image_id)
+    masks, class_ids = np.asarray(masks), np.asarray(class_ids, np.int32).reshape(-1)
+    if masks.ndim != 3 or masks.shape[-1] != len(class_ids):
+        raise DataError(
+            f"{name}: load_mask gives masks of shape {masks.shape} and {len(class_ids)} class ids; "
+            "[height, width, N] and N are expected."
+        )
+    if masks.shape[-1] == 0:
+        instances = Instances.empty(plan.resized_shape)
+    elif masks.shape[:2] != plan.original_shape:
+        raise DataError(
+            f"{name}: its masks are {masks.shape[0]} x {masks.shape[1]} pixels, the image is "
+            f"{image.shape[0]} x {image.shape[1]}."
+        )
+    else:
+        instances = Instances.from_masks(masks, class_ids).tight()
+        # An empty mask is no instance, whatever class it was given.
+        _check_class_ids(instances.class_ids, dataset, name)
+        instances = _resize_instances(instances, plan)
+    return PreparedImage(picture, plan, instances.class_ids, masks=instances)
+
+
+def _resize_instances(instances: Instances, plan: ResizePlan) -> Instances:
+    """The masks scaled as `resize_mask` does, each in its own box."""
+    rows = nearest_indices(plan.original_shape[0], plan.scale)
+    columns = nearest_indices(plan.original_shape[1], plan.scale)
+    boxes, crops = [], []
+    for (y1, x1, y2, x2), crop in zip(instances.boxes, instances.crops, strict=True):
+        top, bottom = np.searchsorted(rows, (y1, y2))
+        left, right = np.searchsorted(columns, (x1, x2))
+        boxes.append((top, left, bottom, right))
+        crops.append(crop[rows[top:bottom] - y1][:, columns[left:right] - x1])
+    return Instances.from_crops(plan.resized_shape, boxes, crops, instances.class_ids)
+
+
+def _check_class_ids(class_ids: Any, dataset: Dataset, name: str) -> np.ndarray:
+    """Class ids as int32; DataError for one that the dataset does not have.
+
+    Negative ids mark crowds.
+    """
+    ids = np.asarray(class_ids, np.int32).reshape(-1)
+    wrong = ids[(ids == 0) | (np.abs(ids) >= dataset.num_classes)]
+    if wrong.size:
+        raise DataError(
+            f"{name}: class id {wrong[0]} is out of range; the dataset has the classes 1 to "
+            f"{dataset.num_classes - 1}."
+        )
+    return ids
+
+
+def image_name(dataset: Dataset, image_id: int) -> str:
+    """What to call an image in a message: by its path, or by its source's id."""
+    info = dataset.image_info[image_id]
+    return f"Image {info.get('path') or info['id']}"
