@@ -1,14 +1,25 @@
-"""How large annotated objects are, and the settings of a model that follow from it."""
+"""How large annotated objects are in training, and the settings of a model that follow from it."""
 
 import math
 from typing import Any
 
 import numpy as np
 
+from mrcnn.app.settings import DIAMETER
 from mrcnn.data.annotated import AnnotatedDataset
+from mrcnn.data.object_sizes import Diameters, SetSizes, median_of, object_diameters, show_at
 from mrcnn.data.resizing import plan_resize, resize_settings
 from mrcnn.errors import ConfigError
 from mrcnn.report.words import Words
+
+
+def scale_in_training(dataset: AnnotatedDataset, image_id: int, config: Any) -> float:
+    """Pixels of the network for each pixel of an image, before sizes are varied."""
+    info = dataset.image_info[image_id]
+    own_scale = dataset.image_scale(image_id)
+    if own_scale is not None:
+        return own_scale
+    return plan_resize((info["height"], info["width"]), **resize_settings(config)).scale
 
 
 def anchors_for_objects(dataset: AnnotatedDataset, config: Any, words: Words) -> tuple[int, ...]:
@@ -18,11 +29,11 @@ def anchors_for_objects(dataset: AnnotatedDataset, config: Any, words: Words) ->
     pixels wide; the others are its half, double, ...
     """
     sides = []
-    for info in dataset.image_info:
-        plan = plan_resize((info["height"], info["width"]), **resize_settings(config))
+    for number, info in enumerate(dataset.image_info):
+        scale = scale_in_training(dataset, number, config)
         for polygon in info["polygons"]:
             height, width = np.ptp(polygon, axis=0)
-            sides.append(math.sqrt(height * width) * plan.scale)
+            sides.append(math.sqrt(height * width) * scale)
     if not sides:
         raise ConfigError(
             words("--anchors auto: the training {images} have no {objects} to derive sizes from.")
@@ -44,15 +55,58 @@ def median_diameter(dataset: AnnotatedDataset, config: Any) -> float | None:
         in pixels of the resized images; None without an object. Objects that touch the border of
         their image, where a part may be missing, count only where all do.
     """
-    whole: list[float] = []
-    cut: list[float] = []
-    for info in dataset.image_info:
-        height, width = size = info["height"], info["width"]
-        scale = plan_resize(size, **resize_settings(config)).scale
-        for polygon in info["polygons"]:
-            y, x = polygon.T
-            area = abs(np.dot(y, np.roll(x, 1)) - np.dot(x, np.roll(y, 1))) / 2
-            is_cut = (polygon.min(axis=0) < 1).any()
-            is_cut = is_cut or (polygon.max(axis=0) >= (height - 2, width - 2)).any()
-            (cut if is_cut else whole).append(math.sqrt(4 / math.pi * area) * scale)
-    return round(float(np.median(whole or cut)), 1) if whole or cut else None
+    sizes = []
+    for number, info in enumerate(dataset.image_info):
+        scale = scale_in_training(dataset, number, config)
+        found = object_diameters(info)
+        sizes.append(Diameters(found.whole * scale, found.cut * scale))
+    median = median_of(sizes)
+    return None if median is None else round(median, 1)
+
+
+def scale_by_objects(
+    training: AnnotatedDataset, validation: AnnotatedDataset, config: Any, words: Words
+) -> dict[str, Any]:
+    """Bring all images to the scale at which the objects of each data set have one size.
+
+    That is the size which the model knows already (OBJECT_DIAMETER), else 48 pixels.
+
+    Returns:
+        settings of the model: OBJECT_DIAMETER, and IMAGE_MAX_DIM, the longer side of a usual
+        image at its scale.
+
+    Raises:
+        ConfigError: training is on whole images, or no object is annotated.
+        DataError: objects are too small to be seen.
+    """
+    if config.IMAGE_RESIZE_MODE != "crop":
+        raise ConfigError(
+            words("--scale auto brings {images} to many sizes, of which training sees parts: ")
+            + "give --crop N as well, such as --crop 320."
+        )
+    diameter = float(config.OBJECT_DIAMETER or DIAMETER)
+    for folder, sizes in show_at(diameter, training, validation).items():
+        print(f"{folder}: {_said(sizes, diameter, words)}")
+    sides = [
+        max(info["height"], info["width"]) * info["scale"]
+        for info in training.image_info
+        if info["scale"]
+    ]
+    if not sides:
+        raise ConfigError(
+            words("--scale auto: the training {images} have no {objects} to derive sizes from.")
+        )
+    return {"OBJECT_DIAMETER": diameter, "IMAGE_MAX_DIM": round(float(np.median(sides)))}
+
+
+def _said(sizes: SetSizes, diameter: float, words: Words) -> str:
+    if sizes.diameter is None:
+        return words("no {object} tells a scale; {images} are resized as without --scale auto.")
+    text = words("{objects} ") + f"{sizes.diameter:.0f} pixels wide"
+    if not sizes.is_mixed:
+        return f"{text}, shown with {diameter:g} (x {diameter / sizes.diameter:.2f})."
+    low, high = min(sizes.by_image_size.values()), max(sizes.by_image_size.values())
+    return (
+        f"{text}, but {words.images} of several magnifications ({low:.0f} to {high:.0f} pixels by "
+        f"their size): each is brought to {diameter:g} by its own."
+    )

@@ -69,6 +69,19 @@ def anchor_scales(text: str) -> str | tuple[float, ...]:
     return scales
 
 
+def scale_jitter(text: str) -> tuple[float, float]:
+    """A type for argparse: the smallest and the largest factor of a size."""
+    try:
+        factors = tuple(positive(part) for part in text.split(","))
+    except argparse.ArgumentTypeError:
+        factors = ()
+    if len(factors) != 2 or factors[0] > factors[1]:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a smallest and a largest factor as in 0.6,1.6"
+        )
+    return factors
+
+
 def checkpoint_number(text: str) -> str | float:
     """A type for argparse: how many checkpoints are kept, or `all`."""
     return ALL if text == ALL else positive_integer(text)

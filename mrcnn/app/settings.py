@@ -35,6 +35,12 @@ CROPPED = {
 SCRATCH_LEARNING_RATE = 0.01
 SCRATCH_WARMUP_STEPS = 200
 
+# Median diameter at which `--scale auto` shows objects to a model that knows none yet, in pixels of
+# the network: wide enough for outlines, and twenty of them in a part of 320 x 320 pixels.
+DIAMETER = 48.0
+# The factors between which sizes vary then, so that an estimate of the scale may be wrong.
+AUTO_JITTER = (0.6, 1.6)
+
 # Epochs of a training at most, where the configuration does not say it.
 EPOCHS = 100
 

@@ -10,12 +10,12 @@ from typing import Any
 from mrcnn.app.application import Application, loaded
 from mrcnn.app.backend import choose_backend
 from mrcnn.app.model_files import LAST, NONE, PUBLISHED, resolve_weights
-from mrcnn.app.object_sizes import anchors_for_objects, median_diameter
+from mrcnn.app.object_sizes import anchors_for_objects, median_diameter, scale_by_objects
 from mrcnn.app.option_types import AUTO
 from mrcnn.app.options import MAX_OVERLAP
 from mrcnn.app.record import store_record, training_record
 from mrcnn.app.resume import complete_options, store_options
-from mrcnn.app.settings import read_settings, scratch_settings
+from mrcnn.app.settings import AUTO_JITTER, read_settings, scratch_settings
 from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write, make_writable_folder
@@ -189,7 +189,9 @@ def augmentation_of(options: Any) -> Any:
         return None
     from mrcnn.data.augmentation import Augmentation
 
-    return Augmentation(overlay=options.overlay)
+    usual = AUTO_JITTER if options.scale == AUTO else Augmentation.scale
+    # From a file of options it is a list.
+    return Augmentation(overlay=options.overlay, scale=tuple(options.scale_jitter or usual))
 
 
 def run(application: Application, options: Any) -> int:
@@ -207,6 +209,10 @@ def run(application: Application, options: Any) -> int:
     check_layers(options.layers)
     if options.patience is not None and not options.validate_every:
         raise ConfigError("--patience counts validations: give --validate-every 1 or more.")
+    if options.no_augmentation and options.scale_jitter:
+        raise ConfigError(
+            "--scale-jitter varies sizes, which --no-augmentation leaves as they are."
+        )
     settings = training_settings(application, options, stored)
     config = application.make_config(settings)
     if goes_on and weights is not None:
@@ -216,15 +222,18 @@ def run(application: Application, options: Any) -> int:
     config = application.make_config(settings)
     training = load_subsets(application, dataset_dir, options.subset, config, options)
     validation = load_subsets(application, dataset_dir, [VALIDATION], config, options)
+    if options.scale == AUTO:
+        scaled = scale_by_objects(training, validation, config, words)
+        # The longer side that was given, or that the weights had, stays.
+        settings = {**scaled, **settings, "OBJECT_DIAMETER": scaled["OBJECT_DIAMETER"]}
+        config = application.make_config(settings)
+    else:
+        settings["OBJECT_DIAMETER"] = median_diameter(training, config)
     if options.anchors == AUTO:
         settings["RPN_ANCHOR_SCALES"] = anchors_for_objects(training, config, words)
     steps = math.ceil(len(validation.image_ids) / config.BATCH_SIZE)
     config = application.make_config(
-        {
-            **settings,
-            "VALIDATION_STEPS": min(steps, _MAX_VALIDATION_STEPS),
-            "OBJECT_DIAMETER": median_diameter(training, config),
-        }
+        {**settings, "VALIDATION_STEPS": min(steps, _MAX_VALIDATION_STEPS)}
     )
     model = start_model(config, options, weights)
 

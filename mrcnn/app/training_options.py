@@ -7,14 +7,16 @@ from mrcnn.app.commands import DETECT, EVALUATE, PACK, TRAIN
 from mrcnn.app.option import Group, Option, Stored
 from mrcnn.app.option_types import (
     ALL,
+    AUTO,
     checkpoint_number,
     fraction,
     positive,
     positive_integer,
+    scale_jitter,
     seed_number,
     whole_number,
 )
-from mrcnn.app.settings import CROPPED, EPOCHS, LIGHT
+from mrcnn.app.settings import AUTO_JITTER, CROPPED, DIAMETER, EPOCHS, LIGHT
 from mrcnn.config import BACKBONES, NORMALIZATIONS, PRECISIONS
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 # What training does with an image or a region that cannot be used.
 STOP, SKIP = "stop", "skip"
+# What brings images to size.
+IMAGE_SIZE = "image-size"
 
 _MODEL_COMMANDS = (TRAIN, EVALUATE, DETECT, PACK)
 _MODEL = Group(
@@ -130,6 +134,24 @@ def training_options(application: "Application") -> list[Option]:
             is_flag=True,
             help="train on the images as they are",
             stored=Stored(False, (bool,)),
+        ),
+        Option(
+            "--scale",
+            (TRAIN,),
+            choices=(IMAGE_SIZE, AUTO),
+            help="what brings {images} to size: --image-size (default), or auto, the annotated "
+            "{objects}: their median diameter in each data set becomes that of the model, "
+            f"{DIAMETER:g} pixels for a new one; goes with --crop",
+            stored=Stored(IMAGE_SIZE, (str,)),
+        ),
+        Option(
+            "--scale-jitter",
+            (TRAIN,),
+            type=scale_jitter,
+            metavar="LOW,HIGH",
+            help="smallest and largest factor by which sizes vary at random (default "
+            f"0.8,1.25, or {AUTO_JITTER[0]},{AUTO_JITTER[1]} with --scale auto)",
+            stored=Stored(None, (list, type(None))),
         ),
         Option(
             "--on-error",

@@ -174,7 +174,7 @@ class AnnotatedDataset(Dataset):
         )
         if not images:
             raise DataError(f"{annotations}: no image is listed.")
-        unusable = self._add_images(folder, images, class_names)
+        unusable = self._add_images(folder, images, class_names, str(dataset_dir))
         if unusable and (on_error == STOP or len(unusable) == len(images)):
             raise DataError(
                 f"{annotations}: {len(unusable)} of {len(images)} listed images cannot be used:\n"
@@ -189,7 +189,11 @@ class AnnotatedDataset(Dataset):
             )
 
     def _add_images(
-        self, folder: Path, images: "Sequence[AnnotatedImage]", class_names: Sequence[str]
+        self,
+        folder: Path,
+        images: "Sequence[AnnotatedImage]",
+        class_names: Sequence[str],
+        data_set: str,
     ) -> list[str]:
         """Add what can be used; what is wrong with the others."""
         from mrcnn.formats.annotations import locate_image
@@ -214,6 +218,7 @@ class AnnotatedDataset(Dataset):
                 self.SOURCE,
                 image_id=image.filename,
                 path=str(path),
+                data_set=data_set,
                 width=width,
                 height=height,
                 polygons=image.polygons,
@@ -243,6 +248,10 @@ class AnnotatedDataset(Dataset):
             for class_id in info["polygon_class_ids"]
         ]
         return info["polygons"], np.array(class_ids, dtype=np.int32)
+
+    def image_scale(self, image_id: int) -> float | None:
+        """The scale that `mrcnn.data.object_sizes.show_at` gave the image; None by default."""
+        return self.image_info[image_id].get("scale")
 
     def image_reference(self, image_id: int) -> str:
         """Path of the image."""

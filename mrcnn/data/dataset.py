@@ -172,6 +172,14 @@ class Dataset:
             return int(info["height"]), int(info["width"])
         return self.load_image(image_id).shape[:2]
 
+    def image_scale(self, image_id: int) -> float | None:
+        """Pixels of the network for each pixel of an image, where that is its own.
+
+        Override it where objects are of other sizes in some images than in others. It goes with
+        IMAGE_RESIZE_MODE "crop"; None brings the image to size as the configuration says.
+        """
+        return None
+
     def load_instances(self, image_id: int) -> Instances:
         """The instances of an image as crops of their boxes: from polygons, else `load_mask`."""
         annotation = self.load_polygons(image_id)

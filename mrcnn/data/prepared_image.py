@@ -1,23 +1,30 @@
 """An image as training keeps it: read and resized, with its instances."""
 
+import math
 import threading
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.frames import Frame
+from mrcnn.data.mirroring import mirror_masks, mirror_polygons
 from mrcnn.data.moulding import warn_of_unit_range
 from mrcnn.data.resizing import (
     ResizePlan,
     nearest_indices,
     plan_resize,
     resize_settings,
+    scale_evenly,
     scale_image,
 )
 from mrcnn.errors import DataError
 from mrcnn.instances import Instances
+
+# A polygon whose points are within so many pixels of the image of its border is cut by it.
+_REACH = 1.5
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,35 @@ class PreparedImage:
         window = frame.window(self.picture.shape)
         return Instances.from_polygons(polygons, self.class_ids, frame.shape, window)
 
+    def mirrored(self, axis: int) -> "PreparedImage":
+        """Twice as large: continued at the bottom (axis 0) or the right (1) by its mirror image.
+
+        `plan.resized_shape` is that of the whole then.
+        """
+        picture = np.concatenate([self.picture, np.flip(self.picture, axis)], axis=axis)
+        plan = replace(self.plan, resized_shape=picture.shape[:2])
+        if self.masks is not None:
+            masks = mirror_masks(self.masks, axis)
+            return PreparedImage(picture, plan, masks.class_ids, masks=masks)
+        assert self.points is not None and self.ends is not None, "either masks or polygons"
+        polygons, class_ids = mirror_polygons(
+            np.split(self.points, self.ends[:-1]) if len(self.ends) else [],
+            self.class_ids,
+            self.picture.shape[axis],
+            axis,
+            _REACH * plan.scale,
+        )
+        points, ends = _joined(polygons)
+        return PreparedImage(picture, plan, class_ids, points=points, ends=ends)
+
+    def grown_to(self, side: int) -> "PreparedImage":
+        """Mirrored as often as it takes to have this many pixels on each side."""
+        grown = self
+        for axis in (0, 1):
+            while grown.picture.shape[axis] < side:
+                grown = grown.mirrored(axis)
+        return grown
+
 
 class ImageCache:
     """Prepared images, kept until a number of bytes is reached. May be used by several threads.
@@ -78,12 +114,14 @@ class ImageCache:
         self._images: dict[int, PreparedImage] = {}
         self._lock = threading.Lock()
 
-    def get(self, dataset: Dataset, config: Any, image_id: int) -> PreparedImage:
-        """The prepared image, from memory if it is there."""
+    def get(
+        self, dataset: Dataset, config: Any, image_id: int, smallest: float = 1.0
+    ) -> PreparedImage:
+        """The prepared image, from memory if it is there; see `prepare_image`."""
         prepared = self._images.get(image_id)
         if prepared is not None:
             return prepared
-        prepared = prepare_image(dataset, config, image_id)
+        prepared = prepare_image(dataset, config, image_id, smallest)
         with self._lock:
             fits = self.used_bytes + prepared.nbytes <= self.max_bytes
             if fits and image_id not in self._images:
@@ -92,15 +130,22 @@ class ImageCache:
         return prepared
 
 
-def prepare_image(dataset: Dataset, config: Any, image_id: int) -> PreparedImage:
+def prepare_image(
+    dataset: Dataset, config: Any, image_id: int, smallest: float = 1.0
+) -> PreparedImage:
     """Read an image and its instances and resize them.
+
+    An image that has a scale of its own may come out smaller than the part that is trained on.
+    With IMAGE_PADDING "reflect" it is continued by its mirror image, objects included.
 
     Args:
         dataset: prepared dataset.
         config: needs the `IMAGE_...` settings.
         image_id: number of the image in the dataset.
+        smallest: factor by which the picture may be made smaller yet.
 
     Raises:
+        ConfigError: the image has a scale of its own, for which the resize mode has no place.
         DataError: the image cannot be read, a mask has another size than its image, or a class id
             is out of range.
     """
@@ -113,18 +158,29 @@ def prepare_image(dataset: Dataset, config: Any, image_id: int) -> PreparedImage
             f"(IMAGE_CHANNEL_COUNT is {channels})."
         )
     warn_of_unit_range(image, config, name)
-    plan = plan_resize(image.shape, **resize_settings(config))
-    picture = np.ascontiguousarray(scale_image(image, plan))
+    own_scale = dataset.image_scale(image_id)
+    plan = plan_resize(image.shape, **resize_settings(config), own_scale=own_scale)
+    scaled = scale_image(image, plan) if own_scale is None else scale_evenly(image, plan)
+    prepared = _with_instances(np.ascontiguousarray(scaled), plan, dataset, image_id)
+    if own_scale is not None and config.IMAGE_PADDING == "reflect":
+        return prepared.grown_to(math.ceil(max(plan.frame_shape) / smallest))
+    return prepared
 
+
+def _with_instances(
+    picture: np.ndarray, plan: ResizePlan, dataset: Dataset, image_id: int
+) -> PreparedImage:
+    """A resized picture with the instances of its image."""
+    name = image_name(dataset, image_id)
     annotation = dataset.load_polygons(image_id)
     if annotation is not None:
         polygons, class_ids = annotation
         class_ids = _check_class_ids(class_ids, dataset, name)
         # Each axis by its own factor, because the sides of the picture are whole pixels.
         factors = np.array(plan.resized_shape) / np.array(plan.original_shape)
-        points = np.concatenate([*polygons, np.zeros((0, 2))]) + 0.5
-        ends = np.cumsum([len(polygon) for polygon in polygons], dtype=np.int64)
-        return PreparedImage(picture, plan, class_ids, points=points * factors, ends=ends)
+        points, ends = _joined(polygons)
+        points = (points + 0.5) * factors
+        return PreparedImage(picture, plan, class_ids, points=points, ends=ends)
 
     masks, class_ids = dataset.load_mask(image_id)
     masks, class_ids = np.asarray(masks), np.asarray(class_ids, np.int32).reshape(-1)
@@ -138,7 +194,7 @@ def prepare_image(dataset: Dataset, config: Any, image_id: int) -> PreparedImage
     elif masks.shape[:2] != plan.original_shape:
         raise DataError(
             f"{name}: its masks are {masks.shape[0]} x {masks.shape[1]} pixels, the image is "
-            f"{image.shape[0]} x {image.shape[1]}."
+            f"{plan.original_shape[0]} x {plan.original_shape[1]}."
         )
     else:
         instances = Instances.from_masks(masks, class_ids).tight()
@@ -146,6 +202,12 @@ def prepare_image(dataset: Dataset, config: Any, image_id: int) -> PreparedImage
         _check_class_ids(instances.class_ids, dataset, name)
         instances = _resize_instances(instances, plan)
     return PreparedImage(picture, plan, instances.class_ids, masks=instances)
+
+
+def _joined(polygons: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """All points of polygons in one array [K, 2], and where each polygon ends in it."""
+    ends = np.cumsum([len(polygon) for polygon in polygons], dtype=np.int64)
+    return np.concatenate([*polygons, np.zeros((0, 2))]), ends
 
 
 def _resize_instances(instances: Instances, plan: ResizePlan) -> Instances:

@@ -12,6 +12,9 @@ import skimage.transform
 from mrcnn.errors import ConfigError
 
 RESIZE_MODES = ("square", "pad64", "none", "crop")
+# An image that is made this many times smaller, or more, is averaged by whole pixels first: single
+# pixels of it would show noise and thin lines that the network never saw.
+_COARSE = 4
 
 
 @dataclass(frozen=True)
@@ -72,18 +75,28 @@ def plan_resize(
     mode: str = "square",
     *,
     fit: bool = False,
+    own_scale: float | None = None,
 ) -> ResizePlan:
     """Work out scale, padding and frame of `resize_image` from the image's size alone.
 
     Args:
         shape: (height, width, ...) of the image.
         min_dim, max_dim, min_scale, mode, fit: see `resize_image`.
+        own_scale: pixels of the result for each pixel of this image, whatever `max_dim`,
+            `min_scale` and `fit` say; only in mode "crop". An image that is smaller than the crop
+            then stays so.
 
     Raises:
-        ConfigError: the mode is unknown, or a size that it needs is missing.
+        ConfigError: the mode is unknown or has no place for a scale, or a size that it needs is
+            missing.
     """
     height, width = int(shape[0]), int(shape[1])
     original = (height, width)
+    if own_scale is not None and mode != "crop":
+        raise ConfigError(
+            f"IMAGE_RESIZE_MODE is {mode!r}, but the image has a scale of its own "
+            f"({own_scale:.3g}), at which it has any size: use 'crop', which trains on parts."
+        )
     if mode == "none":
         return ResizePlan(original, 1, original, original)
     if mode not in RESIZE_MODES:
@@ -93,7 +106,9 @@ def plan_resize(
 
     scale = 1.0
     frame: tuple[int, int] | None = None
-    if fit:
+    if own_scale is not None:
+        scale = own_scale
+    elif fit:
         if not max_dim:
             raise ConfigError("IMAGE_FIT needs IMAGE_MAX_DIM, the longer side in pixels.")
         scale = max_dim / max(height, width)
@@ -161,6 +176,24 @@ def scale_image(image: np.ndarray, plan: ResizePlan) -> np.ndarray:
     if plan.scale == 1:
         return image
     return resize(image, plan.resized_shape, preserve_range=True).astype(image.dtype)
+
+
+def scale_evenly(image: np.ndarray, plan: ResizePlan) -> np.ndarray:
+    """`image` in the size of a plan that may be far from its own, in its own dtype.
+
+    Unlike `scale_image`, which resizes as the original does: means of squares of pixels where the
+    image is made far smaller, and no dark rim where it is made larger.
+    """
+    factor = int(1 / plan.scale / (_COARSE / 2)) if plan.scale <= 1 / _COARSE else 1
+    if factor > 1:
+        rest = [(0, -side % factor) for side in image.shape[:2]]
+        image = np.pad(image, (*rest, (0, 0)), mode="edge")
+        height, width = (side // factor for side in image.shape[:2])
+        squares = image.reshape(height, factor, width, factor, -1)
+        image = np.rint(squares.mean(axis=(1, 3), dtype=np.float32)).astype(image.dtype)
+    if image.shape[:2] == plan.resized_shape:
+        return image
+    return resize(image, plan.resized_shape, mode="edge", preserve_range=True).astype(image.dtype)
 
 
 def resize_image(

@@ -59,13 +59,15 @@ def load_training_item(
     """
     check_augmentation(augmentation)
     cache = cache or ImageCache(0)
-    prepared = cache.get(dataset, config, image_id)
+    smallest = augmentation.scale[0] if isinstance(augmentation, Augmentation) else 1.0
+    prepared = cache.get(dataset, config, image_id, smallest)
     picture, plan = prepared.picture, prepared.plan
     frame = _draw_frame(plan, rng, augmentation, flip)
     image, instances, window = _shown(prepared, frame)
     if isinstance(augmentation, Augmentation):
         if augmentation.overlay and rng.random() < augmentation.overlay:
-            other = cache.get(dataset, config, int(rng.integers(len(dataset.image_ids))))
+            donor_id = int(rng.integers(len(dataset.image_ids)))
+            other = cache.get(dataset, config, donor_id, smallest)
             donor = _shown(other, _draw_frame(other.plan, rng, augmentation))
             if donor[0].shape == image.shape:
                 image, instances = lay_over(

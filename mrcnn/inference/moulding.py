@@ -8,16 +8,13 @@ from typing import Any
 import numpy as np
 
 from mrcnn.data.moulding import compose_image_meta, mold_image, warn_of_unit_range
-from mrcnn.data.resizing import ResizePlan, plan_resize, resize, resize_settings, scale_image
+from mrcnn.data.resizing import ResizePlan, plan_resize, resize_settings, scale_evenly, scale_image
 from mrcnn.errors import DataError
 from mrcnn.ops.anchors import normalized_anchors
 
 # Anchors of so many image shapes are kept: images padded to their own size have many shapes, and
 # the anchors of one take megabytes.
 _KEPT_SHAPES = 16
-# An image that is made this many times smaller, or more, is averaged by whole pixels first: single
-# pixels of it would show noise and thin lines that the network never saw.
-_COARSE = 4
 # What `IMAGE_PADDING` is called by numpy.
 _PADDING_MODES = {"zeros": "constant", "reflect": "reflect"}
 
@@ -71,7 +68,7 @@ def mould(image: np.ndarray, config: Any, scale: float | None = None) -> Moulded
     else:
         longer = max(1, round(max(image.shape[:2]) * scale))
         plan = plan_resize(image.shape, max_dim=longer, mode="pad64", fit=True)
-        resized = _padded(_scaled_down(image, plan), plan, config)
+        resized = _padded(scale_evenly(image, plan), plan, config)
     if resized.shape[0] % 64 or resized.shape[1] % 64:
         raise DataError(
             f"An image of {image.shape[0]} x {image.shape[1]} pixels is moulded to "
@@ -99,21 +96,6 @@ def _usual_plan(shape: Sequence[int], config: Any) -> ResizePlan:
         # Parts of images are for training; cells are detected in all of an image.
         settings["mode"] = "pad64"
     return plan_resize(shape, **settings)
-
-
-def _scaled_down(image: np.ndarray, plan: ResizePlan) -> np.ndarray:
-    """The image in the size of a plan; means of squares of pixels where it is far smaller."""
-    factor = int(1 / plan.scale / (_COARSE / 2)) if plan.scale <= 1 / _COARSE else 1
-    if factor > 1:
-        rest = [(0, -side % factor) for side in image.shape[:2]]
-        image = np.pad(image, (*rest, (0, 0)), mode="edge")
-        height, width = (side // factor for side in image.shape[:2])
-        squares = image.reshape(height, factor, width, factor, -1)
-        image = np.rint(squares.mean(axis=(1, 3), dtype=np.float32)).astype(image.dtype)
-    if image.shape[:2] == plan.resized_shape:
-        return image
-    # Not the original's zeros beyond the border, which draw a dark rim around enlarged images.
-    return resize(image, plan.resized_shape, mode="edge", preserve_range=True).astype(image.dtype)
 
 
 def _padded(image: np.ndarray, plan: ResizePlan, config: Any) -> np.ndarray:

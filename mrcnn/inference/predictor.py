@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import repeat
 from time import perf_counter
 from typing import Any, Self
 
@@ -151,7 +152,10 @@ class Predictor:
         return found
 
     def predict_many(
-        self, images: "Iterable[np.ndarray | Picture]", *, scale: float | None = None
+        self,
+        images: "Iterable[np.ndarray | Picture]",
+        *,
+        scale: float | Iterable[float | None] | None = None,
     ) -> Iterator[Prediction]:
         """Detect in images one after the other, with a few of them in memory at a time.
 
@@ -162,7 +166,7 @@ class Predictor:
         Args:
             images: see `predict`; may be a generator that reads them, which runs in the thread
                 that asks for predictions. A `Picture` is read beside the network, and so quicker.
-            scale: of all images, see `predict`.
+            scale: of all images, or one for each; see `predict`.
 
         Returns:
             an iterator of predictions in the order of the images. It may be left early.
@@ -172,7 +176,8 @@ class Predictor:
                 before have been given then.
         """
         ahead = _BATCHES_AHEAD * self.config.BATCH_SIZE
-        with contextlib.closing(self._stream(images, ahead, scale)) as predictions:
+        scales = scale if isinstance(scale, Iterable) else repeat(scale)
+        with contextlib.closing(self._stream(images, ahead, scales)) as predictions:
             for prediction in predictions:
                 self._say(1)
                 yield prediction
@@ -199,11 +204,14 @@ class Predictor:
         ]
 
     def _stream(
-        self, images: Iterable[Any], most_waiting: int, scale: float | None = None
+        self,
+        images: Iterable[Any],
+        most_waiting: int,
+        scales: Iterable[float | None] | None = None,
     ) -> Generator[Prediction]:
         done: dict[int, Prediction] = {}
         due = 0
-        with contextlib.closing(mould_ahead(images, self.config, scale)) as moulded:
+        with contextlib.closing(mould_ahead(images, self.config, scales)) as moulded:
             for batch in batches(moulded, self.config.BATCH_SIZE, most_waiting):
                 done.update(self._predict_batch(batch))
                 batch.clear()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import repeat
 from time import perf_counter
 from typing import Any, NamedTuple, NoReturn
 
@@ -36,24 +37,25 @@ def pixels_of(image: Any) -> np.ndarray:
 
 
 def mould_ahead(
-    images: Iterable[Any], config: Any, scale: float | None = None
+    images: Iterable[Any], config: Any, scales: Iterable[float | None] | None = None
 ) -> Generator[Waiting]:
     """Mould images, the next one in a thread while the present one is worked on.
 
     One image is taken from `images` ahead of its turn, in the thread that asks. No thread is
-    left when the iterator ends or is closed. `scale` is that of `mrcnn.inference.moulding.mould`.
+    left when the iterator ends or is closed. `scales` has for each image the scale of
+    `mrcnn.inference.moulding.mould`.
 
     Raises:
         Exception: what `images` or moulding raised, once all images before have been given.
     """
-    source = enumerate(images)
+    source = enumerate(zip(images, repeat(None) if scales is None else scales, strict=False))
     pool = ThreadPoolExecutor(1, thread_name_prefix="mould")
     try:
         # Nothing else is to be done while the first is moulded.
-        following = _next(source, partial, config, scale)
+        following = _next(source, partial, config)
         while following is not None:
             current = following()
-            following = _next(source, partial(_submit, pool), config, scale)
+            following = _next(source, partial(_submit, pool), config)
             yield current
             # Or it would be held while the next is waited for.
             del current
@@ -62,18 +64,18 @@ def mould_ahead(
 
 
 def _next(
-    source: Iterator[tuple[int, Any]],
+    source: Iterator[tuple[int, tuple[Any, float | None]]],
     begin: Callable[..., Callable[[], Waiting]],
-    *settings: Any,
+    config: Any,
 ) -> Callable[[], Waiting] | None:
     """What gives the next image moulded, or raises why there is none; None at the end."""
     try:
-        number, image = next(source)
+        number, (image, scale) = next(source)
     except StopIteration:
         return None
     except Exception as error:
         return partial(_raise, error)
-    return begin(_mould, number, image, *settings)
+    return begin(_mould, number, image, config, scale)
 
 
 def _submit(pool: ThreadPoolExecutor, *work: Any) -> Callable[[], Waiting]:

@@ -105,7 +105,8 @@ class EvaluateDetections(RunCallback):
         dataset: prepared dataset with annotations. Crowds (negative class ids) are left out, as
             are detections of classes that the source of an image does not annotate.
         config: the configuration of the training, or one of the inference that is derived from it.
-            Whole images are detected in, also with IMAGE_RESIZE_MODE "crop".
+            Whole images are detected in, also with IMAGE_RESIZE_MODE "crop"; each at the scale
+            that the dataset has for it (`Dataset.image_scale`), else as configured.
         every: evaluate after each epoch whose number is a multiple, and after the last one.
         min_confidence: for F1; DETECTION_MIN_CONFIDENCE by default.
         monitor: the figure that is to rise, "val_mask_AP50" or "val_F1".
@@ -180,6 +181,9 @@ class EvaluateDetections(RunCallback):
             "max_overlap": float(max_overlap),
             "border": border,
         }
+        self._scales = [dataset.image_scale(image_id) for image_id in self._names]
+        if any(self._scales):
+            self._settings["scale"] = "of each image"
         self._evaluator: InstanceEvaluator | None = None
         self._objects = 0
         self.detector: Predictor | None = None
@@ -243,7 +247,8 @@ class EvaluateDetections(RunCallback):
         evaluator, image_ids = self._evaluator, list(self._names)
         evaluator.reset()
         images = (self.dataset.load_image(image_id) for image_id in image_ids)
-        for image_id, found in zip(image_ids, self.detector.predict_many(images), strict=True):
+        predictions = self.detector.predict_many(images, scale=self._scales)
+        for image_id, found in zip(image_ids, predictions, strict=True):
             evaluator.process(self._names[image_id], self._predictions(image_id, found.instances))
         classes = "any_class" if self.config.DETECTION_SCORE == "object" else "by_class"
         return {

@@ -18,6 +18,8 @@ DEFAULTS = {
     "layers": "all",
     "no_augmentation": False,
     "overlay": 0.0,
+    "scale": "image-size",
+    "scale_jitter": None,
     "on_error": "stop",
     "validate_every": 5,
     "patience": None,

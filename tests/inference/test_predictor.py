@@ -327,3 +327,15 @@ def test_a_stream_may_be_brought_to_a_scale():
     for image, each in zip(images, found, strict=True):
         alone = made.predict(image, scale=2.0).instances
         assert each.instances.boxes.tolist() == alone.boxes.tolist() and len(alone) == 2
+
+
+def test_each_image_of_a_stream_may_have_a_scale_of_its_own():
+    made = predictor(IMAGES_PER_GPU=2)
+    images = [field(*SPOTS), field(*SPOTS), field(*SPOTS)]
+    scales = [2.0, None, 1.5]
+    found = list(made.predict_many(images, scale=scales))
+    expected = [made.predict(image, scale=s) for image, s in zip(images, scales, strict=True)]
+    assert [each.scale for each in found] == [each.scale for each in expected]
+    assert [found[0].scale, found[2].scale] == [2.0, 1.5]
+    for each, alone in zip(found, expected, strict=True):
+        assert each.instances.boxes.tolist() == alone.instances.boxes.tolist()

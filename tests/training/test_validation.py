@@ -162,8 +162,29 @@ def answer(monkeypatch, answers):
     monkeypatch.setattr(
         Predictor,
         "predict_many",
-        lambda self, images: (Prediction(answers.pop(0), 1.0) for _ in images),
+        lambda self, images, scale: (Prediction(answers.pop(0), 1.0) for _ in images),
     )
+
+
+def test_images_are_shown_at_their_own_scales(tiny_config, disks, network, monkeypatch):
+    class Scaled(disks):
+        def image_scale(self, image_id):
+            return (0.5, 2.0, None)[image_id]
+
+    shown = []
+
+    def predict_many(self, images, scale):
+        shown.extend(scale)
+        return (Prediction(Instances.empty((128, 128)), 1.0) for _ in images)
+
+    monkeypatch.setattr(Predictor, "predict_many", predict_many)
+    evaluations = [EvaluateDetections(kind(*FIELDS), tiny_config()) for kind in (disks, Scaled)]
+    for evaluation in evaluations:
+        begin(evaluation, network).evaluate()
+    assert shown == [None] * 3 + [0.5, 2.0, None]
+    # Their figures are not compared with those of one scale for all.
+    plain, scaled = (evaluation._settings for evaluation in evaluations)
+    assert scaled == {**plain, "scale": "of each image"}
 
 
 def test_what_is_counted(tiny_config, disks, network, monkeypatch):
