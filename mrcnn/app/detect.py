@@ -4,7 +4,9 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +17,28 @@ from mrcnn.app.application import Application
 from mrcnn.app.export import Exporter
 from mrcnn.app.finding import Finder, Found, limit_warnings, load_predictor
 from mrcnn.app.inputs import LABELS, MANY_LABELS, OVERLAY, common_folder, expand_inputs
+from mrcnn.app.large_pictures import detect_large, is_large
 from mrcnn.app.model_files import trained_weights
 from mrcnn.app.names import unique_names
-from mrcnn.app.quality import column, judge, warning
+from mrcnn.app.quality import Doubt, column, judge, warning
 from mrcnn.app.threshold import chosen_confidences
 from mrcnn.drawing.results import overlay_picture
 from mrcnn.errors import DataError, LimitWarning
 from mrcnn.files import atomic_write, make_writable_folder
 from mrcnn.formats.label_images import write_label_image
+from mrcnn.inference.tiles import TooManyTiles
 from mrcnn.instances import Instances
+from mrcnn.instances.stored_masks import MaskFile
 from mrcnn.pictures import Picture, open_picture
-from mrcnn.report.detection_files import DetectedImage, object_rows, objects_csv, summary_csv
+from mrcnn.report.csv_text import write_csv
+from mrcnn.report.detection_files import (
+    DetectedImage,
+    LateRows,
+    iterate_rows,
+    object_rows,
+    objects_table,
+    summary_csv,
+)
 
 
 def visible_objects(instances: Instances) -> tuple[Instances, np.ndarray]:
@@ -68,6 +81,7 @@ class Detection:
         class_names: of classes 1, 2, ...
         results: one entry an image.
         measured: names of the columns that the application measures.
+        files: what is open until the tables are written.
     """
 
     application: Application
@@ -76,6 +90,7 @@ class Detection:
     class_names: list[str]
     results: list[DetectedImage] = field(default_factory=list)
     measured: list[str] = field(default_factory=list)
+    files: ExitStack = field(default_factory=ExitStack)
 
     def add(
         self, image: np.ndarray, found: Found, path: Path, name: str, quality: str
@@ -110,25 +125,60 @@ class Detection:
             self.options.pixel_size,
             self.measured,
         )
+        self._keep(path, name, replace(found, instances=instances), rows, quality)
+        return instances
+
+    def add_large(self, picture: Picture, finder: Finder, path: Path, name: str) -> Found:
+        """Detect in a picture that is not held as a whole; write it and take its rows.
+
+        Args:
+            picture: is read a region at a time.
+            finder: detects.
+            path, name: see `add`.
+
+        Raises:
+            DataError: see `detect_large`.
+        """
+        masks = self.files.enter_context(MaskFile(self.out))
+        found, labels, visible, measured = detect_large(finder, picture, self.out, name, masks)
+        self.measured = measured
+        rows = partial(
+            iterate_rows,
+            str(path),
+            name,
+            found.instances,
+            labels,
+            visible,
+            self.class_names,
+            self.options.pixel_size,
+            measured,
+        )
+        doubts = judge(found, self.options, self.application.words)
+        self._keep(path, name, found, LateRows(len(labels), rows), column(doubts))
+        return found
+
+    def _keep(
+        self, path: Path, name: str, found: Found, rows: "list[list] | LateRows", quality: str
+    ) -> None:
+        ids = found.instances.class_ids
         self.results.append(
             DetectedImage(
                 image=str(path),
                 name=name,
-                size=instances.image_shape,
+                size=found.instances.image_shape,
                 rows=rows,
-                class_names=[self.class_names[class_id - 1] for class_id in instances.class_ids],
+                class_names=[self.class_names[class_id - 1] for class_id in ids],
                 diameter=found.diameter,
                 scale_source=found.scale_source,
                 quality=quality,
             )
         )
-        return instances
 
     def write_tables(self) -> None:
         """Write the tables of objects and of images."""
         words = self.application.words
-        text = objects_csv(self.results, self.options.pixel_size is not None, self.measured)
-        atomic_write(self.out / f"{words.objects}.csv", text)
+        table = objects_table(self.results, self.options.pixel_size is not None, self.measured)
+        atomic_write(self.out / f"{words.objects}.csv", lambda file: write_csv(file, table))
         atomic_write(self.out / "summary.csv", summary_csv(self.results, self.class_names, words))
 
 
@@ -140,9 +190,10 @@ class Input:
         number: from 1.
         path: of the file.
         name: stem of its pictures.
-        image: uint8 [H, W, 3], or None where it cannot be read.
-        problem: why it cannot.
+        image: uint8 [H, W, 3], or None where it cannot be read or is too large to be.
+        problem: why it cannot be used.
         notes: what of the file was not taken or was changed.
+        is_large: it is to be detected in by tiles that are read one after the other.
     """
 
     number: int
@@ -151,6 +202,7 @@ class Input:
     image: np.ndarray | None = None
     problem: str = ""
     notes: tuple[str, ...] = ()
+    is_large: bool = False
 
 
 def detect_all(
@@ -159,9 +211,10 @@ def detect_all(
     page: int | None = None,
     channels: tuple[int, ...] | None = None,
 ) -> Iterator[tuple[Input, Found | None]]:
-    """Every file with what was found in it, in order; None where it cannot be read.
+    """Every file with what was found in it, in order; None where that is not known yet.
 
-    One file is read ahead, while the network works.
+    One file is read ahead, while the network works. Large pictures are not read, and nothing is
+    found in those with a problem.
 
     Args:
         finder: finds objects in images.
@@ -174,6 +227,9 @@ def detect_all(
         for number, (path, name) in enumerate(zip(paths, unique_names(paths), strict=True), 1):
             try:
                 with open_picture(path, page=page, channels=channels) as picture:
+                    if is_large(picture, finder.predictor):
+                        waiting.append(Input(number, path, name, is_large=True))
+                        continue
                     image = picture.pixels()
                     notes, size = picture.notes, picture.pixel_size
             except DataError as error:
@@ -182,12 +238,20 @@ def detect_all(
             waiting.append(Input(number, path, name, image, notes=notes))
             yield Picture.of(image, name=str(path), pixel_size=size)
 
-    for found in finder.find_many(readable()):
+    def failed(error: DataError) -> None:
+        number = 0
+        while waiting[number].image is None:
+            number += 1
+        is_large = isinstance(error, TooManyTiles)
+        problem = "" if is_large else str(error)
+        waiting[number] = replace(waiting[number], image=None, problem=problem, is_large=is_large)
+
+    for found in finder.find_many(readable(), failed):
         while waiting[0].image is None:
             yield waiting.popleft(), None
         yield waiting.popleft(), found
-    for unreadable in waiting:
-        yield unreadable, None
+    for other in waiting:
+        yield other, None
 
 
 def run(application: Application, options: Any) -> int:
@@ -213,33 +277,53 @@ def run(application: Application, options: Any) -> int:
     # What a limit costs is said at the end, of all images.
     warnings.simplefilter("ignore", LimitWarning)
     finder = Finder(application, predictor, options)
-    for given, found in detect_all(finder, paths, options.page, options.channels):
-        at, path = f"[{given.number}/{len(paths)}]", given.path
-        if given.image is None or found is None:
-            detection.results.append(
-                DetectedImage(image=str(path), name=given.name, problem=given.problem)
-            )
-            print(f"{at} {path}: cannot be read", flush=True)
-            continue
-        doubts = judge(found, options, words)
-        instances = detection.add(given.image, found, path, given.name, column(doubts))
-        shown = path.resolve().relative_to(folder) if folder.is_absolute() else path
-        exporter.add(shown.as_posix(), path, given.name, instances)
-        if found.limit_reached:
-            limited.append(str(path))
-        print(f"{at} {path}: {len(instances)} {words.objects}{_of_scale(found)}", flush=True)
-        for note in given.notes:
-            print(f"  {path}: {note}")
-        if doubts:
-            print(f"  {warning(str(path), doubts)}", flush=True)
-    exporter.finish(folder)
-    detection.write_tables()
+    with detection.files:
+        for given, seen in detect_all(finder, paths, options.page, options.channels):
+            at, path = f"[{given.number}/{len(paths)}]", given.path
+            given, found, doubts = _added(detection, finder, given, seen)
+            if found is None:
+                detection.results.append(
+                    DetectedImage(image=str(path), name=given.name, problem=given.problem)
+                )
+                print(f"{at} {path}: cannot be used", flush=True)
+                continue
+            shown = path.resolve().relative_to(folder) if folder.is_absolute() else path
+            exporter.add(shown.as_posix(), path, given.name, found.instances)
+            if found.limit_reached:
+                limited.append(str(path))
+            count = len(found.instances)
+            print(f"{at} {path}: {count} {words.objects}{_of_scale(found)}", flush=True)
+            for note in given.notes:
+                print(f"  {path}: {note}")
+            if doubts:
+                print(f"  {warning(str(path), doubts)}", flush=True)
+        exporter.finish(folder)
+        detection.write_tables()
     if predictor.limits is not None:
         for line in limit_warnings(predictor.limits, limited, words):
             print(line)
     count = sum(len(result.rows) for result in detection.results)
     print(f"{count} {words.objects}; results: {out}")
     return _tell_failed(detection.results)
+
+
+def _added(
+    detection: Detection, finder: Finder, given: Input, found: Found | None
+) -> tuple[Input, Found | None, list[Doubt]]:
+    """The file with its notes or problem, what can be seen in it, and why to doubt that."""
+    options, words = detection.options, detection.application.words
+    if given.image is not None and found is not None:
+        doubts = judge(found, options, words)
+        instances = detection.add(given.image, found, given.path, given.name, column(doubts))
+        return given, replace(found, instances=instances), doubts
+    if not given.is_large:
+        return given, None, []
+    try:
+        with open_picture(given.path, page=options.page, channels=options.channels) as picture:
+            found = detection.add_large(picture, finder, given.path, given.name)
+            return replace(given, notes=picture.notes), found, judge(found, options, words)
+    except DataError as error:
+        return replace(given, problem=str(error)), None, []
 
 
 def _of_scale(found: Found) -> str:

@@ -1,8 +1,9 @@
 """A trained model and what it finds, as `evaluate` and `detect` share them."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from mrcnn.app.application import Application
 from mrcnn.app.backend import choose_backend
 from mrcnn.app.options import MAX_OVERLAP
 from mrcnn.app.settings import read_settings
-from mrcnn.errors import ConfigError
+from mrcnn.errors import ConfigError, DataError
 from mrcnn.inference import Prediction, Predictor, ScaledPredictor, TiledPredictor
 from mrcnn.inference.scale import COUNTED
 from mrcnn.inference.tile_limits import settings_for_tiles
@@ -172,11 +173,17 @@ class Finder:
         """The objects of an image, uint8 [H, W, 3]."""
         return self._finished(image, self.predictor.predict(image))
 
-    def find_many(self, images: "Iterable[np.ndarray | Picture]") -> Iterator[Found]:
+    def find_many(
+        self,
+        images: "Iterable[np.ndarray | Picture]",
+        failed: Callable[[DataError], None] | None = None,
+    ) -> Iterator[Found]:
         """The objects of images one after the other; the next is read while the network works.
 
         Args:
             images: uint8 [H, W, 3], or pictures of such, which may know the size of their pixels.
+            failed: is told why an image whose scale cannot be is left out; by default that is
+                raised.
         """
         taken: deque[np.ndarray] = deque()
 
@@ -185,17 +192,36 @@ class Finder:
                 taken.append(image.pixels() if isinstance(image, Picture) else image)
                 yield image
 
-        for prediction in self.predictor.predict_many(noted()):
+        def left_out(error: DataError) -> None:
+            taken.popleft()
+            if failed is None:
+                raise error
+            failed(error)
+
+        several: Any = self.predictor.predict_many
+        if isinstance(self.predictor, ScaledPredictor):
+            several = partial(several, failed=left_out)
+        for prediction in several(noted()):
             yield self._finished(taken.popleft(), prediction)
 
-    def _finished(self, image: np.ndarray, prediction: Prediction) -> Found:
-        instances = prediction.instances
+    def refined(self, image: np.ndarray, instances: Instances) -> Instances:
+        """What is found in an image or a part of one, each once, as the application outlines it.
+
+        Args:
+            image: uint8 [h, w, 3].
+            instances: with scores, in pixels of the image.
+        """
         max_overlap = getattr(self.options, "max_overlap", MAX_OVERLAP)
         instances = instances.take(np.flatnonzero(instances.areas()))
         instances = instances.without_duplicates(max_overlap)
-        known = {"class_names": self.class_names}
-        instances = self.application.refine(image, instances, self.options, **known)
-        instances = self.application.classify(instances, self.options, **known)
+        return self.application.refine(image, instances, self.options, class_names=self.class_names)
+
+    def classified(self, instances: Instances) -> Instances:
+        """The objects of a whole image as the application classes them."""
+        return self.application.classify(instances, self.options, class_names=self.class_names)
+
+    def _finished(self, image: np.ndarray, prediction: Prediction) -> Found:
+        instances = self.classified(self.refined(image, prediction.instances))
         return Found(
             instances,
             prediction.is_full,

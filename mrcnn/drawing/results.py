@@ -236,7 +236,7 @@ def comparison_picture(
 
 
 def overlay_picture(
-    image: np.ndarray, instances: Instances, class_names: Sequence[str]
+    image: np.ndarray, instances: Instances, class_names: Sequence[str], scale: float | None = None
 ) -> Image.Image:
     """Objects outlined in the color of their class, numbered as in the label image.
 
@@ -244,23 +244,27 @@ def overlay_picture(
         image: uint8 [H, W, 3].
         instances: objects 1, 2, ...; class 0 is the background.
         class_names: of classes 1, 2, ...
+        scale: where the image shows a picture made smaller, its pixels for each of the picture.
+            Then lines are thin, and objects have no numbers.
     """
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
     boxes, class_ids = instances.boxes, instances.class_ids
-    crops = list(instances.crops)
+    crops = instances.crops
     diameter = _median_diameter(boxes)
     width = 2 if diameter < 60 else 3
 
     def colour(class_id: int) -> Color:
         return CLASS_COLOURS[(class_id - 1) % len(CLASS_COLOURS)]
 
-    for box, crop in zip(boxes, crops, strict=True):
-        _draw_outline(draw, box, crop, BLACK, width + 2, 1.0)
+    if scale is None:
+        for box, crop in zip(boxes, crops, strict=True):
+            _draw_outline(draw, box, crop, BLACK, width + 2, 1.0)
     for box, crop, class_id in zip(boxes, crops, class_ids, strict=True):
-        _draw_outline(draw, box, crop, colour(int(class_id)), width, 1.0)
+        line = (width, 1.0) if scale is None else (1, scale)
+        _draw_outline(draw, box, crop, colour(int(class_id)), *line)
     # Three digits that leave most of the cell free to see; none where they would be unreadable.
-    if 20 <= diameter < math.inf:
+    if scale is None and 20 <= diameter < math.inf:
         font = ImageFont.load_default(int(np.clip(diameter / 4, 9, 28)))
         captions = _Captions(draw, font, 1.0)
         for number, box in enumerate(boxes, start=1):

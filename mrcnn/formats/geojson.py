@@ -10,6 +10,7 @@ QuPath from version 0.4 on reads these properties; see its
 import json
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from mrcnn.formats.row_outlines import is_point, row_parts
 from mrcnn.instances import Instances
 from mrcnn.instances.outlines import json_numbers, signed_area
 
+_AT_A_TIME = 1000
+
 
 def write_geojson(
     path: str | os.PathLike,
@@ -28,8 +31,27 @@ def write_geojson(
     class_names: Sequence[str],
     class_colors: Sequence[Color] | None = None,
 ) -> None:
-    """Write the instances of one image; the arguments are those of `feature_collection`."""
-    atomic_write(path, json.dumps(feature_collection(instances, class_names, class_colors)) + "\n")
+    """Write the instances of one image; the arguments are those of `feature_collection`.
+
+    Some are written at a time: the outlines of a hundred thousand take a gigabyte.
+    """
+
+    def features(first: int) -> str:
+        some = instances.take(np.arange(first, min(first + _AT_A_TIME, len(instances))))
+        return json.dumps(feature_collection(some, class_names, class_colors)["features"])[1:-1]
+
+    def write(file: Path) -> None:
+        with open(file, "w", encoding="utf-8") as stream:
+            stream.write('{"type": "FeatureCollection", "features": [')
+            separator = ""
+            # Also without instances, for what is wrong with the classes.
+            for first in range(0, max(len(instances), 1), _AT_A_TIME):
+                if text := features(first):
+                    stream.write(separator + text)
+                    separator = ", "
+            stream.write("]}\n")
+
+    atomic_write(path, write)
 
 
 def feature_collection(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mrcnn.inference.levels import level_for
 from mrcnn.instances import Instances
 from mrcnn.pictures import Picture
 
@@ -172,9 +173,11 @@ def _steps(shape: tuple[int, int]) -> Iterator[_Step]:
 
 def _ask(picture: Picture, step: _Step, look: Look) -> Answer | None:
     """The answer of the busiest part of a size; of two where one has few objects."""
-    scale = step.scale
+    shown, scale = level_for(picture, step.scale)
+    times = scale / step.scale
+    share = None if step.share is None else max(1, int(step.share / times))
     found: list[Answer] = []
-    for part in _parts(picture, step.share):
+    for part in _parts(shown, share):
         if (one := answer(look(part, scale), scale)) is not None:
             found.append(one)
         if not found or sum(each.objects for each in found) >= _ENOUGH or len(found) == 2:
@@ -184,7 +187,12 @@ def _ask(picture: Picture, step: _Step, look: Look) -> Answer | None:
     counts = np.array([each.objects for each in found])
     mean = np.average([each.diameter for each in found], weights=counts)
     score = np.average([each.score for each in found], weights=counts)
-    return Answer(float(mean), float(mean) * scale, int(counts.sum()), float(score))
+    return Answer(float(mean * times), float(mean) * scale, int(counts.sum()), float(score))
+
+
+def busiest_part(picture: Picture, side: int) -> np.ndarray:
+    """The square part of a picture in which most is to be seen, uint8 [side, side, 3]."""
+    return _parts(picture, side)[0]
 
 
 def _parts(picture: Picture, share: int | None) -> list[np.ndarray]:

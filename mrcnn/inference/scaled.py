@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.inference.levels import level_for
 from mrcnn.inference.moulding import usual_scale
 from mrcnn.inference.prediction import Prediction
 from mrcnn.inference.predictor import Predictor
 from mrcnn.inference.quality import SCALE, scale_is_doubtful
-from mrcnn.inference.scale import FEWEST, Answer, Scale, answer, estimate
+from mrcnn.inference.scale import FEWEST, Answer, Scale, answer, busiest_part, estimate
 from mrcnn.inference.tile_limits import limits_for_tile
-from mrcnn.inference.tiles import TiledPredictor, side_for
+from mrcnn.inference.tiles import Note, Refine, TiledPredictor, side_for
 from mrcnn.instances import Instances
 from mrcnn.pictures import Picture
 
@@ -125,14 +126,21 @@ class ScaledPredictor:
             quality=tuple(quality),
         )
 
-    def predict_many(self, images: "Iterable[np.ndarray | Picture]") -> Iterator[Prediction]:
+    def predict_many(
+        self,
+        images: "Iterable[np.ndarray | Picture]",
+        *,
+        failed: Callable[[DataError], None] | None = None,
+    ) -> Iterator[Prediction]:
         """Detect in pictures one after the other; the next is taken while the network works.
 
         Args:
             images: see `predict`; may be a generator that reads them, which runs in a thread.
+            failed: is told why there is no prediction of a picture, which is then left out. By
+                default that ends the iterator.
 
         Raises:
-            DataError: see `predict`; and what `images` raises.
+            DataError: see `predict`, without `failed`; and what `images` raises.
         """
         source = iter(images)
         nothing = object()
@@ -140,7 +148,86 @@ class ScaledPredictor:
             following = pool.submit(next, source, nothing)
             while (image := following.result()) is not nothing:
                 following = pool.submit(next, source, nothing)
-                yield self.predict(image, stacklevel=2)  # type: ignore[arg-type]
+                try:
+                    prediction = self.predict(image, stacklevel=2)  # type: ignore[arg-type]
+                except DataError as error:
+                    if failed is None:
+                        raise
+                    failed(error)
+                else:
+                    yield prediction
+
+    def choose_by_parts(self, picture: Picture) -> Scale:
+        """The scale of a picture that is too large to be seen at once.
+
+        An estimate is corrected by what the network finds in one tile.
+
+        Raises:
+            DataError: see `choose`; or the network finds nothing in the parts that it is shown.
+        """
+        scale = self.choose(picture)
+        if scale.source == "settings":
+            raise DataError(
+                f"{picture.name}: in the parts of the picture that were looked at nothing was "
+                "found, so the scale is not known. Give the diameter of the objects in pixels of "
+                "the picture."
+            )
+        if scale.source != "estimate":
+            return scale
+        shown, factor = level_for(picture, scale.factor)
+        side = min(*shown.shape, round(side_for(self.config.OBJECT_DIAMETER) / factor))
+        found = answer(self._look(busiest_part(shown, side), factor), factor)
+        if found is not None:
+            found = found._replace(diameter=found.diameter * factor / scale.factor)
+        return self._better(picture, found, scale) or scale
+
+    def predict_parts(
+        self,
+        picture: Picture,
+        scale: Scale,
+        *,
+        refine: Refine | None = None,
+        note: Note = lambda _: None,
+    ) -> tuple[int, Iterator[Instances]]:
+        """Detect in a picture of any size, band by band; see `TiledPredictor.predict_parts`.
+
+        Args:
+            picture: of any size.
+            scale: as `choose_by_parts` gives it.
+            refine: see `TiledPredictor`; it is given sure enough instances only.
+            note: is told the prediction of each tile.
+
+        Returns:
+            how many tiles there are, and the iterator.
+
+        Raises:
+            ConfigError: there is no `make_tiled`.
+            DataError: the scale cannot work.
+        """
+
+        def sure(image: np.ndarray, instances: Instances) -> Instances:
+            if instances.scores is not None:
+                instances = instances.take(instances.scores >= self.min_confidence)
+            return instances if refine is None else refine(image, instances)
+
+        tiled = self._tiles()
+        tiled = TiledPredictor(
+            tiled.predictor, tiled.object_diameter, tile_side=tiled.tile_side, refine=sure
+        )
+        parts = tiled.predict_parts(picture, scale.factor, note=note)
+        return tiled.tiles_of(picture, scale.factor), parts
+
+    def doubts(self, instances: Instances, scale: Scale) -> bool:
+        """Whether what was found at a scale is doubtful, see `scale_is_doubtful`."""
+        target = float(self.config.OBJECT_DIAMETER)
+        return scale_is_doubtful(instances, scale.factor, target, scale.certainty)
+
+    def _tiles(self) -> TiledPredictor:
+        if self._tiled is None:
+            if self._make_tiled is None:
+                raise ConfigError("There is no make_tiled: pictures are seen as a whole only.")
+            self._tiled = self._make_tiled()
+        return self._tiled
 
     def _told(self, picture: Picture, diameter: float, source: str) -> Scale:
         if diameter > max(picture.shape):
@@ -182,9 +269,7 @@ class ScaledPredictor:
             lacks_some = found.is_full and self._may_hold_more(picture, scale)
             if not lacks_some or self._make_tiled is None:
                 return found
-        if self._tiled is None:
-            self._tiled = self._make_tiled()
-        return self._tiled.predict(picture, scale.factor)
+        return self._tiles().predict(picture, scale.factor)
 
     def _may_hold_more(self, picture: Picture, scale: Scale) -> bool:
         """Whether more objects than the predictor returns could lie in a picture at all."""
@@ -199,7 +284,9 @@ class ScaledPredictor:
         """A better scale by what was found in the whole picture; None if it was right enough."""
         if scale.source != "estimate":
             return None
-        found = answer(instances, scale.factor)
+        return self._better(picture, answer(instances, scale.factor), scale)
+
+    def _better(self, picture: Picture, found: Answer | None, scale: Scale) -> Scale | None:
         if found is None or found.objects < FEWEST:
             return None
         better = self._estimated(picture, found)

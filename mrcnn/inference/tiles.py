@@ -12,13 +12,15 @@ import numpy as np
 
 from mrcnn.errors import ConfigError, DataError, shown
 from mrcnn.inference.bands import Bands
+from mrcnn.inference.levels import enlarged, level_for
 from mrcnn.inference.prediction import Prediction
 from mrcnn.inference.predictor import Predictor
 from mrcnn.inference.seams import Found
-from mrcnn.inference.tile_grid import STEP, Tile, TileGrid, tile_grid
+from mrcnn.inference.tile_grid import STEP, TileGrid, tile_grid
+from mrcnn.inference.tile_image import TileImage, name_of, shape_of
 from mrcnn.inference.tile_limits import settings_for_tiles
 from mrcnn.instances import Instances
-from mrcnn.pictures import Level, Picture
+from mrcnn.pictures import Picture
 
 # Side of the tiles where the objects are not too large for it, in pixels of the network. With 768
 # more objects differ (docs/deployment.md), and a quarter more pixels go through the network.
@@ -32,6 +34,11 @@ _MARGIN = 4
 _MOST_TILES = 256
 
 Refine = Callable[[np.ndarray, Instances], Instances]
+Note = Callable[[Prediction], None]
+
+
+class TooManyTiles(DataError):
+    """A picture that has more objects than are put into one prediction."""
 
 
 class TiledPredictor:
@@ -49,6 +56,9 @@ class TiledPredictor:
     that has an object's center in its cell owns it; what seams make doubtful is decided by
     `mrcnn.inference.seams`. All tiles of a picture have one shape, so that the graph is traced
     once, and lie whole steps of the network apart.
+
+    Of a picture with levels a tile reads the coarsest one that still has all that the network sees.
+    Outlines are as fine as the pixels of that level.
 
         predictor = TiledPredictor.from_folder("weights/rbc", object_diameter=50)
         with open_picture("slide.tif") as picture:
@@ -163,19 +173,21 @@ class TiledPredictor:
             tile was.
 
         Raises:
-            DataError: the picture has too many tiles, or cannot be read, or the scale cannot work.
+            TooManyTiles: the picture has too many.
+            DataError: it cannot be read, or the scale cannot work.
         """
-        height, width = _shape_of(picture)
-        grid = self.grid((height, width), scale)
+        height, width = shape = shape_of(picture)
+        shown, factor = _shown(picture, scale)
+        grid = self._grid_of(shown, factor)
         if grid.count > most_tiles:
-            raise DataError(
-                f"{_name_of(picture)} has {height} x {width} pixels, which are {grid.count} tiles "
-                f"at a scale of {grid.scale:g}: more than the {most_tiles} whose objects are put "
+            raise TooManyTiles(
+                f"{name_of(picture)} has {height} x {width} pixels, which are {grid.count} tiles "
+                f"at a scale of {scale:g}: more than the {most_tiles} whose objects are put "
                 "into one prediction. Take them band by band, from "
                 "TiledPredictor.predict_parts(picture, scale), or give most_tiles."
             )
         predictions: list[Prediction] = []
-        parts = list(self._parts(picture, grid, predictions.append))
+        parts = [_of_picture(part, shape) for part in self._parts(shown, grid, predictions.append)]
         # What is empty may lack the columns that `refine` adds.
         instances = Instances.merged([part for part in parts if len(part)] or parts[:1])
         if instances.scores is not None:
@@ -187,13 +199,16 @@ class TiledPredictor:
         return replace(
             predictions[0],
             instances=instances,
+            scale=predictions[0].scale * (1 if shown is picture else scale / factor),
             notes=tuple(notes),
             timing=dict(timing),
             is_full=any(each.is_full for each in predictions),
             quality=tuple(dict.fromkeys(reason for each in predictions for reason in each.quality)),
         )
 
-    def predict_parts(self, picture: "Picture | np.ndarray", scale: float) -> Iterator[Instances]:
+    def predict_parts(
+        self, picture: "Picture | np.ndarray", scale: float, *, note: Note = lambda _: None
+    ) -> Iterator[Instances]:
         """Detect in a picture of any size, band by band.
 
         Memory is that of a tile and of the objects of two rows of tiles, whatever the size of the
@@ -201,6 +216,7 @@ class TiledPredictor:
 
         Args:
             picture, scale: see `predict`.
+            note: is told the prediction of each tile, in pixels of the tile.
 
         Returns:
             an iterator of `Instances` in pixels of the picture, for each row of tiles those that
@@ -211,18 +227,37 @@ class TiledPredictor:
         Raises:
             DataError: see `predict`. The parts before have been given then.
         """
-        yield from self._parts(picture, self.grid(_shape_of(picture), scale), lambda _: None)
+        shape = shape_of(picture)
+        shown, factor = _shown(picture, scale)
+        with contextlib.closing(self._parts(shown, self._grid_of(shown, factor), note)) as parts:
+            for part in parts:
+                yield _of_picture(part, shape)
 
-    def _parts(
-        self, picture: Any, grid: TileGrid, note: Callable[[Prediction], None]
-    ) -> Generator[Instances]:
-        shape = _shape_of(picture)
+    def tiles_of(self, picture: "Picture | np.ndarray", scale: float) -> int:
+        """How many tiles go through the network for a picture.
+
+        Args:
+            picture, scale: see `predict`.
+
+        Raises:
+            DataError: the scale cannot work.
+        """
+        return self._grid_of(*_shown(picture, scale)).count
+
+    def _grid_of(self, shown: Any, scale: float) -> TileGrid:
+        try:
+            return self.grid(shape_of(shown), scale)
+        except DataError as error:
+            raise DataError(f"{name_of(shown)}: {error}") from None
+
+    def _parts(self, picture: Any, grid: TileGrid, note: Note) -> Generator[Instances]:
+        shape = shape_of(picture)
         bands = Bands()
-        images: deque[_TileImage] = deque()
+        images: deque[TileImage] = deque()
 
-        def read() -> Iterator[_TileImage]:
+        def read() -> Iterator[TileImage]:
             for tile in (tile for row in grid.rows for tile in row):
-                images.append(_TileImage(picture, tile))
+                images.append(TileImage(picture, tile))
                 yield images[-1]
 
         predictions = self.predictor.predict_many(read(), scale=grid.scale)
@@ -237,7 +272,7 @@ class TiledPredictor:
                 yield bands.add(of_row, None if is_last else grid.rows[number + 1][0].area[0])
 
     def _found(
-        self, image: "_TileImage", prediction: Prediction, shape: tuple[int, int], grid: TileGrid
+        self, image: "TileImage", prediction: Prediction, shape: tuple[int, int], grid: TileGrid
     ) -> Found:
         instances = prediction.instances
         if self.refine is not None:
@@ -253,39 +288,10 @@ def side_for(object_diameter: float) -> int:
     return max(_SIDE, math.ceil(3 * 2 * _LARGEST * object_diameter / STEP) * STEP)
 
 
-class _TileImage(Picture):
-    """The part of a picture that a tile shows; read once, in the thread that asks first."""
-
-    def __init__(self, picture: Any, tile: Tile) -> None:
-        self.tile = tile
-        self._picture = picture
-        self._pixels: np.ndarray | None = None
-
-    @property
-    def levels(self) -> tuple[Level, ...]:
-        y1, x1, y2, x2 = self.tile.area
-        return (Level(y2 - y1, x2 - x1),)
-
-    def pixels(self, level: int = 0) -> np.ndarray:
-        if self._pixels is None:
-            y1, x1, y2, x2 = self.tile.area
-            if isinstance(self._picture, Picture):
-                self._pixels = self._picture.region(y1, x1, y2 - y1, x2 - x1)
-            else:
-                self._pixels = np.asarray(self._picture)[y1:y2, x1:x2]
-        return self._pixels
+def _shown(picture: Any, scale: float) -> tuple[Any, float]:
+    """What tiles are read from, and its scale."""
+    return level_for(picture, scale) if isinstance(picture, Picture) else (picture, scale)
 
 
-def _shape_of(picture: Any) -> tuple[int, int]:
-    shape = picture.shape if isinstance(picture, Picture) else np.shape(picture)
-    if len(shape) < 2 or 0 in shape:
-        raise DataError(
-            f"An image of shape {tuple(shape)} was given: expected (height, width, channels), "
-            "values from 0 to 255. mrcnn.pictures.read_image reads any file as such."
-        )
-    return int(shape[0]), int(shape[1])
-
-
-def _name_of(picture: Any) -> str:
-    name = picture.name if isinstance(picture, Picture) else Picture.name
-    return name[:1].upper() + name[1:] if name == Picture.name else name
+def _of_picture(instances: Instances, shape: tuple[int, int]) -> Instances:
+    return instances if instances.image_shape == shape else enlarged(instances, shape)

@@ -48,13 +48,18 @@ class PackedMasks(Sequence[Any]):
         """The masks packed; those that are so already as they are."""
         return masks if isinstance(masks, PackedMasks) else cls(masks)
 
+    @property
+    def bits(self) -> Sequence[Any]:
+        """The packed bits of each mask, uint8; None where there is none."""
+        return self._bits
+
     def __len__(self) -> int:
         return len(self.shapes)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return self.take(np.arange(len(self))[index])
-        shape, bits = self.shapes[index], self._bits[index]
+        shape, bits = self.shapes[index], self.bits[index]
         if shape is None or bits is None:
             return None
         height, width = shape
@@ -73,16 +78,16 @@ class PackedMasks(Sequence[Any]):
 
     def joined(self, others: Iterable["PackedMasks"]) -> "PackedMasks":
         """These masks and those of others, one after the other."""
-        joined = self.take(range(len(self)))
-        for other in others:
-            joined.shapes += other.shapes
-            joined._bits += other._bits
+        joined = PackedMasks(())
+        for each in (self, *others):
+            joined.shapes += each.shapes
+            joined._bits += each.bits
         return joined
 
     @property
     def nbytes(self) -> int:
         """Memory of the bits, in bytes."""
-        return sum(bits.nbytes for bits in self._bits if bits is not None)
+        return sum(bits.nbytes for bits in self.bits if bits is not None)
 
     def present(self) -> np.ndarray:
         """Which objects have a mask, bool [N]."""
@@ -90,4 +95,4 @@ class PackedMasks(Sequence[Any]):
 
     def areas(self) -> np.ndarray:
         """Pixels of each mask, int64 [N]; 0 where there is none."""
-        return np.array([0 if bits is None else _ONES[bits].sum() for bits in self._bits], np.int64)
+        return np.array([0 if bits is None else _ONES[bits].sum() for bits in self.bits], np.int64)

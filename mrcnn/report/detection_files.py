@@ -1,7 +1,7 @@
 """The tables of `detect`: a line for each object, and the counts of each image."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,7 +43,7 @@ class DetectedImage:
     image: str
     name: str
     size: tuple[int, int] | None = None
-    rows: list[list] = field(default_factory=list)
+    rows: "list[list] | LateRows" = field(default_factory=list)
     class_names: list[str] = field(default_factory=list)
     problem: str = ""
     diameter: float | None = None
@@ -78,21 +78,43 @@ def object_rows(
         pixel_size: micrometres, or None.
         measured: names of columns of `instances`, which follow the others.
     """
-    visible = np.bincount(labels.ravel(), minlength=len(instances) + 1)
+    visible = np.bincount(labels.ravel(), minlength=len(instances) + 1)[1:]
+    numbers = range(1, len(instances) + 1)
+    rows = iterate_rows(image, name, instances, numbers, visible, class_names, pixel_size, measured)
+    return list(rows)
+
+
+def iterate_rows(
+    image: str,
+    name: str,
+    instances: Instances,
+    numbers: Iterable[int],
+    visible: Iterable[int],
+    class_names: Sequence[str],
+    pixel_size: float | None,
+    measured: Sequence[str] = (),
+) -> Iterator[list]:
+    """The rows of `object_rows`, made while they are asked for.
+
+    Args:
+        numbers: of the labels of the objects.
+        visible: pixels of each in the label image.
+        image, name, instances, class_names, pixel_size, measured: see `object_rows`.
+    """
     scores = np.zeros(len(instances)) if instances.scores is None else instances.scores
-    rows = []
-    for index, (box, crop) in enumerate(zip(instances.boxes, instances.crops, strict=True)):
+    of_each = zip(instances.boxes, instances.crops, numbers, visible, strict=True)
+    for index, (box, crop, number, seen) in enumerate(of_each):
         shape = shape_of(box, crop)
         centroid_y, centroid_x = shape.centroid
         row = [
             image,
             name,
-            index + 1,
+            int(number),
             class_names[int(instances.class_ids[index]) - 1],
             _column(scores[index], 4),
             *map(int, box),
             shape.area,
-            int(visible[index + 1]),
+            int(seen),
             _column(shape.equivalent_diameter, 3),
             _column(shape.eccentricity, 4),
             _column(centroid_y, 2),
@@ -106,8 +128,25 @@ def object_rows(
                 _column(centroid_x * pixel_size, 3),
             ]
         row += [_told(instances.columns, column, index) for column in measured]
-        rows.append(row)
-    return rows
+        yield row
+
+
+class LateRows:
+    """Rows of a table that are made each time they are gone over.
+
+    Args:
+        count: how many there are.
+        make: makes them.
+    """
+
+    def __init__(self, count: int, make: Callable[[], Iterator[list]]) -> None:
+        self._count, self._make = count, make
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[list]:
+        return self._make()
 
 
 def _told(columns: Mapping[str, np.ndarray], column: str, index: int) -> object:
@@ -120,8 +159,16 @@ def objects_csv(
     images: Sequence[DetectedImage], with_micrometres: bool, measured: Sequence[str] = ()
 ) -> str:
     """The text of the table of objects: a line for each object of each image."""
-    head = [*OBJECT_COLUMNS, *(MICROMETRE_COLUMNS if with_micrometres else ()), *measured]
-    return csv_text([head, *(row for image in images for row in image.rows)])
+    return csv_text(objects_table(images, with_micrometres, measured))
+
+
+def objects_table(
+    images: Sequence[DetectedImage], with_micrometres: bool, measured: Sequence[str] = ()
+) -> Iterator[Sequence]:
+    """The lines of the table of objects, the head first."""
+    yield [*OBJECT_COLUMNS, *(MICROMETRE_COLUMNS if with_micrometres else ()), *measured]
+    for image in images:
+        yield from image.rows
 
 
 def summary_csv(images: Sequence[DetectedImage], class_names: Sequence[str], words: Words) -> str:

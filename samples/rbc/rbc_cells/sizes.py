@@ -48,7 +48,7 @@ def classify(
         return instances
     measured = measured_class_ids(
         instances.boxes,
-        list(instances.crops),
+        instances.crops,
         instances.image_shape,
         class_names,
         instances.scores >= SURE,

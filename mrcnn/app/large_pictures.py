@@ -1,0 +1,154 @@
+"""`detect` in pictures that are too large to be held as a whole: by tiles, written in stripes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mrcnn.app.finding import Finder, Found
+from mrcnn.app.inputs import MANY_LABELS, OVERLAY
+from mrcnn.drawing.results import overlay_picture
+from mrcnn.files import atomic_write
+from mrcnn.formats.label_images import write_label_image
+from mrcnn.inference import Prediction, ScaledPredictor
+from mrcnn.inference.quality import SCALE
+from mrcnn.instances import Instances
+from mrcnn.instances.stored_masks import MaskFile
+from mrcnn.pictures import Picture, overview
+
+# A picture of more pixels is not read as a whole: 8192 a side.
+MOST_PIXELS = 2**26
+# The longer side of the picture of results.
+OVERLAY_SIDE = 4096
+# Seconds from one line about a picture to the next at least.
+_BETWEEN_LINES = 10.0
+
+
+def is_large(picture: Picture, predictor: Any) -> bool:
+    """Whether a picture is detected in by tiles that are read one after the other.
+
+    Without a scale it can only be seen as a whole.
+    """
+    height, width = picture.shape
+    return height * width > MOST_PIXELS and isinstance(predictor, ScaledPredictor)
+
+
+class LargeResult(NamedTuple):
+    """What was found in a large picture, written but for its tables.
+
+    Attributes:
+        found: masks are in a file, so `instances` are gone over one after the other.
+        labels: int64 [N], their numbers in the label image.
+        visible: int64 [N], their pixels there.
+        measured: names of the columns that the application measures.
+    """
+
+    found: Found
+    labels: np.ndarray
+    visible: np.ndarray
+    measured: list[str]
+
+
+def detect_large(
+    finder: Finder, picture: Picture, out: Path, name: str, masks: MaskFile
+) -> LargeResult:
+    """Detect in a picture of any size, and write its label image and its overlay.
+
+    Memory is that of a tile, of the objects of two rows of tiles, and of numbers of all objects.
+    The application refines and measures a tile, and classifies the whole.
+
+    Args:
+        finder: of a `ScaledPredictor`.
+        picture: is read a region at a time.
+        out: folder of the results.
+        name: stem of their names.
+        masks: takes the masks, and has to stay open as long as the result is used.
+
+    Raises:
+        DataError: the picture cannot be read, or its scale cannot be told. Nothing is left of its
+            results then.
+        OutputError: they cannot be written.
+    """
+    predictor = finder.predictor
+    assert isinstance(predictor, ScaledPredictor)
+    scale = predictor.choose_by_parts(picture)
+    work = _Work(finder, picture, masks)
+    count, parts = predictor.predict_parts(picture, scale, refine=work.refine, note=work.note)
+    height, width = picture.shape
+    print(
+        f"  {picture.name}: {height} x {width} pixels are detected in by {count} tiles", flush=True
+    )
+    overlay_path = out / f"{name}{OVERLAY}"
+    visible = write_label_image(out / f"{name}{MANY_LABELS}", work.kept(parts, count))
+    try:
+        instances = finder.classified(work.instances())
+        # What others cover has no pixel, and is no object.
+        rows = np.flatnonzero(visible)
+        instances = instances.take(rows)
+        small, times = overview(picture, OVERLAY_SIDE)
+        drawn = overlay_picture(small, instances, finder.class_names, times)
+        atomic_write(overlay_path, lambda file: drawn.save(file))
+    except BaseException:
+        (out / f"{name}{MANY_LABELS}").unlink(missing_ok=True)
+        raise
+    print(f"  {picture.name}: the overlay shows it {1 / times:.3g} times smaller", flush=True)
+    if predictor.doubts(instances, scale):
+        work.quality[SCALE] = None
+    found = Found(instances, work.is_full, scale.diameter, scale.source, tuple(work.quality))
+    return LargeResult(found, rows + 1, visible[rows], work.measured)
+
+
+class _Work:
+    """What is done with the tiles of a picture, and what is kept of them."""
+
+    def __init__(self, finder: Finder, picture: Picture, masks: MaskFile) -> None:
+        self.is_full = False
+        # Each reason once, in the order they came in.
+        self.quality: dict[str, None] = {}
+        self.measured: list[str] = []
+        self._finder, self._picture, self._masks = finder, picture, masks
+        self._tiles = 0
+        # Without their masks.
+        self._parts: list[Instances] = []
+
+    def refine(self, image: np.ndarray, instances: Instances) -> Instances:
+        """What stays of the objects of a tile, with the columns of the application."""
+        finder = self._finder
+        instances = finder.refined(image, instances)
+        told = set(instances.columns)
+        instances = finder.application.measure(
+            image, instances, finder.options, class_names=finder.class_names
+        )
+        self.measured = [column for column in instances.columns if column not in told]
+        return instances
+
+    def note(self, prediction: Prediction) -> None:
+        """Take what is to be known of a tile."""
+        self._tiles += 1
+        self.is_full |= prediction.is_full
+        self.quality |= dict.fromkeys(prediction.quality)
+
+    def kept(self, parts: Iterator[Instances], count: int) -> Iterator[Instances]:
+        """The parts as they come; numbers are kept, masks go to the file."""
+        told, objects = monotonic(), 0
+        for part in parts:
+            if len(part) or not self._parts:
+                self._masks.add(part.crops)
+                self._parts.append(part.replaced(crops=[None] * len(part)))
+            objects += len(part)
+            if monotonic() - told >= _BETWEEN_LINES and self._tiles < count:
+                told = monotonic()
+                print(
+                    f"  {self._picture.name}: {self._tiles} of {count} tiles, {objects} "
+                    f"{self._finder.application.words.objects} so far",
+                    flush=True,
+                )
+            yield part
+
+    def instances(self) -> Instances:
+        """All objects, their masks in the file."""
+        filled = [part for part in self._parts if len(part)] or self._parts[:1]
+        merged = Instances.merged(filled)
+        return merged.replaced(crops=self._masks.masks())
