@@ -32,6 +32,9 @@ FEWEST, _ENOUGH = 3, 6
 # Mean score below which an answer is none: near the right scale a trained network is surer than
 # this, and an untrained one is of nothing.
 _BELIEVED = 0.85
+# Above this score, what is found at no scale for certain (out of focus, strange stain) still says
+# more of the size of objects than the size of the picture does.
+_DOUBTED = 0.75
 # Mean score from which an answer is believed without looking further.
 _SURE = 0.9
 # Below this score nothing is counted.
@@ -62,6 +65,14 @@ class Answer(NamedTuple):
     def weight(self) -> float:
         """How much it is to be believed, 0 to 1."""
         return self.score * min(1.0, self.objects / _ENOUGH)
+
+    def may_be_right(self, object_diameter: float) -> bool:
+        """Whether the network can find objects of its training's diameter so, in its pixels."""
+        return (
+            self.objects >= FEWEST
+            and self.score >= _DOUBTED
+            and _SMALLEST <= self.shown / object_diameter <= _LARGEST
+        )
 
 
 @dataclass(frozen=True)
@@ -118,25 +129,24 @@ def estimate(picture: Picture, object_diameter: float, look: Look) -> Answer | N
         look: runs the network.
     """
     best: Answer | None = None
-    finds_some = False
+    doubted: list[Answer] = []
+    found: Answer | None = None
     for step in _steps(picture.shape):
-        if step.is_between and not finds_some:
+        if step.is_between and found is None:
             continue
         found = _ask(picture, step, look)
-        finds_some = found is not None and found.objects >= FEWEST
-        fits = found is not None and (
-            finds_some
-            and found.score >= _BELIEVED
-            and _SMALLEST <= found.shown / object_diameter <= _LARGEST
-        )
-        if found is not None and fits and (best is None or found.weight > best.weight):
+        counts = found is not None and found.may_be_right(object_diameter)
+        if found is not None and counts and found.score < _BELIEVED:
+            doubted.append(found)
+            counts = False
+        if found is not None and counts and (best is None or found.weight > best.weight):
             best = found
         elif best is not None:
             # Larger still, and not better.
             break
         if best is not None and best.weight >= _SURE:
             break
-    return best
+    return best or max(doubted, key=lambda each: each.weight, default=None)
 
 
 class _Step(NamedTuple):

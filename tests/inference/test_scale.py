@@ -39,8 +39,9 @@ class Network:
     Discs far larger than that it takes for heaps of smaller things, as networks do.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sureness: float = 1.0) -> None:
         self.cost = 0
+        self.sureness = sureness
 
     def look(self, image: np.ndarray, scale: float) -> Instances:
         shape = tuple(max(1, round(side * scale)) for side in image.shape[:2])
@@ -58,7 +59,7 @@ class Network:
             mask = resize(region.image.astype(float), size, order=0) > 0.5
             boxes.append(box)
             crops.append(mask)
-            scores.append(max(0.0, 0.99 - 0.15 * off))
+            scores.append(self.sureness * max(0.0, 0.99 - 0.15 * off))
         kept = [number for number, score in enumerate(scores) if score >= 0.5]
         return Instances(
             image.shape,
@@ -76,6 +77,28 @@ def test_the_diameter_is_found_whatever_the_magnification(diameter, across, aspe
     assert found is not None
     assert found.diameter == pytest.approx(diameter, rel=0.15)
     assert found.objects >= 3
+
+
+def test_a_network_that_is_nowhere_sure_still_says_more_than_the_size_of_the_picture():
+    picture = picture_of(30, 8)
+    unsure = estimate(picture, KNOWN, Network(sureness=0.83).look)
+    assert unsure.diameter == pytest.approx(30, rel=0.15)
+    # No step found anything that the network believes, so none was left out.
+    assert unsure.score < 0.85
+    assert estimate(picture, KNOWN, Network(sureness=0.7).look) is None
+
+
+def test_a_step_that_finds_a_single_object_is_followed_by_the_one_between():
+    shown = []
+
+    def look(image, scale):
+        shown.append(min(image.shape[:2]) * scale)
+        whole = Network().look(image, scale)
+        return whole.take([0]) if len(shown) == 1 else whole
+
+    found = estimate(picture_of(60, 4), KNOWN, look)
+    assert shown[:2] == pytest.approx([128, 192], abs=1)
+    assert found.diameter == pytest.approx(60, rel=0.15)
 
 
 def test_the_cost_does_not_grow_with_the_picture():
