@@ -85,13 +85,12 @@ def scale_by_objects(
             + "give --crop N as well, such as --crop 320."
         )
     diameter = float(config.OBJECT_DIAMETER or DIAMETER)
-    for folder, sizes in show_at(diameter, training, validation).items():
-        print(f"{folder}: {_said(sizes, diameter, words)}")
-    sides = [
-        max(info["height"], info["width"]) * info["scale"]
-        for info in training.image_info
-        if info["scale"]
-    ]
+    sets = show_at(diameter, training, validation)
+    scaled = [info for info in training.image_info if info["scale"]]
+    for folder, sizes in sets.items():
+        taken = [diameter / info["scale"] for info in scaled if info["data_set"] == folder]
+        print(f"{folder}: {_said(sizes, taken, diameter, words)}")
+    sides = [max(info["height"], info["width"]) * info["scale"] for info in scaled]
     if not sides:
         raise ConfigError(
             words("--scale auto: the training {images} have no {objects} to derive sizes from.")
@@ -99,14 +98,17 @@ def scale_by_objects(
     return {"OBJECT_DIAMETER": diameter, "IMAGE_MAX_DIM": round(float(np.median(sides)))}
 
 
-def _said(sizes: SetSizes, diameter: float, words: Words) -> str:
+def _said(sizes: SetSizes, taken: list[float], diameter: float, words: Words) -> str:
+    """What is done with the images of a data set, of which `taken` has the diameters in each."""
     if sizes.diameter is None:
         return words("no {object} tells a scale; {images} are resized as without --scale auto.")
-    text = words("{objects} ") + f"{sizes.diameter:.0f} pixels wide"
     if not sizes.is_mixed:
-        return f"{text}, shown with {diameter:g} (x {diameter / sizes.diameter:.2f})."
-    low, high = min(sizes.by_image_size.values()), max(sizes.by_image_size.values())
-    return (
-        f"{text}, but {words.images} of several magnifications ({low:.0f} to {high:.0f} pixels by "
-        f"their size): each is brought to {diameter:g} by its own."
+        factor = diameter / sizes.diameter
+        return words(
+            f"{{objects}} are {sizes.diameter:.0f} pixels wide and {diameter:g} in the resized "
+            f"{{images}} (x {factor:.2f})."
+        )
+    return words(
+        f"{{images}} of several magnifications, with {{objects}} of {min(taken):.0f} to "
+        f"{max(taken):.0f} pixels: each of them is resized by its own, to {diameter:g} pixels."
     )

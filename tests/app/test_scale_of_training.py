@@ -79,14 +79,16 @@ def test_the_model_knows_the_size_that_its_objects_were_brought_to(training, tmp
     assert stored["IMAGE_MAX_DIM"] == pytest.approx(400 * np.median(scales), abs=1)
     assert call.validation.image_scale(0) == pytest.approx(48 / 90, rel=0.01)
     assert call.augmentation.scale == AUTO_JITTER == (0.6, 1.6)
-    assert "several magnifications" in capsys.readouterr().out
+    said = "several magnifications, with objects of 20 to 90 pixels: each of them is resized"
+    assert said in capsys.readouterr().out
 
 
 def test_anchors_follow_the_scale(training, capsys):
     status, model = training("--scale", "auto", "--anchors", "auto", *CROP)
     assert status == 0
     assert model.config.RPN_ANCHOR_SCALES == (24, 48, 96, 192, 384)
-    assert "discs" not in capsys.readouterr().err
+    said = "objects are 20 pixels wide and 48 in the resized images (x 2.40)."
+    assert said in capsys.readouterr().out
 
 
 def test_without_it_images_have_the_size_that_was_given(training, tmp_path):
