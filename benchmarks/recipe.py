@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.golden import ROOT
+from mrcnn.app.settings import AUTO_JITTER
 from mrcnn.files import atomic_write
 
 SAMPLE = ROOT / "samples" / "rbc"
@@ -71,6 +72,11 @@ VARIANTS = {
         augmentation={"flip_horizontal": 0.0, "flip_vertical": 0.0, "quarter_turns": False},
     ),
     "scale": Variant("- change of size", augmentation={"scale": (1.0, 1.0)}),
+    "auto": Variant(
+        "each data set at the scale of its cells, sizes varied from 0.6 to 1.6 (`--scale auto`)",
+        options=("--scale", "auto"),
+        augmentation={"scale": AUTO_JITTER},
+    ),
     "colours": Variant("- change of colours", augmentation=UNCHANGED_COLOURS),
     "blur": Variant(
         "- blur and noise", augmentation={"blur_probability": 0.0, "noise_probability": 0.0}
@@ -127,6 +133,7 @@ def weight_average(share: float) -> Any:
 def train_and_evaluate(variant: Variant, arguments: list[str], out: Path, dataset: Path) -> dict:
     """Train one variant here, detect with it, and return its figures."""
     import rbc
+    from mrcnn.app.object_sizes import scale_by_objects
     from mrcnn.app.train import anchors_for_objects, load_subsets, training_settings
     from mrcnn.data.augmentation import Augmentation
     from mrcnn.model import MaskRCNN
@@ -136,6 +143,8 @@ def train_and_evaluate(variant: Variant, arguments: list[str], out: Path, datase
     settings = {**training_settings(rbc.APPLICATION, options, None), **variant.settings}
     config = rbc.APPLICATION.make_config(settings)
     training = load_subsets(rbc.APPLICATION, dataset, options.subset, config, options)
+    if options.scale == "auto":
+        settings |= scale_by_objects(config, rbc.APPLICATION.words, training)
     if options.anchors == "auto":
         settings["RPN_ANCHOR_SCALES"] = anchors_for_objects(training, config, rbc.APPLICATION.words)
     config = rbc.APPLICATION.make_config(settings)

@@ -65,7 +65,7 @@ def median_diameter(dataset: AnnotatedDataset, config: Any) -> float | None:
 
 
 def scale_by_objects(
-    training: AnnotatedDataset, validation: AnnotatedDataset, config: Any, words: Words
+    config: Any, words: Words, training: AnnotatedDataset, *others: AnnotatedDataset
 ) -> dict[str, Any]:
     """Bring all images to the scale at which the objects of each data set have one size.
 
@@ -85,7 +85,7 @@ def scale_by_objects(
             + "give --crop N as well, such as --crop 320."
         )
     diameter = float(config.OBJECT_DIAMETER or DIAMETER)
-    sets = show_at(diameter, training, validation)
+    sets = show_at(diameter, training, *others)
     scaled = [info for info in training.image_info if info["scale"]]
     for folder, sizes in sets.items():
         taken = [diameter / info["scale"] for info in scaled if info["data_set"] == folder]

@@ -223,7 +223,7 @@ def run(application: Application, options: Any) -> int:
     training = load_subsets(application, dataset_dir, options.subset, config, options)
     validation = load_subsets(application, dataset_dir, [VALIDATION], config, options)
     if options.scale == AUTO:
-        scaled = scale_by_objects(training, validation, config, words)
+        scaled = scale_by_objects(config, words, training, validation)
         # The longer side that was given, or that the weights had, stays.
         settings = {**scaled, **settings, "OBJECT_DIAMETER": scaled["OBJECT_DIAMETER"]}
         config = application.make_config(settings)

@@ -1,11 +1,15 @@
 """`train --scale auto`: what is stored, what is said, and what goes with it."""
 
 import json
+import re
+import shlex
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import rbc
 from mrcnn.app import train
 from mrcnn.app.application import Application
 from mrcnn.app.settings import AUTO_JITTER
@@ -13,6 +17,8 @@ from mrcnn.config import Config
 from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.data.augmentation import Augmentation
 from tests.drawn_discs import draw_set
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 class DiscConfig(Config):
@@ -142,3 +148,15 @@ def test_the_help_tells_the_jitter_that_there_is(capsys):
     text = " ".join(capsys.readouterr().out.split())
     for factors in (Augmentation().scale, AUTO_JITTER):
         assert f"{factors[0]},{factors[1]}" in text
+
+
+@pytest.mark.parametrize("guide", ["training", "your-data"])
+def test_the_commands_of_the_guides_can_be_given(guide):
+    text = (DOCS / f"{guide}.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    commands = re.findall(r"rbc\.py (train .*--scale auto.*)", text)
+    assert commands
+    for command in commands:
+        options = rbc.APPLICATION.parse(shlex.split(command))
+        assert options.scale == "auto"
+        settings = rbc.APPLICATION.settings_from(options)
+        assert rbc.APPLICATION.make_config(settings).IMAGE_RESIZE_MODE == "crop"
