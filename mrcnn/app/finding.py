@@ -239,15 +239,11 @@ def limit_warnings(limits: Any, names: list[str], words: Words) -> list[str]:
         names: of the images with as many detections as the model returns at most.
         words: what objects are called.
     """
-    said = dict(limits.messages)
     setting = "DETECTION_MAX_INSTANCES"
-    if said.pop(setting, None) and names:
-        said[setting] = (
-            f"{getattr(limits.config, setting)} detections, the most that the model returns, in "
-            f"{', '.join(names)}; {words.objects} are missing. {setting} {limits.needed[setting]} "
-            "would have kept all of them."
-        )
+    if setting not in limits.needed or not names:
+        return []
     return [
-        f"Warning: {message} Set it in {CONFIG_FILE} beside the weights."
-        for message in said.values()
+        f"Warning: {getattr(limits.config, setting)} detections, the most that the model returns, "
+        f"in {', '.join(names)}; {words.objects} are missing. {setting} {limits.needed[setting]} "
+        f"would have kept all of them. Set it in {CONFIG_FILE} beside the weights."
     ]

@@ -4,8 +4,6 @@ The limits of a configuration are judged by what would be there without them, wh
 network. Values are those of `mrcnn.ops.boxes` and `mrcnn.ops.nms` in float32.
 """
 
-from typing import Any
-
 import numpy as np
 
 from mrcnn.instances.geometry import non_max_suppression
@@ -43,23 +41,3 @@ def keep_best(boxes: np.ndarray, threshold: float) -> np.ndarray:
         threshold: a box that overlaps a kept one by more than this IoU is dropped.
     """
     return non_max_suppression(boxes, -np.arange(len(boxes)), threshold)
-
-
-def count_proposals(
-    rpn_class: np.ndarray, rpn_bbox: np.ndarray, anchors: np.ndarray, config: Any
-) -> int:
-    """How many proposals suppression leaves of an image's anchors, without a limit.
-
-    Args:
-        rpn_class: float32 [A, 2], probabilities of background and object.
-        rpn_bbox: float32 [A, 4], divided by RPN_BBOX_STD_DEV.
-        anchors: float32 [A, 4], normalized.
-        config: gives PRE_NMS_LIMIT, RPN_NMS_THRESHOLD and RPN_BBOX_STD_DEV.
-    """
-    best = np.argsort(-rpn_class[:, 1], kind="stable")[: config.PRE_NMS_LIMIT]
-    deltas = rpn_bbox[best] * np.asarray(config.RPN_BBOX_STD_DEV, np.float32)
-    boxes = refine_boxes(anchors[best], deltas, np.array([0, 0, 1, 1], np.float32))
-    boxes = boxes[np.isfinite(boxes).all(axis=1) & (rpn_class[best, 1] >= 0)]
-    kept = boxes[keep_best(boxes, config.RPN_NMS_THRESHOLD)]
-    # A row of zeros is padding to the network.
-    return int(np.count_nonzero(kept.any(axis=1)))

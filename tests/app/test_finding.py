@@ -13,20 +13,15 @@ def limit_warnings(limits, names):
 
 @pytest.fixture
 def limits():
-    """Notes of a run in which two images had too many cells, and one had too few proposals."""
+    """Notes of a run in which two images had too many cells."""
     notes = DetectionLimits(RBCConfig())
     notes.note("DETECTION_MAX_INSTANCES", 230, "An image has 230 detections.")
     notes.note("DETECTION_MAX_INSTANCES", 310, "An image has 310 detections.")
-    notes.note("POST_NMS_ROIS_INFERENCE", 1200, "More proposals may find more.")
     return notes
 
 
-PROPOSALS = "Warning: More proposals may find more. Set it in config.json beside the weights."
-
-
 def test_the_images_and_the_number_that_was_needed(limits):
-    other, message = limit_warnings(limits, ["a.png", "b.png"])
-    assert other == PROPOSALS
+    (message,) = limit_warnings(limits, ["a.png", "b.png"])
     assert message == (
         "Warning: 200 detections, the most that the model returns, in a.png, b.png; cells are "
         "missing. DETECTION_MAX_INSTANCES 310 would have kept all of them. Set it in config.json "
@@ -36,7 +31,7 @@ def test_the_images_and_the_number_that_was_needed(limits):
 
 def test_detections_that_nobody_asked_for_are_not_missed(limits):
     """Of a full list those may be missing that are less sure than the lowest confidence."""
-    assert limit_warnings(limits, []) == [PROPOSALS]
+    assert limit_warnings(limits, []) == []
 
 
 def test_a_list_that_is_full_and_lacks_nothing():

@@ -1,6 +1,5 @@
 """Limits that cost detections are told once, with the number that was needed."""
 
-import re
 import threading
 import warnings
 
@@ -11,7 +10,7 @@ from keras import ops
 from benchmarks.speed_ours import spread_detections
 from benchmarks.speed_workload import CLASSES
 from mrcnn.errors import LimitWarning
-from mrcnn.inference.limits import candidates_of, count_kept, objects_found_last
+from mrcnn.inference.limits import candidates_of, count_kept
 from mrcnn.model import MaskRCNN
 from mrcnn.nets.detection import refine_detections
 
@@ -83,79 +82,12 @@ def test_moulded_images_are_looked_at_too(detector):
         model.detect_molded(molded, metas)
 
 
-@pytest.mark.usefixtures("eager")
-def test_proposals_beyond_the_limit(detector):
-    few = {"POST_NMS_ROIS_INFERENCE": 10, "DETECTION_NMS_THRESHOLD": 0.9}
-    model = detector(**few)
-    (message,) = said_by(model, IMAGE)
-    assert "found by the last tenth of the proposals alone" in message
-    found = re.search(r"POST_NMS_ROIS_INFERENCE is 10; (\d+) would have kept all", message)
-    # With a limit that nothing reaches, suppression leaves as many.
-    assert int(found[1]) == rows_of(detector(**few | {"POST_NMS_ROIS_INFERENCE": 1400}), 4) > 10
-    assert said_by(model, IMAGE) == []
-
-
-@pytest.mark.usefixtures("eager")
-def test_anchors_beyond_the_limit(detector):
-    model = detector(PRE_NMS_LIMIT=12, DETECTION_NMS_THRESHOLD=0.9)
-    (message,) = said_by(model, IMAGE)
-    found = re.search(r"PRE_NMS_LIMIT is 12; (\d+) would have kept all anchors", message)
-    assert int(found[1]) == model.limits.needed["PRE_NMS_LIMIT"] > 12
-
-
 class Settings:
     DETECTION_SCORE = "class"
     DETECTION_MIN_CONFIDENCE = 0.7
     DETECTION_NMS_THRESHOLD = 0.3
     DETECTION_NMS_ACROSS_CLASSES = False
     BBOX_STD_DEV = np.array([0.1, 0.1, 0.2, 0.2])
-
-
-def proposals(count=20):
-    """Boxes side by side; their probabilities, all of the first class; no deltas."""
-    rows, columns = np.divmod(np.arange(count), 10)
-    corners = np.stack([rows, columns], axis=1) * 0.1
-    boxes = np.hstack([corners, corners + 0.09]).astype(np.float32)
-    probabilities = np.tile(np.array([0.1, 0.8, 0.1], np.float32), (count, 1))
-    return boxes, probabilities, np.zeros((count, 3, 4), np.float32)
-
-
-def found_last(boxes, probabilities, deltas, settings=Settings):
-    whole = np.array([0, 0, 1, 1], np.float32)
-    return objects_found_last(
-        candidates_of(boxes, probabilities, deltas, whole, settings), settings
-    )
-
-
-def test_what_only_the_last_proposals_find():
-    boxes, probabilities, deltas = proposals()
-    assert found_last(boxes, probabilities, deltas) == 2
-    # Twice the same object counts once; rows of zeros are no proposals.
-    boxes[19] = boxes[18] + 0.001
-    assert found_last(boxes, probabilities, deltas) == 1
-    padded = [np.pad(values, [(0, 7)] + [(0, 0)] * (values.ndim - 1)) for values in
-              (boxes, probabilities, deltas)]  # fmt: skip
-    assert found_last(*padded) == 1
-    # What others have found, what is background and what is not sure does not count.
-    boxes[18:] = boxes[:2]
-    assert found_last(boxes, probabilities, deltas) == 0
-    boxes, probabilities, deltas = proposals()
-    probabilities[18] = [0.8, 0.1, 0.1]
-    probabilities[19] = [0.2, 0.6, 0.2]
-    assert found_last(boxes, probabilities, deltas) == 0
-    by_object = type("ByObject", (Settings,), {"DETECTION_SCORE": "object"})
-    assert found_last(boxes, probabilities, deltas, by_object) == 1
-
-
-def test_deltas_count():
-    boxes, probabilities, deltas = proposals()
-    # The last but one moves onto its neighbour: ten times a tenth of its width of 0.09.
-    deltas[18, 1, 1] = -(0.1 / 0.09) / 0.1
-    assert found_last(boxes, probabilities, deltas) == 1
-
-
-def test_nothing_is_found_in_nothing():
-    assert found_last(*(np.zeros_like(values) for values in proposals())) == 0
 
 
 @pytest.mark.parametrize("score", ["class", "object"])
