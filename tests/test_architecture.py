@@ -91,7 +91,7 @@ LIBRARIES = {
     "ops": {"keras", "numpy"},
     "evaluation": {"numpy", "scipy", "skimage", "faster_coco_eval"},
     "instances": {"numpy", "scipy", "skimage"},
-    "measure": {"numpy", "skimage"},
+    "measure": {"numpy", "scipy", "skimage"},
     "report": {"numpy", "PIL"},
     "formats": {"numpy", "PIL", "shapely", "roifile", "tifffile"},
     "pictures": {"numpy", "PIL", "tifffile", "zarr"},

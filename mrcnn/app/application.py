@@ -61,6 +61,9 @@ class Application:
         classify: (instances) -> `Instances`, for the whole of an image: tells classes. Columns
             called "class_id_WAY" hold the class ids by different ways, which `evaluate` compares.
         measure: (image, instances) -> `Instances` with further columns, which `detect` writes.
+        foreground: (image, which may be made smaller) -> bool [H, W], where there certainly is
+            something to be found, or None where that cannot be told. `detect` doubts a result that
+            leaves much of it out.
         baselines: by the names that `--method` has for them.
         options: further options and commands of the command line.
         words: what objects and images are called.
@@ -80,6 +83,7 @@ class Application:
         options: Sequence[Option | Command] | None = None,
         *,
         words: Words | None = None,
+        foreground: Hook | None = None,
         demo: Hook | None = None,
         ships_model: bool = False,
     ) -> None:
@@ -89,6 +93,7 @@ class Application:
         self.baselines = dict(baselines or {})
         self.own_options = [each for each in options or () if isinstance(each, Option)]
         self.own_commands = [each for each in options or () if isinstance(each, Command)]
+        self.foreground_hook = foreground
         self.render_demo = demo
         self.ships_model = ships_model
         self._dataset = dataset
@@ -175,6 +180,12 @@ class Application:
     ) -> "Instances":
         """The instances with the columns that the application measures."""
         return self._changed(self.measure_hook, (image, instances), given, known)
+
+    def foreground(self, image: np.ndarray, given: Any, **known: Any) -> np.ndarray | None:
+        """Where there certainly is something to be found, bool [H, W]; None if nobody can tell."""
+        if self.foreground_hook is None:
+            return None
+        return self._called(loaded(self.foreground_hook), (image,), given, known)
 
     def baseline(self, name: str, given: Any, **known: Any) -> "Callable[[np.ndarray], Instances]":
         """The function of a method that needs no network, from an image to its instances."""

@@ -93,8 +93,8 @@ class Detection:
     files: ExitStack = field(default_factory=ExitStack)
 
     def add(
-        self, image: np.ndarray, found: Found, path: Path, name: str, quality: str
-    ) -> Instances:
+        self, image: np.ndarray, found: Found, path: Path, name: str
+    ) -> tuple[Found, list[Doubt]]:
         """Write the pictures of an image and take its rows for the tables.
 
         Args:
@@ -102,10 +102,9 @@ class Detection:
             found: in it.
             path: of its file.
             name: stem of its pictures.
-            quality: see `mrcnn.app.quality.column`.
 
         Returns:
-            the objects that can be seen.
+            what can be seen, and why to doubt it.
         """
         instances, labels = visible_objects(found.instances)
         told = set(instances.columns)
@@ -125,10 +124,11 @@ class Detection:
             self.options.pixel_size,
             self.measured,
         )
-        self._keep(path, name, replace(found, instances=instances), rows, quality)
-        return instances
+        return self._kept(path, name, replace(found, instances=instances), rows, image)
 
-    def add_large(self, picture: Picture, finder: Finder, path: Path, name: str) -> Found:
+    def add_large(
+        self, picture: Picture, finder: Finder, path: Path, name: str
+    ) -> tuple[Found, list[Doubt]]:
         """Detect in a picture that is not held as a whole; write it and take its rows.
 
         Args:
@@ -136,11 +136,16 @@ class Detection:
             finder: detects.
             path, name: see `add`.
 
+        Returns:
+            see `add`.
+
         Raises:
             DataError: see `detect_large`.
         """
         masks = self.files.enter_context(MaskFile(self.out))
-        found, labels, visible, measured = detect_large(finder, picture, self.out, name, masks)
+        found, labels, visible, measured, small = detect_large(
+            finder, picture, self.out, name, masks
+        )
         self.measured = measured
         rows = partial(
             iterate_rows,
@@ -153,13 +158,18 @@ class Detection:
             self.options.pixel_size,
             measured,
         )
-        doubts = judge(found, self.options, self.application.words)
-        self._keep(path, name, found, LateRows(len(labels), rows), column(doubts))
-        return found
+        return self._kept(path, name, found, LateRows(len(labels), rows), small)
 
-    def _keep(
-        self, path: Path, name: str, found: Found, rows: "list[list] | LateRows", quality: str
-    ) -> None:
+    def _kept(
+        self,
+        path: Path,
+        name: str,
+        found: Found,
+        rows: "list[list] | LateRows",
+        image: np.ndarray,
+    ) -> tuple[Found, list[Doubt]]:
+        names = tuple(self.class_names)
+        doubts = judge(self.application, image, found, self.options, class_names=names)
         ids = found.instances.class_ids
         self.results.append(
             DetectedImage(
@@ -170,9 +180,10 @@ class Detection:
                 class_names=[self.class_names[class_id - 1] for class_id in ids],
                 diameter=found.diameter,
                 scale_source=found.scale_source,
-                quality=quality,
+                quality=column(doubts),
             )
         )
+        return found, doubts
 
     def write_tables(self) -> None:
         """Write the tables of objects and of images."""
@@ -311,17 +322,15 @@ def _added(
     detection: Detection, finder: Finder, given: Input, found: Found | None
 ) -> tuple[Input, Found | None, list[Doubt]]:
     """The file with its notes or problem, what can be seen in it, and why to doubt that."""
-    options, words = detection.options, detection.application.words
+    options = detection.options
     if given.image is not None and found is not None:
-        doubts = judge(found, options, words)
-        instances = detection.add(given.image, found, given.path, given.name, column(doubts))
-        return given, replace(found, instances=instances), doubts
+        return given, *detection.add(given.image, found, given.path, given.name)
     if not given.is_large:
         return given, None, []
     try:
         with open_picture(given.path, page=options.page, channels=options.channels) as picture:
-            found = detection.add_large(picture, finder, given.path, given.name)
-            return replace(given, notes=picture.notes), found, judge(found, options, words)
+            found, doubts = detection.add_large(picture, finder, given.path, given.name)
+            return replace(given, notes=picture.notes), found, doubts
     except DataError as error:
         return replace(given, problem=str(error)), None, []
 

@@ -13,7 +13,6 @@ from mrcnn.drawing.results import overlay_picture
 from mrcnn.files import atomic_write
 from mrcnn.formats.label_images import write_label_image
 from mrcnn.inference import Prediction, ScaledPredictor
-from mrcnn.inference.quality import SCALE
 from mrcnn.instances import Instances
 from mrcnn.instances.stored_masks import MaskFile
 from mrcnn.pictures import Picture, overview
@@ -43,12 +42,14 @@ class LargeResult(NamedTuple):
         labels: int64 [N], their numbers in the label image.
         visible: int64 [N], their pixels there.
         measured: names of the columns that the application measures.
+        overview: uint8 [h, w, 3], the picture made smaller.
     """
 
     found: Found
     labels: np.ndarray
     visible: np.ndarray
     measured: list[str]
+    overview: np.ndarray
 
 
 def detect_large(
@@ -94,10 +95,9 @@ def detect_large(
         (out / f"{name}{MANY_LABELS}").unlink(missing_ok=True)
         raise
     print(f"  {picture.name}: the overlay shows it {1 / times:.3g} times smaller", flush=True)
-    if predictor.doubts(instances, scale):
-        work.quality[SCALE] = None
+    work.quality |= dict.fromkeys(predictor.doubts(instances, scale))
     found = Found(instances, work.is_full, scale.diameter, scale.source, tuple(work.quality))
-    return LargeResult(found, rows + 1, visible[rows], work.measured)
+    return LargeResult(found, rows + 1, visible[rows], work.measured, small)
 
 
 class _Work:

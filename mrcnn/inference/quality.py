@@ -1,32 +1,40 @@
 """What a network itself tells of where it may have failed."""
 
-from mrcnn.inference.scale import FEWEST, answer
+from mrcnn.inference.scale import BELIEVED, FEWEST, Scale, answer
 from mrcnn.instances import Instances
 
-# Reasons why a result is doubtful.
+# Reasons to doubt a result.
 LIMIT = "limit"
 SCALE = "scale"
+FOREIGN = "foreign"
 
 # Median diameter over that of training, both in pixels of the network, between which objects are
 # found as they are in training. Shown smaller they are lost, shown larger they come in pieces.
-_SMALLEST, _LARGEST = 0.5, 1.35
+_SMALLEST, _LARGEST = 0.5, 1.4
+# The certainty of an estimate that is one.
+_CERTAIN = 0.6
 
 
-def scale_is_doubtful(
-    instances: Instances, scale: float, object_diameter: float, certainty: float = 1.0
-) -> bool:
-    """Whether the objects of a picture were shown in a size that the network may not know.
+def doubts_of_scale(instances: Instances, scale: Scale, object_diameter: float) -> tuple[str, ...]:
+    """Whether the objects of a picture were shown in a size that the network knows.
 
-    What is found decides, where it is enough to tell: its median diameter is to be 0.5 to 1.35
-    times that of training. Where it is not, the scale is doubtful unless somebody knew it.
+    What is found decides: at the right scale, a trained network is sure of what it finds, and that
+    has about the size that objects had in training.
 
     Args:
-        instances: found in the picture, with scores.
-        scale: pixels of the network for each pixel of the picture.
+        instances: found in the picture, with scores from 0.5 on.
+        scale: at which they were found. Where nobody told it, and the network was sure at none
+            that it was shown, it may be that there are no objects.
         object_diameter: of training, in pixels of the network.
-        certainty: of the scale, see `mrcnn.inference.scale.Scale`.
+
+    Returns:
+        SCALE, FOREIGN or nothing.
     """
-    found = answer(instances, scale)
+    found = answer(instances, scale.factor)
+    is_sure = found is not None and found.objects >= FEWEST and found.score >= BELIEVED
+    if not is_sure and scale.certainty < _CERTAIN:
+        return (FOREIGN,)
     if found is None or found.objects < FEWEST:
-        return certainty == 0
-    return not _SMALLEST <= found.shown / object_diameter <= _LARGEST
+        return ()
+    fits = _SMALLEST <= found.shown / object_diameter <= _LARGEST
+    return () if is_sure and fits else (SCALE,)

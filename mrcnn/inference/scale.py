@@ -31,7 +31,7 @@ _SMALLEST, _LARGEST = 0.36, 1.4
 FEWEST, _ENOUGH = 3, 6
 # Mean score below which an answer is none: near the right scale a trained network is surer than
 # this, and an untrained one is of nothing.
-_BELIEVED = 0.85
+BELIEVED = 0.85
 # Above this score, what is found at no scale for certain (out of focus, strange stain) still says
 # more of the size of objects than the size of the picture does.
 _DOUBTED = 0.75
@@ -136,7 +136,7 @@ def estimate(picture: Picture, object_diameter: float, look: Look) -> Answer | N
             continue
         found = _ask(picture, step, look)
         counts = found is not None and found.may_be_right(object_diameter)
-        if found is not None and counts and found.score < _BELIEVED:
+        if found is not None and counts and found.score < BELIEVED:
             doubted.append(found)
             counts = False
         if found is not None and counts and (best is None or found.weight > best.weight):

@@ -13,7 +13,7 @@ from mrcnn.inference.levels import level_for
 from mrcnn.inference.moulding import usual_scale
 from mrcnn.inference.prediction import Prediction
 from mrcnn.inference.predictor import Predictor
-from mrcnn.inference.quality import SCALE, scale_is_doubtful
+from mrcnn.inference.quality import doubts_of_scale
 from mrcnn.inference.scale import FEWEST, Answer, Scale, answer, busiest_part, estimate
 from mrcnn.inference.tile_limits import limits_for_tile
 from mrcnn.inference.tiles import Note, Refine, TiledPredictor, side_for
@@ -112,10 +112,8 @@ class ScaledPredictor:
         if better is not None:
             scale = better
             prediction = self._at(picture, scale, stacklevel + 1)
-        instances, quality = prediction.instances, list(prediction.quality)
-        target = float(self.config.OBJECT_DIAMETER)
-        if scale_is_doubtful(instances, prediction.scale, target, scale.certainty):
-            quality.append(SCALE)
+        instances = prediction.instances
+        doubts = self.doubts(instances, replace(scale, factor=prediction.scale))
         if instances.scores is not None:
             instances = instances.take(instances.scores >= self.min_confidence)
         return replace(
@@ -123,7 +121,7 @@ class ScaledPredictor:
             instances=instances,
             diameter=scale.diameter,
             scale_source=scale.source,
-            quality=tuple(quality),
+            quality=(*prediction.quality, *doubts),
         )
 
     def predict_many(
@@ -217,10 +215,9 @@ class ScaledPredictor:
         parts = tiled.predict_parts(picture, scale.factor, note=note)
         return tiled.tiles_of(picture, scale.factor), parts
 
-    def doubts(self, instances: Instances, scale: Scale) -> bool:
-        """Whether what was found at a scale is doubtful, see `scale_is_doubtful`."""
-        target = float(self.config.OBJECT_DIAMETER)
-        return scale_is_doubtful(instances, scale.factor, target, scale.certainty)
+    def doubts(self, instances: Instances, scale: Scale) -> tuple[str, ...]:
+        """Why to doubt what was found at a scale, see `doubts_of_scale`."""
+        return doubts_of_scale(instances, scale, float(self.config.OBJECT_DIAMETER))
 
     def _tiles(self) -> TiledPredictor:
         if self._tiled is None:

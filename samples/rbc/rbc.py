@@ -182,6 +182,7 @@ APPLICATION = Application(
     RBCDataset,
     refine="rbc_cells.outline:refine",
     classify="rbc_cells.sizes:classify",
+    foreground="rbc_cells.stain:stained",
     baselines={"watershed": WATERSHED},
     options=OPTIONS,
     words=WORDS,

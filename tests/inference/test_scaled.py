@@ -104,7 +104,7 @@ def test_a_size_that_the_model_does_not_know_is_told():
     for diameter, quality in ((30, ()), (50, ()), (75, ("scale",)), (20, ("scale",))):
         assert scaled(**many, diameter=diameter).predict(discs(30)).quality == quality
     nothing = np.zeros((100, 200, 3), np.uint8)
-    assert scaled().predict(nothing).quality == ("scale",)
+    assert scaled().predict(nothing).quality == ("foreign",)
     assert scaled(diameter=30).predict(nothing).quality == ()
     assert scaled(**many).predict(discs(40)).quality == ()
 

@@ -46,6 +46,16 @@ def relative_stain(image: np.ndarray) -> np.ndarray | None:
     return (1 - smooth / _light(surface, green.shape).astype(np.float32)) / np.float32(threshold)
 
 
+def stained(image: np.ndarray) -> np.ndarray | None:
+    """Where there certainly is a cell, bool [H, W]; None where nothing stands out.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+    """
+    stain = relative_stain(image)
+    return None if stain is None else stain > 1
+
+
 def shrunken(values: np.ndarray, factor: int) -> np.ndarray:
     """Means of squares of factor x factor pixels; the last row and column repeat to fill them."""
     height, width = values.shape

@@ -1,0 +1,59 @@
+"""How much of what stands out in a picture no object covers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from skimage.measure import regionprops
+
+# An outline may run so far inside the edge of what it goes around (diameters).
+_BESIDE = 0.08
+# A piece has the size of an object from this part of an object's area on.
+_LEAST_AREA = 0.5
+# A larger piece is one object of another kind; from so many objects' areas on it is a clump.
+_CLUMP = 6.0
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What no object covers.
+
+    Attributes:
+        share: of the foreground, 0 to 1.
+        objects: about how many objects that could be.
+    """
+
+    share: float
+    objects: int
+
+
+def left_out(foreground: np.ndarray, objects: np.ndarray, diameter: float | None) -> LeftOut:
+    """What of a picture's foreground is outside all objects.
+
+    Args:
+        foreground: bool [H, W].
+        objects: bool [H, W], where some object is.
+        diameter: of objects, in pixels; None where it is not known, so none can be counted.
+    """
+    total = np.count_nonzero(foreground)
+    if not total:
+        return LeftOut(0.0, 0)
+    share = float(np.count_nonzero(foreground & ~objects) / total)
+    return LeftOut(share, 0 if diameter is None else _count(foreground, objects, diameter))
+
+
+def _count(foreground: np.ndarray, objects: np.ndarray, diameter: float) -> int:
+    """Pieces of the size of an object, and objects that clumps have room for."""
+    near = objects
+    reach = round(_BESIDE * diameter)
+    if reach and objects.any():
+        near = ndimage.distance_transform_edt(~objects) <= reach
+    pieces, _ = ndimage.label(foreground & ~near)
+    area = np.pi / 4 * diameter**2
+    count = 0
+    for piece in regionprops(pieces):
+        # A pale middle belongs to it, a background with a frame around it does not.
+        size = min(piece.area_filled, 2 * piece.area) / area
+        if size >= _LEAST_AREA:
+            count += 1 if size < _CLUMP else round(size)
+    return count

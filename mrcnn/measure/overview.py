@@ -1,0 +1,50 @@
+"""A picture made smaller, and where objects are in it."""
+
+import numpy as np
+
+from mrcnn.instances import Instances
+
+
+def shrunken(image: np.ndarray, factor: int) -> np.ndarray:
+    """Means of squares of factor x factor pixels; those at the right and the bottom may be cut.
+
+    Args:
+        image: uint8 [H, W, C].
+        factor: 1 or more.
+
+    Returns:
+        uint8 [ceil(H / factor), ceil(W / factor), C].
+    """
+    if factor == 1:
+        return image
+    means = np.asarray(image)
+    for axis in (0, 1):
+        starts = np.arange(0, image.shape[axis], factor)
+        counts = np.diff([*starts, image.shape[axis]])
+        counts = counts.reshape([-1 if each == axis else 1 for each in range(image.ndim)])
+        means = np.add.reduceat(means, starts, axis=axis, dtype=np.float32) / counts
+    return np.round(means).astype(np.uint8)
+
+
+def covered(instances: Instances, shape: tuple[int, int]) -> np.ndarray:
+    """Where objects with a mask lie, in a picture that is made smaller.
+
+    Args:
+        instances: in the picture as it is.
+        shape: (h, w) of the smaller one.
+
+    Returns:
+        bool [h, w]: whether the middle of each pixel is in an object.
+    """
+    where = np.zeros(shape, bool)
+    y, x = (
+        ((np.arange(count) + 0.5) * side / count).astype(np.int64)
+        for count, side in zip(shape, instances.image_shape, strict=True)
+    )
+    for (y1, x1, y2, x2), crop in zip(instances.boxes, instances.crops, strict=True):
+        if crop is None:
+            continue
+        rows, columns = np.searchsorted(y, (y1, y2)), np.searchsorted(x, (x1, x2))
+        part = crop[np.ix_(y[slice(*rows)] - y1, x[slice(*columns)] - x1)]
+        where[slice(*rows), slice(*columns)] |= part
+    return where
