@@ -11,6 +11,12 @@ from mrcnn.data.resizing import resize
 from mrcnn.errors import DataError
 from mrcnn.instances.geometry import extract_bboxes
 
+# The class id of regions to ignore, where crowds have negative class ids as well: their class is
+# not known, and they count by other rules.
+IGNORED_CLASS_ID = -1_000_000
+# What lies in such a region by at least this share of its own area is no background.
+IGNORED_SHARE = 0.5
+
 
 def mold_image(images: np.ndarray, config: Any) -> np.ndarray:
     """Subtract the mean colour from RGB images ([..., 3], 0 to 255); float."""
@@ -133,13 +139,21 @@ def shrink_mask(crop: np.ndarray, shape: Sequence[int]) -> np.ndarray:
 def mini_masks(instances: Any, shape: Sequence[int]) -> np.ndarray:
     """Masks of instances resized to (height, width), bool [h, w, N], as `minimize_mask`.
 
+    No small mask is empty but that of an instance without a mask: what is too thin to reach one
+    half anywhere keeps every place that it touches.
+
     Args:
         instances: their `crops` are used.
         shape: (height, width) of the small masks.
     """
     masks = np.zeros((len(instances), *(int(side) for side in shape)), bool)
     for number, crop in enumerate(instances.crops):
+        if crop is None:
+            continue
         masks[number] = shrink_mask(crop, masks.shape[1:])
+        if not masks[number].any():
+            places = np.argwhere(crop) * masks.shape[1:] // crop.shape
+            masks[number][tuple(places.T)] = True
     return np.ascontiguousarray(masks.transpose(1, 2, 0))
 
 

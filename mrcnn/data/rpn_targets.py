@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mrcnn.data.moulding import IGNORED_CLASS_ID, IGNORED_SHARE
 from mrcnn.instances.geometry import box_areas, box_deltas, compute_iou, compute_overlaps
 
 _POSITIVE_IOU = 0.7
@@ -120,7 +121,8 @@ def build_rpn_targets(
         image_shape: not used; part of the established signature.
         anchors: [A, 4] pixel boxes, or an `AnchorIndex` of them, which saves sorting them anew.
         gt_class_ids: int [N]; negative ids mark crowds, which are never positive and keep the
-            anchors that they overlap from being negative.
+            anchors that they overlap from being negative. Those of `IGNORED_CLASS_ID` are regions
+            to ignore: they keep the anchors of which they hold half from being negative.
         gt_boxes: [N, 4] pixel boxes.
         config: needs `RPN_TRAIN_ANCHORS_PER_IMAGE` and `RPN_BBOX_STD_DEV`.
         rng: draws the anchors where there are more than needed; numpy's global state by default.
@@ -134,14 +136,18 @@ def build_rpn_targets(
     draw = np.random if rng is None else rng
     gt_class_ids = np.asarray(gt_class_ids)
     gt_boxes = np.asarray(gt_boxes).reshape(-1, 4)
-    crowd = gt_class_ids < 0
-    boxes = gt_boxes[~crowd]
+    ignored = gt_class_ids == IGNORED_CLASS_ID
+    crowd = (gt_class_ids < 0) & ~ignored
+    boxes = gt_boxes[~crowd & ~ignored]
 
     best_iou, best_box, best_anchors = _match(index, boxes)
     match = np.zeros(len(index), np.int32)
     match[best_iou < _NEGATIVE_IOU] = -1
     if crowd.any():
         match[(match == -1) & ~_is_free_of_crowds(index, gt_boxes[crowd])] = 0
+    for region, near in zip(gt_boxes[ignored], index.near_each(gt_boxes[ignored]), strict=True):
+        inside = near[_share_inside(index, near, region) >= IGNORED_SHARE]
+        match[inside] = 0
     match[best_anchors] = 1
     match[best_iou >= _POSITIVE_IOU] = 1
 
@@ -179,6 +185,13 @@ def _match(index: AnchorIndex, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _is_free_of_crowds(index: AnchorIndex, crowds: np.ndarray) -> np.ndarray:
     """bool [A]: anchors that overlap no crowd. Crowds are few and large: no search for nearness."""
     return compute_overlaps(index.anchors, crowds).max(axis=1) < _CROWD_IOU
+
+
+def _share_inside(index: AnchorIndex, anchors: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """float [K]: which share of their own area the anchors of some indices have in a region."""
+    boxes = index.anchors[anchors]
+    sides = np.minimum(boxes[:, 2:], region[2:]) - np.maximum(boxes[:, :2], region[:2])
+    return np.maximum(sides, 0).prod(axis=1) / index.areas[anchors]
 
 
 def _keep_at_most(match: np.ndarray, value: int, limit: int, draw: Any) -> None:

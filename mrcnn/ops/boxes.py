@@ -42,16 +42,40 @@ def pairwise_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
         float [..., N, M] from 0 to 1; 0 where both boxes are empty.
     """
     boxes1, boxes2 = _within_reach(boxes1), _within_reach(boxes2)
+    intersection = _intersections(boxes1, boxes2)
+    union = (
+        ops.expand_dims(box_area(boxes1), -1) + ops.expand_dims(box_area(boxes2), -2) - intersection
+    )
+    return _quotient(intersection, union)
+
+
+def pairwise_share(boxes: Tensor, regions: Tensor) -> Tensor:
+    """Which share of its own area every box has in every region.
+
+    Args:
+        boxes: float [..., N, 4].
+        regions: float [..., M, 4] in the same coordinates.
+
+    Returns:
+        float [..., N, M] from 0 to 1; 0 for an empty box.
+    """
+    boxes, regions = _within_reach(boxes), _within_reach(regions)
+    return _quotient(_intersections(boxes, regions), ops.expand_dims(box_area(boxes), -1))
+
+
+def _intersections(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """Areas [..., N, M] that boxes [..., N, 4] and [..., M, 4] share."""
     first = ops.expand_dims(boxes1, -2)
     second = ops.expand_dims(boxes2, -3)
     height = ops.minimum(first[..., 2], second[..., 2]) - ops.maximum(first[..., 0], second[..., 0])
     width = ops.minimum(first[..., 3], second[..., 3]) - ops.maximum(first[..., 1], second[..., 1])
-    intersection = ops.maximum(height, 0.0) * ops.maximum(width, 0.0)
-    union = (
-        ops.expand_dims(box_area(boxes1), -1) + ops.expand_dims(box_area(boxes2), -2) - intersection
-    )
-    filled = union > _LEAST_AREA
-    return ops.where(filled, intersection / ops.where(filled, union, 1.0), 0.0)
+    return ops.maximum(height, 0.0) * ops.maximum(width, 0.0)
+
+
+def _quotient(part: Tensor, whole: Tensor) -> Tensor:
+    """Of areas; 0 where the whole is none."""
+    filled = whole > _LEAST_AREA
+    return ops.where(filled, part / ops.where(filled, whole, 1.0), 0.0)
 
 
 def apply_box_deltas(boxes: Tensor, deltas: Tensor) -> Tensor:

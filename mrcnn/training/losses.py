@@ -105,7 +105,8 @@ def mrcnn_mask_loss(target_masks: Tensor, target_class_ids: Tensor, masks: Tenso
     """Binary cross-entropy of the masks of positive regions, those of their class.
 
     Args:
-        target_masks: float [B, P, h, w] of 0 and 1.
+        target_masks: float [B, P, h, w] of 0 and 1; -1 where the mask is not known, and then the
+            region does not count.
         target_class_ids: int [B, P]; 0 for regions that are not positive.
         masks: float [B, P, h, w, classes] from 0 to 1.
 
@@ -125,4 +126,5 @@ def mrcnn_mask_loss(target_masks: Tensor, target_class_ids: Tensor, masks: Tenso
         + (1.0 - target_masks) * ops.log(1.0 - masks + epsilon)
     )
     losses = ops.mean(losses, axis=(2, 3))
-    return _weighted_mean(losses, ops.cast(target_class_ids > 0, "float32"))
+    counts = ops.logical_and(target_class_ids > 0, target_masks[:, :, 0, 0] >= 0)
+    return _weighted_mean(losses, ops.cast(counts, "float32"))

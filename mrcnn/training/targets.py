@@ -12,8 +12,9 @@ import keras
 from keras import ops
 
 from mrcnn.config import Config
+from mrcnn.data.moulding import IGNORED_CLASS_ID, IGNORED_SHARE
 from mrcnn.nets.layers import register
-from mrcnn.ops.boxes import box_refinement, pairwise_iou
+from mrcnn.ops.boxes import box_refinement, pairwise_iou, pairwise_share
 from mrcnn.ops.nms import order_by_score, take_rows
 from mrcnn.ops.roi_align import crop_masks
 from mrcnn.ops.tensor import Tensor
@@ -88,9 +89,11 @@ def detection_targets(
 
     Args:
         proposals: float32 [B, N, 4], normalised, padded with zeros.
-        gt_class_ids: int32 [B, G]; 0 is padding, negative ids are crowds.
+        gt_class_ids: int32 [B, G]; 0 is padding, negative ids are crowds, `IGNORED_CLASS_ID` is a
+            region to ignore: what lies in it by half is no negative.
         gt_boxes: float32 [B, G, 4], normalised, padded with zeros.
-        gt_masks: [B, h, w, G], bool or 0..1; mini-masks of the boxes or masks of the image.
+        gt_masks: [B, h, w, G], bool or 0..1; mini-masks of the boxes or masks of the image. An
+            object whose mask is all 0 has none, and teaches the mask head nothing.
         settings: see `TargetSettings`.
         priorities: float [B, N]; of the candidates, those with the lowest values are taken. None
             takes the first ones.
@@ -99,8 +102,8 @@ def detection_targets(
 
     Returns:
         rois float32 [B, T, 4], class_ids int32 [B, T], deltas float32 [B, T, 4], masks float32
-        [B, P, mask height, mask width]. Positives stand first, then negatives, then zeros;
-        P = `settings.mask_rows`.
+        [B, P, mask height, mask width], -1 all over for an object without a mask. Positives stand
+        first, then negatives, then zeros; P = `settings.mask_rows`.
     """
     proposals, gt_boxes, gt_masks = (
         ops.cast(value, "float32") for value in (proposals, gt_boxes, gt_masks)
@@ -117,7 +120,10 @@ def detection_targets(
     is_proposal = ops.any(ops.not_equal(proposals, 0.0), axis=-1)
     is_box = ops.any(ops.not_equal(gt_boxes, 0.0), axis=-1)
     is_object = ops.logical_and(is_box, gt_class_ids > 0)
-    is_crowd = ops.logical_and(is_box, gt_class_ids < 0)
+    is_ignored = ops.logical_and(is_box, ops.equal(gt_class_ids, IGNORED_CLASS_ID))
+    is_crowd = ops.logical_and(
+        is_box, ops.logical_and(gt_class_ids < 0, ops.logical_not(is_ignored))
+    )
 
     iou = pairwise_iou(proposals, gt_boxes)
     object_iou = ops.where(ops.expand_dims(is_object, 1), iou, -1.0)
@@ -125,9 +131,11 @@ def detection_targets(
     best_iou = ops.max(object_iou, axis=2)
     best_object = ops.cast(ops.argmax(object_iou, axis=2), "int32")
     positive = ops.logical_and(is_proposal, best_iou >= POSITIVE_IOU)
-    negative = ops.logical_and(
-        is_proposal, ops.logical_and(best_iou < POSITIVE_IOU, crowd_iou < CROWD_IOU)
+    ignored_share = ops.max(
+        ops.where(ops.expand_dims(is_ignored, 1), pairwise_share(proposals, gt_boxes), 0.0), axis=2
     )
+    background = ops.logical_and(crowd_iou < CROWD_IOU, ignored_share < IGNORED_SHARE)
+    negative = ops.logical_and(is_proposal, ops.logical_and(best_iou < POSITIVE_IOU, background))
 
     def take_lowest(candidates: Tensor, limit: int) -> Tensor:
         rank = ops.where(candidates, priorities, ops.max(priorities) + 1.0)
@@ -176,7 +184,9 @@ def detection_targets(
         _mask_boxes(safe_rois, safe_targets, settings.mini_masks)[:, :mask_rows],
         settings.mask_shape,
     )
-    masks = ops.round(masks) * ops.cast(
+    has_mask = take_rows(ops.any(gt_masks > 0, axis=(1, 2)), instance[:, :mask_rows])
+    masks = ops.where(ops.reshape(has_mask, (-1, mask_rows, 1, 1)), ops.round(masks), -1.0)
+    masks = masks * ops.cast(
         ops.reshape(is_positive[:, :mask_rows], (-1, mask_rows, 1, 1)), "float32"
     )
     return rois, class_ids, deltas, masks

@@ -62,4 +62,21 @@ def test_mini_masks_equal_minimize_mask(masks):
     actual = mini_masks(instances, (28, 20))
     assert actual.shape == (28, 20, masks.shape[2])
     assert actual.dtype == bool
-    np.testing.assert_array_equal(actual, expected)
+    # What the original loses is kept.
+    thin = ~expected.any(axis=(0, 1))
+    np.testing.assert_array_equal(actual[..., ~thin], expected[..., ~thin])
+    assert actual.any(axis=(0, 1)).all()
+
+
+def test_a_thin_object_keeps_a_small_mask_and_a_box_alone_has_none():
+    corners = np.zeros((200, 200, 1), bool)
+    corners[0, 0] = corners[-1, -1] = True
+    instances = Instances.merged(
+        [
+            Instances.from_masks(corners, [1]),
+            Instances.from_boxes((200, 200), [[0, 0, 30, 30]], [1]),
+        ]
+    )
+    thin, none = np.moveaxis(mini_masks(instances, (28, 28)), -1, 0)
+    assert np.argwhere(thin).tolist() == [[0, 0], [27, 27]]
+    assert not none.any()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mrcnn.data.moulding import IGNORED_CLASS_ID
 from mrcnn.data.rpn_targets import AnchorIndex, build_rpn_targets
 from mrcnn.ops.anchors import generate_pyramid_anchors
 from mrcnn.utils import box_refinement, compute_overlaps
@@ -166,3 +167,22 @@ def test_near_anchors_are_all_that_overlap(box):
     overlapping = np.flatnonzero(compute_overlaps(ANCHORS, boxes)[:, 0] > 0)
     assert len(near) == len(set(near.tolist()))
     assert set(overlapping.tolist()) <= set(near.tolist())
+
+
+def test_what_lies_in_a_region_to_ignore_by_half_is_no_background():
+    # By half in the region, by less than half, not at all, all in it, and on an object.
+    anchors = np.array(
+        [[0, 0, 20, 20], [0, 11, 20, 31], [40, 40, 60, 60], [0, 0, 10, 8], [40, 0, 60, 20]], float
+    )
+    class_ids = np.array([IGNORED_CLASS_ID, 1])
+    given = [(0, 0, 20, 10), (40, 0, 60, 20)]
+    match, _ = build_rpn_targets(
+        (SIDE, SIDE), anchors, class_ids, np.array(given), settings_for(10)
+    )
+    assert match.tolist() == [0, -1, -1, 0, 1]
+    # An object in a region to ignore is found all the same.
+    given[0] = (0, 0, SIDE, SIDE)
+    match, _ = build_rpn_targets(
+        (SIDE, SIDE), anchors, class_ids, np.array(given), settings_for(10)
+    )
+    assert match.tolist() == [0, 0, 0, 0, 1]

@@ -68,6 +68,18 @@ def test_class_loss_counts_each_image_s_own_classes():
     check(both, expected)
 
 
+def test_the_mask_loss_counts_regions_with_a_mask_alone():
+    targets = np.ones((1, 3, 4, 4), np.float32)
+    targets[:, 1] = -1
+    class_ids = np.array([[1, 1, 0]])
+    predicted = np.stack([np.full((1, 3, 4, 4), 0.5), np.full((1, 3, 4, 4), 0.8)], -1)
+    predicted[:, 1] = 1e-3
+    tensors = [ops.convert_to_tensor(each) for each in (targets, class_ids, predicted)]
+    check(losses.mrcnn_mask_loss(*tensors), -np.log(0.8))
+    none = ops.convert_to_tensor(np.full_like(targets, -1))
+    assert float(ops.convert_to_numpy(losses.mrcnn_mask_loss(none, *tensors[1:]))) == 0
+
+
 def test_losses_without_rows_are_zero(inputs):
     nothing = ops.zeros_like(inputs["target_class"])
     match = ops.zeros_like(inputs["rpn_match"])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from mrcnn.data.moulding import IGNORED_CLASS_ID
 from mrcnn.training.targets import DetectionTargetLayer, TargetSettings, detection_targets
 from tests.compiling import compiled
 
@@ -73,6 +74,32 @@ def test_crowds_are_neither_object_nor_background():
     # The third has an IoU of 0.36 with the object: background. The first is on the crowd: unused.
     np.testing.assert_allclose(rois[1], proposals[2], atol=1e-6)
     assert not rois[2:].any()
+
+
+def test_regions_to_ignore_are_neither_object_nor_background():
+    # An object in the region, more than half in the region, less, and outside.
+    proposals = [[0, 0, 0.2, 0.2], [0, 0.38, 0.2, 0.58], [0, 0.42, 0.2, 0.62], [0.6, 0.6, 0.8, 0.8]]
+    rois, class_ids, *_ = sample(
+        proposals,
+        [IGNORED_CLASS_ID, 2],
+        [[0, 0, 0.5, 0.5], [0, 0, 0.2, 0.2]],
+        np.ones((28, 28, 2), bool),
+    )
+    assert class_ids.tolist() == [2] + 31 * [0]
+    np.testing.assert_allclose(rois[:3], np.array(proposals)[[0, 2, 3]], atol=1e-6)
+    assert not rois[3:].any()
+
+
+def test_an_object_without_a_mask_has_a_class_and_a_box_and_no_mask():
+    boxes = [[0, 0, 0.4, 0.4], [0.5, 0.5, 1, 1]]
+    masks = np.zeros((28, 28, 2), bool)
+    masks[..., 1] = True
+    _, class_ids, deltas, target_masks = sample(boxes, [1, 2], boxes, masks)
+    assert class_ids[:2].tolist() == [1, 2]
+    np.testing.assert_allclose(deltas[:2], 0, atol=1e-6)
+    assert (target_masks[0] == -1).all()
+    assert (target_masks[1] == 1).all()
+    assert not target_masks[2:].any()
 
 
 def test_priorities_choose_among_the_positives():
