@@ -13,6 +13,7 @@ from mrcnn.formats.label_images import write_label_image
 from mrcnn.formats.outline_checks import check_outlines
 from mrcnn.formats.reading import read_annotations
 from mrcnn.formats.via import read_via, via_project, write_via
+from mrcnn.formats.yolo import find_yolo, images_of_labels, read_yolo
 
 __all__ = [
     "AnnotatedImage",
@@ -20,11 +21,14 @@ __all__ = [
     "check_outlines",
     "coco_dataset",
     "feature_collection",
+    "find_yolo",
     "imagej_rois",
+    "images_of_labels",
     "locate_image",
     "read_annotations",
     "read_coco",
     "read_via",
+    "read_yolo",
     "via_project",
     "write_coco",
     "write_geojson",

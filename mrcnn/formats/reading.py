@@ -14,6 +14,7 @@ from mrcnn.formats.label_images import is_label_image, iterate_labels
 from mrcnn.formats.regions import Iterate, Note, RawImage, collect_images
 from mrcnn.formats.unknown import what_it_is
 from mrcnn.formats.via import is_via, iterate_via
+from mrcnn.formats.yolo import is_yolo, read_yolo
 
 
 class Reader(NamedTuple):
@@ -44,14 +45,14 @@ def read_annotations(
     *,
     problems: list[str] | None = None,
 ) -> list[AnnotatedImage]:
-    """Read annotation files in any of the formats of `READERS`.
+    """Read annotation files in any of the formats of `READERS`, or YOLO's folder of label files.
 
-    What counts for VIA is told at `mrcnn.formats.via.read_via`, and for COCO at
-    `mrcnn.formats.coco.read_coco`. A file that is for one image and does not name it belongs to the
+    What counts for VIA is told at `mrcnn.formats.via.read_via`, for COCO at
+    `mrcnn.formats.coco.read_coco`, and for YOLO at `mrcnn.formats.yolo.read_yolo`. A file that is for one image and does not name it belongs to the
     image of its name in the same folder.
 
     Args:
-        path: the file, or files of one subset.
+        path: the file, or files of one subset, or the folder of YOLO's label files.
         class_names: the known classes; None takes every class that is there.
         attribute: of a region, which holds the class, where the format has attributes; None finds
             it.
@@ -66,6 +67,8 @@ def read_annotations(
     Raises:
         DataError: a file is missing or in none of the formats, or what its reader raises.
     """
+    if isinstance(path, str | os.PathLike) and is_yolo(Path(path)):
+        return read_yolo(path, class_names, class_aliases, problems=problems)
     files = [Path(path)] if isinstance(path, str | os.PathLike) else [Path(each) for each in path]
     where = files[0] if len(files) == 1 else files[0].parent if files else Path()
     return collect_images(files, where, _all, class_names, attribute, class_aliases, problems)

@@ -154,11 +154,11 @@ def _add_region(image: AnnotatedImage, region: RawRegion, classes: ClassReader) 
     if region.polygon is None:
         image.point_regions += 1
         return
-    class_name = classes.read(region.attributes, region.where)
     if region.is_crowd:
         image.crowds.append(region.polygon)
-        image.crowd_class_names.append(class_name)
+        image.crowd_class_names.append(_class_of_crowd(region, classes))
         return
+    class_name = classes.read(region.attributes, region.where)
     if not has_area(region.polygon):
         image.degenerate_regions.append(region.number)
         return
@@ -166,6 +166,14 @@ def _add_region(image: AnnotatedImage, region: RawRegion, classes: ClassReader) 
     image.class_names.append(class_name)
     image.region_numbers.append(region.number)
     image.is_box.append(region.is_box)
+
+
+def _class_of_crowd(region: RawRegion, classes: ClassReader) -> str:
+    """Of other objects than those asked for there may be crowds as well: nothing hangs on it."""
+    try:
+        return classes.read(region.attributes, region.where)
+    except DataError:
+        return ""
 
 
 def _warn_of_left_out(images: list[AnnotatedImage], path: Path, stacklevel: int) -> None:
@@ -178,11 +186,12 @@ def _warn_of_left_out(images: list[AnnotatedImage], path: Path, stacklevel: int)
     if crowds:
         warnings.warn(
             f"{path}: {crowds} annotations are crowds, outlines around many objects at once, and "
-            "are left out.",
+            "nothing counts in them.",
             stacklevel=stacklevel,
         )
     boxes = sum(sum(image.is_box) for image in images)
-    if boxes:
+    # In folders of label files they are what is expected.
+    if boxes and not path.is_dir():
         warnings.warn(f"{path}: {boxes} objects are boxes without masks.", stacklevel=stacklevel)
     degenerate = [(image.filename, n) for image in images for n in image.degenerate_regions]
     if degenerate:
