@@ -7,12 +7,13 @@ import numpy as np
 
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.limits import LimitNotes
-from mrcnn.data.moulding import mini_masks, mold_image
+from mrcnn.data.moulding import IGNORED_CLASS_ID, mini_masks, mold_image, whole_masks
 from mrcnn.data.prepared_image import ImageCache, image_name
 from mrcnn.data.region_targets import generate_random_rois
 from mrcnn.data.rpn_targets import AnchorIndex, build_rpn_targets
 from mrcnn.data.training_item import TrainingItem, check_augmentation, load_training_item
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.instances import Instances
 from mrcnn.ops.anchors import pyramid_anchors
 
 
@@ -26,9 +27,10 @@ class BatchMaker:
     - image_meta float32 [B, 12 + classes]
     - rpn_match int32 [B, A, 1]: 1 positive, -1 negative, 0 neutral anchor
     - rpn_bbox float32 [B, RPN_TRAIN_ANCHORS_PER_IMAGE, 4]: deltas of the positive anchors, then 0
-    - gt_class_ids int32 [B, G], then 0; negative for crowds
+    - gt_class_ids int32 [B, G], then 0; negative for crowds, `IGNORED_CLASS_ID` for regions to
+      ignore
     - gt_boxes int32 [B, G, 4], pixel boxes, then 0
-    - gt_masks bool [B, h, w, G], then False
+    - gt_masks bool [B, h, w, G], then False; without any True where no mask is known
 
     and, where `regions` is not 0, an eighth: rois int32 [B, regions, 4], random pixel boxes.
 
@@ -121,30 +123,35 @@ class BatchMaker:
     def _targets(self, item: TrainingItem, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         config, instances = self.config, item.instances
         rpn_match, rpn_bbox = build_rpn_targets(
-            item.image.shape, self._anchors, instances.class_ids, instances.boxes, config, rng=rng
+            item.image.shape,
+            self._anchors,
+            _class_ids_of(instances),
+            instances.boxes,
+            config,
+            rng=rng,
         )
-        self._note_limits(len(instances), item)
+        self._note_limits(int(np.count_nonzero(~instances.ignore)), item)
         if len(instances) > config.MAX_GT_INSTANCES:
-            chosen = rng.choice(len(instances), config.MAX_GT_INSTANCES, replace=False)
-            instances = instances.take(chosen)
+            instances = _drawn(instances, config.MAX_GT_INSTANCES, rng)
         masks = (
             mini_masks(instances, config.MINI_MASK_SHAPE)
             if config.USE_MINI_MASK
-            else instances.full_masks()
+            else whole_masks(instances)
         )
         arrays = (
             mold_image(item.image, config),
             item.image_meta,
             rpn_match[:, None],
             rpn_bbox,
-            instances.class_ids,
+            _class_ids_of(instances),
             instances.boxes,
             masks,
         )
         if self.regions:
+            objects = instances.take(~instances.ignore)
             arrays += (
                 generate_random_rois(
-                    item.image.shape, self.regions, instances.class_ids, instances.boxes, rng=rng
+                    item.image.shape, self.regions, objects.class_ids, objects.boxes, rng=rng
                 ),
             )
         return arrays
@@ -207,6 +214,20 @@ class BatchMaker:
                     "needed, and several times as many are usual.",
                 )
         self.limits.say()
+
+
+def _class_ids_of(instances: Instances) -> np.ndarray:
+    """int32 [N] as the training graph takes them."""
+    return np.where(instances.ignore, IGNORED_CLASS_ID, instances.class_ids).astype(np.int32)
+
+
+def _drawn(instances: Instances, most: int, rng: np.random.Generator) -> Instances:
+    """As many instances drawn at random, objects before regions to ignore."""
+    objects, ignored = np.flatnonzero(~instances.ignore), np.flatnonzero(instances.ignore)
+    if len(objects) > most:
+        return instances.take(objects[rng.choice(len(objects), most, replace=False)])
+    drawn = rng.choice(ignored, most - len(objects), replace=False)
+    return instances.take(np.concatenate([objects, drawn]))
 
 
 def _check(dataset: Dataset, config: Any) -> None:

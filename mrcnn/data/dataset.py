@@ -8,13 +8,17 @@ import numpy as np
 from mrcnn.errors import DataError
 from mrcnn.instances import Instances
 
+# Of a round object the box is still the right one when it is cut in two halves.
+LEAST_SEEN = 0.5
+
 
 class Dataset:
     """Base of all datasets. Use it in three steps.
 
     1. Subclass it, with a method that calls `add_class` and `add_image`.
     2. Say what is on the images: override `load_polygons` where the annotations are polygons (the
-       quick way), else `load_mask`.
+       quick way), else `load_mask`; and `load_boxes` for objects of which no more is known, and for
+       regions to ignore.
     3. Call `prepare` when everything is added.
 
     A dataset may unite several sources, each with its own numbering of classes and images.
@@ -87,6 +91,12 @@ class Dataset:
             ]
             for source in self.sources
         }
+
+    def images_of(self, source: str) -> np.ndarray:
+        """The images of a source, by their numbers."""
+        return np.array(
+            [n for n in self.image_ids if self.image_info[n]["source"] == source], np.int64
+        )
 
     def map_source_class_id(self, source_class_id: str) -> int:
         """Class id here of a "source.id" string."""
@@ -165,6 +175,21 @@ class Dataset:
         """
         return None
 
+    def load_boxes(self, image_id: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """What is known of an image besides its polygons or masks: boxes.
+
+        An object that is a box alone teaches the network to find it and to name it, and leaves the
+        masks alone. A region to ignore is where objects are not annotated, or where nobody can
+        tell: what lies in it by half of its own box is neither an object nor background. (A crowd,
+        a negative id of `load_mask`, counts as in the original: whatever touches it is no
+        background.)
+
+        Returns:
+            float64 [N, 4] of (y1, x1, y2, x2) in pixels, y2 and x2 excluded, inside the image; and
+            class ids int32 [N], negative for regions to ignore. Or None, when there are no boxes.
+        """
+        return None
+
     def image_shape(self, image_id: int) -> Sequence[int]:
         """(height, width) of an image: noted as "height" and "width", or read from the image."""
         info = self.image_info[image_id]
@@ -181,7 +206,14 @@ class Dataset:
         return None
 
     def load_instances(self, image_id: int) -> Instances:
-        """The instances of an image as crops of their boxes: from polygons, else `load_mask`."""
+        """The instances of an image: polygons, else `load_mask`, then those of `load_boxes`."""
+        instances = self._with_masks(image_id)
+        boxes = self.load_boxes(image_id)
+        if boxes is None or not len(boxes[1]):
+            return instances
+        return Instances.merged([instances, instances_of_boxes(*boxes, instances.image_shape)])
+
+    def _with_masks(self, image_id: int) -> Instances:
         annotation = self.load_polygons(image_id)
         if annotation is not None:
             polygons, class_ids = annotation
@@ -190,3 +222,31 @@ class Dataset:
         if masks.shape[-1] == 0:
             return Instances.empty(self.image_shape(image_id))
         return Instances.from_masks(masks, class_ids).tight()
+
+
+def instances_of_boxes(
+    boxes: np.ndarray, class_ids: np.ndarray, image_shape: Sequence[int]
+) -> Instances:
+    """Boxes as `Dataset.load_boxes` gives them, in whole pixels and cut off at the image's border.
+
+    An object of which less than half of the box is left is ignored: where the rest of it ends is
+    not known. Boxes of which nothing is left are dropped.
+
+    Args:
+        boxes: float [N, 4].
+        class_ids: int [N], negative for regions to ignore.
+        image_shape: (height, width, ...).
+    """
+    boxes, ids = np.asarray(boxes, np.float64).reshape(-1, 4), np.asarray(class_ids, np.int32)
+    limits = np.array([*image_shape[:2], *image_shape[:2]], np.float64)
+    seen = np.clip(boxes, 0, limits)
+    areas, seen_areas = (
+        (each[:, 2:] - each[:, :2]).clip(min=0).prod(axis=1) for each in (boxes, seen)
+    )
+    ignore = (ids < 0) | (seen_areas < LEAST_SEEN * areas)
+    pixels = np.rint(seen).astype(np.int64)
+    kept = (pixels[:, 2:] > pixels[:, :2]).all(axis=1)
+    count = int(np.count_nonzero(kept))
+    return Instances.trusted(
+        image_shape, pixels[kept], [None] * count, ids[kept], ignore=ignore[kept]
+    )

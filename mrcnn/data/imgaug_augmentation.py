@@ -34,7 +34,8 @@ def apply_imgaug(
         seed: of this draw; None draws from imgaug's own state, which `imgaug.seed` sets.
 
     Returns:
-        the image, and the instances of which something is left.
+        the image, and the instances of which something is left. A box without a mask becomes the
+        box around what it is moved, turned or bent to.
 
     Raises:
         DataError: the augmenter changes the size of the image.
@@ -69,7 +70,9 @@ def apply_imgaug(
 def _label_maps(instances: Instances) -> np.ndarray:
     """int32 [H, W, K]: each instance by its number from 1, on the first map where it has room."""
     maps: list[np.ndarray] = []
-    for number, (box, crop) in enumerate(zip(instances.boxes, instances.crops, strict=True), 1):
+    for number, (box, crop) in enumerate(
+        zip(instances.boxes, instances.filled_crops(), strict=True), 1
+    ):
         y1, x1, y2, x2 = box
         for layer in maps:
             if not layer[y1:y2, x1:x2][crop].any():
@@ -92,9 +95,12 @@ def _instances_of(labels: np.ndarray, instances: Instances) -> Instances:
                 box = (rows.start, columns.start, rows.stop, columns.stop)
                 found[number] = (box, labels[..., layer][area] == number)
     numbers = sorted(found)
-    return Instances.from_crops(
+    rows = np.array(numbers, np.int64) - 1
+    has_mask = instances.has_mask()
+    return Instances.trusted(
         instances.image_shape,
         [found[number][0] for number in numbers],
-        [found[number][1] for number in numbers],
-        [instances.class_ids[number - 1] for number in numbers],
+        [found[number][1] if has_mask[number - 1] else None for number in numbers],
+        instances.class_ids[rows],
+        ignore=instances.ignore[rows],
     )

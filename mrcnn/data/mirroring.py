@@ -50,6 +50,29 @@ def _mirrored(points: np.ndarray, side: float, axis: int) -> np.ndarray:
     return points
 
 
+def mirror_boxes(
+    boxes: np.ndarray, class_ids: np.ndarray, side: float, axis: int, reach: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes of a picture that is mirrored at its far side; the arguments are as for polygons.
+
+    Args:
+        boxes: float64 [N, 4] in edge coordinates.
+        class_ids: int32 [N].
+        side, axis: see `mirror_polygons`.
+        reach: a box that ends this close to the border or closer is cut by it.
+
+    Returns:
+        the boxes and their class ids, in the order of `mirror_polygons`.
+    """
+    far = boxes.copy()
+    far[:, [axis, axis + 2]] = 2 * side - boxes[:, [axis + 2, axis]]
+    cut = boxes[:, axis + 2] >= side - reach
+    joined = boxes.copy()
+    joined[cut, axis + 2] = far[cut, axis + 2]
+    ids = np.concatenate([class_ids, class_ids[~cut]])
+    return np.concatenate([joined, far[~cut]]), ids
+
+
 def mirror_masks(instances: Instances, axis: int) -> Instances:
     """Masks of a picture that is mirrored at its far side.
 

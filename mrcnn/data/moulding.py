@@ -157,6 +157,17 @@ def mini_masks(instances: Any, shape: Sequence[int]) -> np.ndarray:
     return np.ascontiguousarray(masks.transpose(1, 2, 0))
 
 
+def whole_masks(instances: Any) -> np.ndarray:
+    """Masks of instances in the size of the image, bool [H, W, N]; empty where there is none."""
+    masks = np.zeros((*instances.image_shape, len(instances)), bool)
+    for number, ((y1, x1, y2, x2), crop) in enumerate(
+        zip(instances.boxes, instances.crops, strict=True)
+    ):
+        if crop is not None:
+            masks[y1:y2, x1:x2, number] = crop
+    return masks
+
+
 def spread_mask(values: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """A mask as the network gives it, resized to its box.
 

@@ -33,7 +33,7 @@ def light_of(image: np.ndarray, instances: Instances, window: Box) -> np.ndarray
 
     Args:
         image: uint8 [H, W, C].
-        instances: its objects.
+        instances: its objects; one without a mask fills its box.
         window: pixel box (y1, x1, y2, x2) of the picture in the image.
 
     Returns:
@@ -43,7 +43,7 @@ def light_of(image: np.ndarray, instances: Instances, window: Box) -> np.ndarray
     y1, x1, y2, x2 = window
     empty[y1:y2, x1:x2] = True
     for (top, left, bottom, right), crop in zip(instances.boxes, instances.crops, strict=True):
-        empty[top:bottom, left:right] &= ~crop
+        empty[top:bottom, left:right] &= False if crop is None else ~crop
     pixels = image[empty]
     if len(pixels) < _LEAST_EMPTY:
         return None
@@ -62,7 +62,7 @@ def lay_over(
 
     Args:
         image: uint8 [H, W, C].
-        instances: its objects; the new ones are placed next to them.
+        instances: its objects; the new ones are placed next to those with a mask.
         window: pixel box of the picture in the image; new objects have their centre in it.
         donor: image, objects and window of the same kind.
         most: objects that are laid over at most.
@@ -70,20 +70,22 @@ def lay_over(
 
     Returns:
         the new image and all objects. Nothing changes where the light of the donor is not known or
-        there is nothing to take, or to lie next to.
+        there is nothing to take, or to lie next to. Objects without a mask are not taken.
     """
     donor_image, donor_instances, donor_window = donor
     whole = _inside(donor_instances, donor_window)
     light = light_of(donor_image, donor_instances, donor_window)
-    if light is None or not len(whole) or not len(instances):
+    # New objects lie next to these, and to each other.
+    partners = list(np.flatnonzero(instances.has_mask()))
+    if light is None or not len(whole) or not partners:
         return image, instances
     image = image.copy()
-    boxes, crops = list(map(tuple, instances.boxes)), list(instances.crops)
-    class_ids = list(instances.class_ids)
+    boxes, crops = list(map(tuple, instances.boxes)), instances.filled_crops()
+    class_ids: list[int] = []
     for number in rng.choice(whole, size=int(rng.integers(1, most + 1))):
         crop = donor_instances.crops[number]
         for _ in range(_ATTEMPTS):
-            partner = int(rng.integers(len(boxes)))
+            partner = partners[int(rng.integers(len(partners)))]
             top, left = _next_to(boxes[partner], crops[partner], crop, rng)
             box = (top, left, top + crop.shape[0], left + crop.shape[1])
             if _fits(box, crop, boxes, crops, window):
@@ -92,18 +94,22 @@ def lay_over(
             continue
         _darken(image, window, box, donor_image, donor_instances.boxes[number], crop, light)
         y1, x1, y2, x2 = _clipped(box, window)
+        partners.append(len(boxes))
         boxes.append((y1, x1, y2, x2))
         crops.append(crop[y1 - top : y2 - top, x1 - left : x2 - left])
         class_ids.append(donor_instances.class_ids[number])
-    return image, Instances.from_crops(instances.image_shape, boxes, crops, class_ids)
+    first = len(instances)
+    new = Instances.from_crops(instances.image_shape, boxes[first:], crops[first:], class_ids)
+    return image, Instances.merged([instances, new])
 
 
 def _inside(instances: Instances, window: Box) -> np.ndarray:
-    """Indices of the objects that are whole: those away from the window's edge."""
+    """Indices of the objects with masks that are whole: those away from the window's edge."""
     y1, x1, y2, x2 = window
     boxes = instances.boxes
     clear = (boxes[:, :2] > (y1, x1)).all(axis=1) & (boxes[:, 2:] < (y2, x2)).all(axis=1)
-    return np.flatnonzero(clear & (instances.class_ids > 0))
+    is_object = (instances.class_ids > 0) & instances.has_mask() & ~instances.ignore
+    return np.flatnonzero(clear & is_object)
 
 
 def _next_to(

@@ -3,14 +3,14 @@
 import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from mrcnn.data.dataset import Dataset
+from mrcnn.data.dataset import Dataset, instances_of_boxes
 from mrcnn.data.frames import Frame
-from mrcnn.data.mirroring import mirror_masks, mirror_polygons
+from mrcnn.data.mirroring import mirror_boxes, mirror_masks, mirror_polygons
 from mrcnn.data.moulding import warn_of_unit_range
 from mrcnn.data.resizing import (
     ResizePlan,
@@ -39,6 +39,8 @@ class PreparedImage:
             array; None if the instances are masks.
         ends: int64 [N], where each polygon ends in `points`; None if the instances are masks.
         masks: the instances in the pixels of the picture; None if they are polygons.
+        boxes: float64 [M, 4] in edge coordinates of the picture, of what has no mask.
+        box_class_ids: int32 [M], negative for regions to ignore.
     """
 
     picture: np.ndarray
@@ -47,6 +49,8 @@ class PreparedImage:
     points: np.ndarray | None = None
     ends: np.ndarray | None = None
     masks: Instances | None = None
+    boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+    box_class_ids: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
 
     @property
     def nbytes(self) -> int:
@@ -60,6 +64,16 @@ class PreparedImage:
 
     def instances_in(self, frame: Frame) -> Instances:
         """The instances as a frame shows them."""
+        instances = self._with_masks_in(frame)
+        if not len(self.boxes):
+            return instances
+        corners = frame.map_points(self.boxes.reshape(-1, 2)).reshape(-1, 2, 2)
+        boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+        return Instances.merged(
+            [instances, instances_of_boxes(boxes, self.box_class_ids, frame.shape)]
+        )
+
+    def _with_masks_in(self, frame: Frame) -> Instances:
         if self.masks is not None:
             return frame.map_instances(self.masks)
         assert self.points is not None and self.ends is not None, "either masks or polygons"
@@ -76,19 +90,22 @@ class PreparedImage:
         """
         picture = np.concatenate([self.picture, np.flip(self.picture, axis)], axis=axis)
         plan = replace(self.plan, resized_shape=picture.shape[:2])
+        side, reach = self.picture.shape[axis], _REACH * plan.scale
+        boxes, box_ids = mirror_boxes(self.boxes, self.box_class_ids, side, axis, reach)
+        mirrored = replace(self, picture=picture, plan=plan, boxes=boxes, box_class_ids=box_ids)
         if self.masks is not None:
             masks = mirror_masks(self.masks, axis)
-            return PreparedImage(picture, plan, masks.class_ids, masks=masks)
+            return replace(mirrored, class_ids=masks.class_ids, masks=masks)
         assert self.points is not None and self.ends is not None, "either masks or polygons"
         polygons, class_ids = mirror_polygons(
             np.split(self.points, self.ends[:-1]) if len(self.ends) else [],
             self.class_ids,
-            self.picture.shape[axis],
+            side,
             axis,
-            _REACH * plan.scale,
+            reach,
         )
         points, ends = _joined(polygons)
-        return PreparedImage(picture, plan, class_ids, points=points, ends=ends)
+        return replace(mirrored, class_ids=class_ids, points=points, ends=ends)
 
     def grown_to(self, side: int) -> "PreparedImage":
         """Mirrored as often as it takes to have this many pixels on each side."""
@@ -172,6 +189,7 @@ def _with_instances(
 ) -> PreparedImage:
     """A resized picture with the instances of its image."""
     name = image_name(dataset, image_id)
+    boxes, box_class_ids = _boxes_of(dataset, image_id, plan)
     annotation = dataset.load_polygons(image_id)
     if annotation is not None:
         polygons, class_ids = annotation
@@ -180,7 +198,15 @@ def _with_instances(
         factors = np.array(plan.resized_shape) / np.array(plan.original_shape)
         points, ends = _joined(polygons)
         points = (points + 0.5) * factors
-        return PreparedImage(picture, plan, class_ids, points=points, ends=ends)
+        return PreparedImage(
+            picture,
+            plan,
+            class_ids,
+            points=points,
+            ends=ends,
+            boxes=boxes,
+            box_class_ids=box_class_ids,
+        )
 
     masks, class_ids = dataset.load_mask(image_id)
     masks, class_ids = np.asarray(masks), np.asarray(class_ids, np.int32).reshape(-1)
@@ -201,7 +227,32 @@ def _with_instances(
         # An empty mask is no instance, whatever class it was given.
         _check_class_ids(instances.class_ids, dataset, name)
         instances = _resize_instances(instances, plan)
-    return PreparedImage(picture, plan, instances.class_ids, masks=instances)
+    return PreparedImage(
+        picture,
+        plan,
+        instances.class_ids,
+        masks=instances,
+        boxes=boxes,
+        box_class_ids=box_class_ids,
+    )
+
+
+def _boxes_of(
+    dataset: Dataset, image_id: int, plan: ResizePlan
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `load_boxes` gives, in the pixels of the resized picture, and the class ids."""
+    annotation = dataset.load_boxes(image_id)
+    if annotation is None:
+        return np.zeros((0, 4)), np.zeros(0, np.int32)
+    name = image_name(dataset, image_id)
+    boxes, class_ids = np.asarray(annotation[0], np.float64), annotation[1]
+    if boxes.ndim != 2 or boxes.shape != (len(class_ids), 4) or not np.isfinite(boxes).all():
+        raise DataError(
+            f"{name}: load_boxes gives boxes of shape {boxes.shape} and {len(class_ids)} class "
+            "ids; [N, 4] finite numbers and N are expected."
+        )
+    factors = np.array(plan.resized_shape) / np.array(plan.original_shape)
+    return boxes * np.tile(factors, 2), _check_class_ids(class_ids, dataset, name)
 
 
 def _joined(polygons: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

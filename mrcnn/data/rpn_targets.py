@@ -118,11 +118,12 @@ def build_rpn_targets(
     truth all anchors are negative.
 
     Args:
-        image_shape: not used; part of the established signature.
+        image_shape: (height, width, ...) in pixels.
         anchors: [A, 4] pixel boxes, or an `AnchorIndex` of them, which saves sorting them anew.
         gt_class_ids: int [N]; negative ids mark crowds, which are never positive and keep the
             anchors that they overlap from being negative. Those of `IGNORED_CLASS_ID` are regions
-            to ignore: they keep the anchors of which they hold half from being negative.
+            to ignore: they keep the anchors of which they hold half from being negative, counting
+            what lies in the image.
         gt_boxes: [N, 4] pixel boxes.
         config: needs `RPN_TRAIN_ANCHORS_PER_IMAGE` and `RPN_BBOX_STD_DEV`.
         rng: draws the anchors where there are more than needed; numpy's global state by default.
@@ -146,8 +147,8 @@ def build_rpn_targets(
     if crowd.any():
         match[(match == -1) & ~_is_free_of_crowds(index, gt_boxes[crowd])] = 0
     for region, near in zip(gt_boxes[ignored], index.near_each(gt_boxes[ignored]), strict=True):
-        inside = near[_share_inside(index, near, region) >= IGNORED_SHARE]
-        match[inside] = 0
+        share = _share_inside(index.anchors[near], region, image_shape)
+        match[near[share >= IGNORED_SHARE]] = 0
     match[best_anchors] = 1
     match[best_iou >= _POSITIVE_IOU] = 1
 
@@ -187,11 +188,13 @@ def _is_free_of_crowds(index: AnchorIndex, crowds: np.ndarray) -> np.ndarray:
     return compute_overlaps(index.anchors, crowds).max(axis=1) < _CROWD_IOU
 
 
-def _share_inside(index: AnchorIndex, anchors: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """float [K]: which share of their own area the anchors of some indices have in a region."""
-    boxes = index.anchors[anchors]
-    sides = np.minimum(boxes[:, 2:], region[2:]) - np.maximum(boxes[:, :2], region[:2])
-    return np.maximum(sides, 0).prod(axis=1) / index.areas[anchors]
+def _share_inside(anchors: np.ndarray, region: np.ndarray, image_shape: Any) -> np.ndarray:
+    """float [K]: which share of what anchors [K, 4] show of the image lies in a region of it."""
+    low = np.maximum(anchors[:, :2], 0)
+    high = np.minimum(anchors[:, 2:], image_shape[:2])
+    sides = np.minimum(high, region[2:]) - np.maximum(low, region[:2])
+    areas = np.maximum(high - low, 0).prod(axis=1)
+    return np.maximum(sides, 0).prod(axis=1) / np.maximum(areas, 1e-9)
 
 
 def _keep_at_most(match: np.ndarray, value: int, limit: int, draw: Any) -> None:

@@ -66,7 +66,8 @@ def load_training_item(
     image, instances, window = _shown(prepared, frame)
     if isinstance(augmentation, Augmentation):
         if augmentation.overlay and rng.random() < augmentation.overlay:
-            donor_id = int(rng.integers(len(dataset.image_ids)))
+            others = dataset.images_of(dataset.image_info[image_id]["source"])
+            donor_id = int(others[rng.integers(len(others))])
             other = cache.get(dataset, config, donor_id, smallest)
             donor = _shown(other, _draw_frame(other.plan, rng, augmentation))
             if donor[0].shape == image.shape:

@@ -241,7 +241,7 @@ class Instances(Rows):
 
     def touches_border(self) -> np.ndarray:
         """Which have a pixel in the first or last row or column of the image, bool [N]."""
-        return touches_border(self.boxes, self._filled_crops(), self.image_shape)
+        return touches_border(self.boxes, self.filled_crops(), self.image_shape)
 
     def intersections(self, other: "Instances") -> np.ndarray:
         """Pixels that each shares with each of another set in the same image, int64 [N, M].
@@ -249,7 +249,7 @@ class Instances(Rows):
         A row without a mask counts as its whole box.
         """
         return mask_intersections(
-            self.boxes, self._filled_crops(), other.boxes, other._filled_crops()
+            self.boxes, self.filled_crops(), other.boxes, other.filled_crops()
         )
 
     def overlap(self, other: "Instances") -> np.ndarray:
@@ -326,8 +326,8 @@ class Instances(Rows):
             outline_parts(crop, box[:2]) for box, crop in zip(self.boxes, self.crops, strict=True)
         ]
 
-    def _filled_crops(self) -> list[np.ndarray]:
-        """The masks; of a row without one its whole box."""
+    def filled_crops(self) -> list[np.ndarray]:
+        """The masks, bool of their boxes' sizes; of a row without one its whole box."""
         return [
             np.ones(np.maximum(box[2:] - box[:2], 0), bool) if crop is None else crop
             for box, crop in zip(self.boxes, self.crops, strict=True)
