@@ -76,7 +76,7 @@ def lay_over(
     whole = _inside(donor_instances, donor_window)
     light = light_of(donor_image, donor_instances, donor_window)
     # New objects lie next to these, and to each other.
-    partners = list(np.flatnonzero(instances.has_mask()))
+    partners: list[int] = np.flatnonzero(instances.has_mask()).tolist()
     if light is None or not len(whole) or not partners:
         return image, instances
     image = image.copy()
