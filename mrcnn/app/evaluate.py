@@ -16,7 +16,14 @@ from mrcnn.app.names import unique_names
 from mrcnn.app.threshold import store_threshold
 from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.errors import DataError, LimitWarning
-from mrcnn.evaluation import Classification, Evaluation, InstanceEvaluator, Sweep, classify
+from mrcnn.evaluation import (
+    Classification,
+    Evaluation,
+    InstanceEvaluator,
+    Sweep,
+    classify,
+    without_ignored,
+)
 from mrcnn.files import atomic_write, make_writable_folder
 from mrcnn.report.evaluation_files import (
     per_image_csv,
@@ -69,10 +76,12 @@ def find_objects(
     for number, (image_id, name, stem, found) in enumerate(
         zip(dataset.image_ids, names, unique_names(names), each, strict=True), start=1
     ):
-        truth = dataset.load_instances(image_id)
+        truth, counted = without_ignored(dataset.load_instances(image_id), found.instances)
         evaluator.add_truth(name, truth)
-        evaluator.process(name, found.instances)
-        image = EvaluatedImage(image_id, name, stem, truth, found.instances)
+        evaluator.process(name, counted)
+        # Boxes are drawn as they are compared.
+        drawn = truth.replaced(crops=truth.filled_crops())
+        image = EvaluatedImage(image_id, name, stem, drawn, counted)
         # Of a full list the weakest are missing; it matters when they would have counted.
         if found.limit_reached and image.scores.min(initial=1.0) >= lowest:
             limited.append(name)

@@ -48,11 +48,17 @@ class AnnotatedDataset(Dataset):
 
         Returns:
             the one file, or the folder itself where there is a file for each image; see
-            `mrcnn.formats.annotation_files`.
+            `mrcnn.formats.annotation_files`. Of YOLO the folder of the label files, which may be
+            another one; see `mrcnn.formats.find_yolo`.
 
         Raises:
             DataError: no folder, no such file, or several that could be meant.
         """
+        from mrcnn.formats import annotation_files, find_yolo
+
+        labels = None if any(folder.glob("*.json")) else find_yolo(folder)
+        if labels is not None:
+            return labels
         if not folder.is_dir():
             raise DataError(
                 f"{folder}: no such folder. A data set has the folders train and val, each with "
@@ -61,8 +67,6 @@ class AnnotatedDataset(Dataset):
         usual = folder / ANNOTATION_FILE
         if usual.is_file():
             return usual
-        from mrcnn.formats import annotation_files
-
         found = annotation_files(folder)
         if not found:
             raise DataError(f"{folder}: no annotations. Expected the {cls.KIND} {ANNOTATION_FILE}.")
@@ -75,10 +79,24 @@ class AnnotatedDataset(Dataset):
         Raises:
             DataError: see `find_annotations`.
         """
-        from mrcnn.formats import annotation_files
+        from mrcnn.formats import annotation_files, is_yolo
 
         found = cls.find_annotations(folder)
+        if is_yolo(found):
+            return sorted(found.glob("*.txt"))
         return annotation_files(found) if found == folder else [found]
+
+    @classmethod
+    def image_folder(cls, folder: Path) -> Path:
+        """The folder of a subset's images: itself, but for YOLO's layouts.
+
+        Raises:
+            DataError: see `find_annotations`.
+        """
+        from mrcnn.formats import images_of_labels, is_yolo
+
+        found = cls.find_annotations(folder)
+        return images_of_labels(found) if is_yolo(found) else folder
 
     @classmethod
     def read(
@@ -99,7 +117,7 @@ class AnnotatedDataset(Dataset):
         Raises:
             DataError: see `mrcnn.formats.read_annotations`.
         """
-        from mrcnn.formats import annotation_files, read_annotations
+        from mrcnn.formats import annotation_files, is_yolo, read_annotations
 
         aliases = {
             alias: name
@@ -107,7 +125,9 @@ class AnnotatedDataset(Dataset):
             if class_names is None or name in class_names
         }
         return read_annotations(
-            annotation_files(annotations) if annotations.is_dir() else annotations,
+            annotation_files(annotations)
+            if annotations.is_dir() and not is_yolo(annotations)
+            else annotations,
             class_names=None if class_names is None else list(class_names),
             attribute=attribute,
             class_aliases=aliases,
@@ -174,7 +194,9 @@ class AnnotatedDataset(Dataset):
         )
         if not images:
             raise DataError(f"{annotations}: no image is listed.")
-        unusable = self._add_images(folder, images, class_names, str(dataset_dir))
+        unusable = self._add_images(
+            self.image_folder(folder), images, class_names, str(dataset_dir)
+        )
         if unusable and (on_error == STOP or len(unusable) == len(images)):
             raise DataError(
                 f"{annotations}: {len(unusable)} of {len(images)} listed images cannot be used:\n"
@@ -223,6 +245,8 @@ class AnnotatedDataset(Dataset):
                 height=height,
                 polygons=image.polygons,
                 polygon_class_ids=[ids[name] for name in image.class_names],
+                is_box=image.is_box or [False] * len(image.polygons),
+                ignored=[_box_around(outline, (height, width)) for outline in image.crowds],
             )
         return unusable
 
@@ -237,17 +261,36 @@ class AnnotatedDataset(Dataset):
     # --- For training and evaluation -----------------------------------------------------------
 
     def load_polygons(self, image_id: int) -> tuple[list[np.ndarray], np.ndarray]:
-        """Outlines of the objects of one image.
+        """Outlines of the objects of one image, but for those of which only the box is known.
 
         Returns:
             float64 [K, 2] of (y, x) pixels for each object, and class ids, int32 [N].
         """
+        return self._outlined(image_id, are_boxes=False)
+
+    def load_boxes(self, image_id: int) -> tuple[np.ndarray, np.ndarray]:
+        """Objects without an outline, and crowds, which are regions to ignore; see `Dataset`."""
         info = self.image_info[image_id]
+        outlines, class_ids = self._outlined(image_id, are_boxes=True)
+        shape = (info["height"], info["width"])
+        boxes = [_box_around(outline, shape) for outline in outlines] + info.get("ignored", [])
+        ids = np.concatenate([class_ids, np.full(len(boxes) - len(outlines), -1, np.int32)])
+        return np.array(boxes, float).reshape(-1, 4), ids
+
+    def _outlined(self, image_id: int, are_boxes: bool) -> tuple[list[np.ndarray], np.ndarray]:
+        info = self.image_info[image_id]
+        flags = info.get("is_box", [False] * len(info["polygons"]))
         class_ids = [
             self.map_source_class_id(f"{info['source']}.{class_id}")
-            for class_id in info["polygon_class_ids"]
+            for class_id, is_box in zip(info["polygon_class_ids"], flags, strict=True)
+            if is_box == are_boxes
         ]
-        return info["polygons"], np.array(class_ids, dtype=np.int32)
+        outlines = [
+            outline
+            for outline, is_box in zip(info["polygons"], flags, strict=True)
+            if is_box == are_boxes
+        ]
+        return outlines, np.array(class_ids, dtype=np.int32)
 
     def image_scale(self, image_id: int) -> float | None:
         """The scale that `mrcnn.data.object_sizes.show_at` gave the image; None by default."""
@@ -256,6 +299,12 @@ class AnnotatedDataset(Dataset):
     def image_reference(self, image_id: int) -> str:
         """Path of the image."""
         return self.image_info[image_id]["path"]
+
+
+def _box_around(outline: np.ndarray, image_shape: Sequence[int]) -> np.ndarray:
+    """The box float64 [4] of an outline in the image; outlines count pixel centres as whole."""
+    box = np.concatenate([outline.min(axis=0), outline.max(axis=0)]) + 0.5
+    return np.clip(box, 0, np.tile(image_shape[:2], 2))
 
 
 def size_problem(image: "AnnotatedImage", image_shape: Sequence[int]) -> str | None:

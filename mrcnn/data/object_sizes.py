@@ -42,15 +42,19 @@ class Diameters:
 def object_diameters(info: Mapping[str, Any]) -> Diameters:
     """Diameters of the circles that have the areas of the polygons of an image.
 
+    Where only the box is known, of the ellipse in it.
+
     Args:
         info: of an `AnnotatedDataset`: "height", "width" and "polygons".
     """
     whole: list[float] = []
     cut: list[float] = []
     height, width = info["height"], info["width"]
-    for polygon in info["polygons"]:
+    flags = info.get("is_box") or [False] * len(info["polygons"])
+    for polygon, is_box in zip(info["polygons"], flags, strict=True):
         y, x = polygon.T
         area = abs(np.dot(y, np.roll(x, 1)) - np.dot(x, np.roll(y, 1))) / 2
+        area *= math.pi / 4 if is_box else 1
         is_cut = (polygon.min(axis=0) < 1).any()
         is_cut = is_cut or (polygon.max(axis=0) >= (height - 2, width - 2)).any()
         (cut if is_cut else whole).append(math.sqrt(4 / math.pi * area))

@@ -237,9 +237,7 @@ def _with_instances(
     )
 
 
-def _boxes_of(
-    dataset: Dataset, image_id: int, plan: ResizePlan
-) -> tuple[np.ndarray, np.ndarray]:
+def _boxes_of(dataset: Dataset, image_id: int, plan: ResizePlan) -> tuple[np.ndarray, np.ndarray]:
     """What `load_boxes` gives, in the pixels of the resized picture, and the class ids."""
     annotation = dataset.load_boxes(image_id)
     if annotation is None:

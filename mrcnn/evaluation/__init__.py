@@ -8,6 +8,7 @@ from mrcnn.evaluation.calibration import Reliability, reliability
 from mrcnn.evaluation.classification import Classification, classify
 from mrcnn.evaluation.counting import CountErrors, count_errors
 from mrcnn.evaluation.evaluator import Evaluation, InstanceEvaluator
+from mrcnn.evaluation.ignoring import without_ignored
 from mrcnn.evaluation.matching import match_by_score, match_one_to_one
 from mrcnn.evaluation.operating_point import OperatingPoint
 from mrcnn.evaluation.overlap import OverlapSums, overlap_sums
@@ -42,4 +43,5 @@ __all__ = [
     "reliability",
     "tally_image",
     "touches_border",
+    "without_ignored",
 ]

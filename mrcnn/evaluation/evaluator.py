@@ -120,6 +120,8 @@ class InstanceEvaluator:
     def add_truth(self, name: str, truth: Instances) -> None:
         """Add the annotated instances of an image; there may be none.
 
+        Where no mask is known, boxes are compared.
+
         Raises:
             DataError: the image has ground truth already, a class does not exist, or a mask has
                 no pixel.
@@ -149,6 +151,11 @@ class InstanceEvaluator:
         if name in self._records:
             raise DataError(f"{name}: has predictions already; reset() starts a new round.")
         self._check(name, predictions)
+        for index in np.flatnonzero(~predictions.has_mask()):
+            raise DataError(
+                f"{name}: prediction {index} is a box without a mask, and masks are compared here. "
+                "Give those that `has_mask()`."
+            )
         truth = self._truth[name]
         if predictions.image_shape != truth.image_shape:
             raise DataError(
@@ -264,10 +271,10 @@ class InstanceEvaluator:
         return self.records
 
     def _check(self, name: str, instances: Instances) -> None:
-        for index in np.flatnonzero(~instances.has_mask()):
+        for index in np.flatnonzero(instances.ignore):
             raise DataError(
-                f"{name}: instance {index} is a box without a mask, and masks are compared here. "
-                "Give those that `has_mask()`."
+                f"{name}: instance {index} is to be ignored: take what counts with "
+                "`mrcnn.evaluation.without_ignored`."
             )
         highest = len(self.class_names)
         wrong = (instances.class_ids < 1) | (instances.class_ids > highest)

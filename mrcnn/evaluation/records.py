@@ -1,12 +1,11 @@
 """What is kept of the instances of an image to evaluate with: no pixels, but what they share."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from mrcnn.instances import Instances
-from mrcnn.instances.overlap import intersection_over_union, mask_areas, touches_border
+from mrcnn.instances.overlap import mask_areas, touches_border
 from mrcnn.instances.run_length import encode
 
 
@@ -35,9 +34,9 @@ class InstanceRecord:
 
     @classmethod
     def of(cls, instances: Instances) -> "InstanceRecord":
-        """Measure instances that all have masks."""
+        """Measure instances; one without a mask fills its box."""
         shape, boxes = instances.image_shape, instances.boxes.astype(np.int64)
-        crops = list(instances.crops)
+        crops = instances.filled_crops()
         return cls(
             boxes=boxes,
             areas=mask_areas(crops),
@@ -58,6 +57,7 @@ class ImageRecord:
         truth: G annotated instances.
         predictions: P predicted instances.
         intersections: int64 [G, P], pixels that two masks share.
+        iou: float64 [G, P] in 0..1.
     """
 
     name: str
@@ -65,19 +65,22 @@ class ImageRecord:
     truth: InstanceRecord
     predictions: InstanceRecord
     intersections: np.ndarray
+    iou: np.ndarray
 
     @classmethod
     def of(cls, name: str, truth: Instances, predictions: Instances) -> "ImageRecord":
-        """Compare predictions with the ground truth of their image."""
+        """Compare predictions with the ground truth of their image.
+
+        An object of which only the box is known is compared by its box. Where that is so of all,
+        all figures are those of boxes.
+        """
+        if len(truth) and not truth.has_mask().any():
+            predictions = predictions.replaced(crops=[None] * len(predictions))
         return cls(
             name,
             truth.image_shape,
             InstanceRecord.of(truth),
             InstanceRecord.of(predictions),
             truth.intersections(predictions),
+            truth.overlap(predictions),
         )
-
-    @cached_property
-    def iou(self) -> np.ndarray:
-        """float64 [G, P] in 0..1."""
-        return intersection_over_union(self.intersections, self.truth.areas, self.predictions.areas)

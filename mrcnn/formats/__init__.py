@@ -13,7 +13,7 @@ from mrcnn.formats.label_images import write_label_image
 from mrcnn.formats.outline_checks import check_outlines
 from mrcnn.formats.reading import read_annotations
 from mrcnn.formats.via import read_via, via_project, write_via
-from mrcnn.formats.yolo import find_yolo, images_of_labels, read_yolo
+from mrcnn.formats.yolo import find_yolo, images_of_labels, is_yolo, read_yolo
 
 __all__ = [
     "AnnotatedImage",
@@ -24,6 +24,7 @@ __all__ = [
     "find_yolo",
     "imagej_rois",
     "images_of_labels",
+    "is_yolo",
     "locate_image",
     "read_annotations",
     "read_coco",

@@ -48,8 +48,8 @@ def read_annotations(
     """Read annotation files in any of the formats of `READERS`, or YOLO's folder of label files.
 
     What counts for VIA is told at `mrcnn.formats.via.read_via`, for COCO at
-    `mrcnn.formats.coco.read_coco`, and for YOLO at `mrcnn.formats.yolo.read_yolo`. A file that is for one image and does not name it belongs to the
-    image of its name in the same folder.
+    `mrcnn.formats.coco.read_coco`, and for YOLO at `mrcnn.formats.yolo.read_yolo`. A file that is
+    for one image and does not name it belongs to the image of its name in the same folder.
 
     Args:
         path: the file, or files of one subset, or the folder of YOLO's label files.

@@ -22,7 +22,7 @@ import numpy as np
 
 from mrcnn.data.dataset import Dataset
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.evaluation import InstanceEvaluator, Instances
+from mrcnn.evaluation import InstanceEvaluator, Instances, without_ignored
 from mrcnn.evaluation.quality import Border
 from mrcnn.inference.keras_runner import KerasRunner
 from mrcnn.inference.predictor import Predictor
@@ -103,7 +103,8 @@ class EvaluateDetections(RunCallback):
 
     Args:
         dataset: prepared dataset with annotations. Crowds (negative class ids) are left out, as
-            are detections of classes that the source of an image does not annotate.
+            are detections of classes that the source of an image does not annotate, and those in
+            regions to ignore. Where no mask is known, boxes are compared.
         config: the configuration of the training, or one of the inference that is derived from it.
             Whole images are detected in, also with IMAGE_RESIZE_MODE "crop"; each at the scale
             that the dataset has for it (`Dataset.image_scale`), else as configured.
@@ -184,6 +185,8 @@ class EvaluateDetections(RunCallback):
         self._scales = [dataset.image_scale(image_id) for image_id in self._names]
         if any(self._scales):
             self._settings["scale"] = "of each image"
+        # With crowds and regions to ignore.
+        self._regions: dict[int, Instances] = {}
         self._evaluator: InstanceEvaluator | None = None
         self._objects = 0
         self.detector: Predictor | None = None
@@ -263,7 +266,8 @@ class EvaluateDetections(RunCallback):
         )
         for image_id, name in self._names.items():
             truth = self.dataset.load_instances(image_id)
-            truth = truth.take(np.flatnonzero(truth.class_ids > 0))
+            self._regions[image_id] = truth
+            truth = truth.take((truth.class_ids > 0) & ~truth.ignore)
             self._objects += len(truth)
             evaluator.add_truth(name, truth)
         if not self._objects:
@@ -281,6 +285,9 @@ class EvaluateDetections(RunCallback):
         # Weights that have run away can give any score.
         counts = annotated & (found.areas() > 0) & np.isfinite(scores)
         found = found.take(counts).replaced(scores=np.clip(scores[counts], 0, 1))
+        truth = self._regions[image_id]
+        if truth.ignore.any():
+            _, found = without_ignored(truth, found)
         return found if self.max_overlap == 1 else found.without_duplicates(self.max_overlap)
 
     def _keep(self, best: BestEpoch) -> None:

@@ -113,3 +113,46 @@ def test_label_images_beside_the_images_are_a_data_set(tmp_path, image, masks):
     assert [info["id"] for info in dataset.image_info] == [image.format(n) for n in ("one", "two")]
     np.testing.assert_array_equal(dataset.load_instances(1).areas(), [400, 600])
     assert len(AnnotatedDataset.annotation_files(tmp_path / "train")) == 2
+
+
+def test_boxes_have_no_outline_and_nothing_counts_in_crowds(tmp_path):
+    draw_field().save(tmp_path / "a.png")
+    square = [10, 10, 40, 10, 40, 40, 10, 40]
+    one = {"image_id": 1, "category_id": 5}
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 128, "width": 128}],
+        "annotations": [
+            {"id": 1, **one, "segmentation": [square], "iscrowd": 0},
+            {"id": 2, **one, "bbox": [50, 60, 20, 10]},
+            {"id": 3, **one, "bbox": [100, 0, 28, 128], "iscrowd": 1},
+        ],
+        "categories": [{"id": 5, "name": "box"}],
+    }
+    (tmp_path / "instances.json").write_text(json.dumps(content))
+    dataset = AnnotatedDataset()
+    with pytest.warns(UserWarning):
+        dataset.load(tmp_path.parent, tmp_path.name, ("box",))
+    dataset.prepare()
+    assert len(dataset.load_polygons(0)[0]) == 1
+    boxes, class_ids = dataset.load_boxes(0)
+    assert boxes.tolist() == [[60, 50, 70, 70], [0, 100, 128, 128]]
+    assert class_ids.tolist() == [1, -1]
+    assert dataset.load_instances(0).has_mask().tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"), [("images/train", "labels/train"), ("train/images", "train/labels")]
+)
+def test_label_files_of_yolo_are_found(tmp_path, images, labels):
+    for folder in (images, labels):
+        (tmp_path / folder).mkdir(parents=True)
+    draw_field().save(tmp_path / images / "a.png")
+    (tmp_path / labels / "a.txt").write_text("1 0.5 0.5 0.25 0.125")
+    (tmp_path / "data.yaml").write_text("names: [dirt, big]")
+    assert Stars.classes_in(tmp_path, ["train"]) == ("large",)
+    assert Stars.annotation_files(tmp_path / "train") == [tmp_path / labels / "a.txt"]
+    dataset = Stars()
+    dataset.load(tmp_path, "train", ("dust", "large"))
+    dataset.prepare()
+    assert dataset.load_instances(0).boxes.tolist() == [[56, 48, 72, 80]]
+    assert dataset.load_instances(0).class_ids.tolist() == [2]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mrcnn.data.dataset import Dataset
+from mrcnn.data.mirroring import mirror_boxes
 from mrcnn.data.prepared_image import prepare_image
 from mrcnn.data.training_item import load_training_item
 from mrcnn.instances import Instances
@@ -142,3 +143,10 @@ def test_a_polygon_near_the_border_is_drawn_to_it(config):
     first = np.split(prepared.points, prepared.ends[:-1])[0]
     assert first[:, 0].min() == 20.5 and first[:, 0].max() == frame_shape[0] - 20.5
     assert (first[:, 0] == 40).sum() == 4
+
+
+def test_boxes_are_joined_with_their_mirror_image_where_the_border_cuts_them():
+    boxes = np.array([[2.0, 1, 5, 9.5], [2, 3, 5, 6]])
+    mirrored, ids = mirror_boxes(boxes, np.array([1, -2]), 10, 1, 1.5)
+    assert mirrored.tolist() == [[2, 1, 5, 19], [2, 3, 5, 6], [2, 14, 5, 17]]
+    assert ids.tolist() == [1, -2, -2]
