@@ -176,4 +176,6 @@ def settings_from(options: Iterable[Option], given: Any) -> dict[str, Any]:
 
 def stored_value(value: Any) -> Any:
     """A value as a run keeps it: a path holds from every folder."""
+    if isinstance(value, list):
+        return [stored_value(each) for each in value]
     return str(value.resolve()) if isinstance(value, Path) else value

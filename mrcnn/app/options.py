@@ -85,9 +85,21 @@ def _inputs(application: "Application") -> list[Option]:
             "--dataset",
             (TRAIN,),
             type=Path,
+            nargs="+",
             metavar="DIR",
-            help=f"{data} ({demo if application.render_demo else default})",
-            stored=Stored(None, (str, type(None))),
+            help=f"{data} ({demo if application.render_demo else default}); of several, all are "
+            "learned from, each the classes that it annotates",
+            stored=Stored(None, (str, list, type(None))),
+        ),
+        Option(
+            "--dataset-weights",
+            (TRAIN,),
+            type=positive,
+            nargs="+",
+            metavar="W",
+            help="share of each data set in the {images} that are drawn, as numbers that are "
+            "compared with one another (default: every {image} equally often)",
+            stored=Stored(None, (list, type(None))),
         ),
         Option("--dataset", (EVALUATE,), type=Path, metavar="DIR", help=f"{data} ({default})"),
         Option(

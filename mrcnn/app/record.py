@@ -13,6 +13,7 @@ from typing import Any
 
 from mrcnn import __version__
 from mrcnn.data.annotated import AnnotatedDataset
+from mrcnn.errors import DataError
 from mrcnn.files import atomic_write
 from mrcnn.report.words import Words
 
@@ -20,14 +21,21 @@ RECORD_FILE = "run.json"
 _PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "scikit-image", "h5py")
 
 
-def data_checksum(dataset_dir: Path, subsets: Sequence[str], dataset: AnnotatedDataset) -> str:
+def data_checksum(
+    folders: Path | Sequence[Path], subsets: Sequence[str], dataset: AnnotatedDataset
+) -> str:
     """SHA-256 of the annotations and images of subsets, by name and content.
 
-    The order of the subsets and of the images in them has no part in it.
+    The order of the data sets, of the subsets and of the images in them has no part in it.
     """
     files = [Path(info["path"]) for info in dataset.image_info]
-    for subset in subsets:
-        files += dataset.annotation_files(Path(dataset_dir) / subset)
+    for folder in [folders] if isinstance(folders, Path) else folders:
+        for subset in subsets:
+            try:
+                files += dataset.annotation_files(folder / subset)
+            except DataError:
+                # Of several data sets not all have all subsets; what training uses is read before.
+                continue
     lines = sorted(
         f"{path.parent.name}/{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
         for path in files
@@ -36,7 +44,7 @@ def data_checksum(dataset_dir: Path, subsets: Sequence[str], dataset: AnnotatedD
 
 
 def training_record(
-    dataset_dir: Path,
+    folders: Sequence[Path],
     subsets: Sequence[str],
     dataset: AnnotatedDataset,
     config: Any,
@@ -57,10 +65,11 @@ def training_record(
         "seed": config.SEED,
         "backend": keras.backend.backend(),
         "versions": versions,
+        "datasets": [folder.resolve().name for folder in folders],
         "subsets": list(subsets),
         "images": len(dataset.image_info),
         words.objects: sum(len(info["polygons"]) for info in dataset.image_info),
-        "data_sha256": data_checksum(dataset_dir, subsets, dataset),
+        "data_sha256": data_checksum(folders, subsets, dataset),
     }
 
 

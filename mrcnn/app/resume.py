@@ -42,8 +42,11 @@ def complete_options(
         value = given.get(name)
         if value is None:
             value = stored.get(name, option.stored and option.stored.default)
-            # From the file as from the command line.
-            value = Path(value) if option.type is Path and value is not None else value
+            # From the file as from the command line; earlier versions kept one path for several.
+            if option.type is Path and value is not None:
+                several = option.nargs is not None
+                value = [value] if several and isinstance(value, str) else value
+                value = list(map(Path, value)) if several else Path(value)
         chosen[name] = value
     return SimpleNamespace(**{**given, **chosen})
 

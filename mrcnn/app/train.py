@@ -3,12 +3,18 @@
 import math
 import re
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mrcnn.app.application import Application, loaded
+from mrcnn.app.application import Application
 from mrcnn.app.backend import choose_backend
+from mrcnn.app.data_sets import (
+    VALIDATION,
+    find_datasets,
+    known_classes,
+    load_subsets,
+    set_shares,
+)
 from mrcnn.app.model_files import LAST, NONE, PUBLISHED, resolve_weights
 from mrcnn.app.object_sizes import anchors_for_objects, median_diameter, scale_by_objects
 from mrcnn.app.option_types import AUTO
@@ -25,19 +31,7 @@ from mrcnn.weights.places import downloads_folder
 from mrcnn.weights.settings import CONFIG_FILE, settings_text
 
 LAYER_PRESETS = ("all", "heads", "3+", "4+", "5+")
-VALIDATION = "val"
 _MAX_VALIDATION_STEPS = 50
-
-
-def find_dataset(application: Application, dataset: Path | None) -> Path:
-    """The folder that was asked for, or the demo set, rendered if it is not there yet."""
-    if dataset is not None:
-        return dataset
-    usual = application.default_dataset
-    if application.render_demo and not any(usual.glob("*/*.json")):
-        print(f"No data set was given and there is none in {usual}:")
-        loaded(application.render_demo)(usual)
-    return usual
 
 
 def training_settings(
@@ -73,27 +67,6 @@ def training_settings(
             chosen["WARMUP_STEPS"] = 0
         return {**chosen, **settings}
     return {**(stored or {}), **given}
-
-
-def load_subsets(
-    application: Application,
-    dataset_dir: Path,
-    subsets: Sequence[str],
-    config: Any,
-    options: Any,
-) -> AnnotatedDataset:
-    """Load subsets as one data set, ready for use."""
-    words = application.words
-    dataset = application.new_dataset()
-    for subset in subsets:
-        before = len(dataset.image_info)
-        dataset.load(dataset_dir, subset, config.CLASS_NAMES, options.attribute, options.on_error)
-        images = dataset.image_info[before:]
-        count = sum(len(info["polygons"]) for info in images)
-        folder = Path(dataset_dir) / subset
-        print(f"{folder}: {len(images)} {words.images}, {count} {words.objects}")
-    dataset.prepare()
-    return dataset
 
 
 def check_layers(layers: str) -> None:
@@ -144,23 +117,6 @@ def validation_callback(options: Any, validation: AnnotatedDataset, config: Any)
         patience=options.patience,
         max_overlap=MAX_OVERLAP,
     )
-
-
-def known_classes(
-    application: Application, settings: dict[str, Any], dataset_dir: Path, options: Any
-) -> dict[str, Any]:
-    """The settings with CLASS_NAMES: where nobody named any, those of the annotations.
-
-    Raises:
-        DataError: the annotations cannot be read, or hold no object.
-    """
-    if settings.get("CLASS_NAMES") or application.class_names:
-        return settings
-    names = application.new_dataset().classes_in(
-        dataset_dir, dict.fromkeys([*options.subset, VALIDATION]), options.attribute
-    )
-    print(f"Classes of the annotations: {', '.join(names)}")
-    return {**settings, "CLASS_NAMES": names}
 
 
 def start_model(config: Any, options: Any, weights: Path | None) -> Any:
@@ -217,11 +173,12 @@ def run(application: Application, options: Any) -> int:
     config = application.make_config(settings)
     if goes_on and weights is not None:
         check_epochs(weights, config.EPOCHS)
-    dataset_dir = find_dataset(application, options.dataset)
-    settings = known_classes(application, settings, dataset_dir, options)
+    folders = find_datasets(application, options.dataset)
+    settings = known_classes(application, settings, folders, options)
     config = application.make_config(settings)
-    training = load_subsets(application, dataset_dir, options.subset, config, options)
-    validation = load_subsets(application, dataset_dir, [VALIDATION], config, options)
+    training = load_subsets(application, folders, options.subset, config, options)
+    set_shares(training, folders, options.dataset_weights)
+    validation = load_subsets(application, folders, [VALIDATION], config, options)
     if options.scale == AUTO:
         scaled = scale_by_objects(config, words, training, validation)
         # The longer side that was given, or that the weights had, stays.
@@ -240,7 +197,7 @@ def run(application: Application, options: Any) -> int:
     from mrcnn.app.callbacks import AtTheBeginning, StopAfter
 
     log_dir = make_writable_folder(model.log_dir)
-    record = training_record(dataset_dir, options.subset, training, config, words)
+    record = training_record(folders, options.subset, training, config, words)
 
     def store_settings() -> None:
         store_options(application, options, log_dir)

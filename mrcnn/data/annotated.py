@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -119,20 +119,28 @@ class AnnotatedDataset(Dataset):
         """
         from mrcnn.formats import annotation_files, is_yolo, read_annotations
 
-        aliases = {
-            alias: name
-            for alias, name in cls.CLASS_ALIASES.items()
-            if class_names is None or name in class_names
-        }
         return read_annotations(
             annotation_files(annotations)
             if annotations.is_dir() and not is_yolo(annotations)
             else annotations,
             class_names=None if class_names is None else list(class_names),
             attribute=attribute,
-            class_aliases=aliases,
+            class_aliases=cls.class_aliases(class_names),
             problems=problems,
         )
+
+    @classmethod
+    def class_aliases(cls, class_names: Sequence[str] | None) -> dict[str, str]:
+        """Other names of classes -> class names, of those of `CLASS_ALIASES` that are asked for.
+
+        Args:
+            class_names: the known classes; None for any.
+        """
+        return {
+            alias: name
+            for alias, name in cls.CLASS_ALIASES.items()
+            if class_names is None or name in class_names
+        }
 
     @classmethod
     def classes_in(
@@ -167,6 +175,8 @@ class AnnotatedDataset(Dataset):
         class_names: Sequence[str],
         attribute: str | None = None,
         on_error: str = STOP,
+        *,
+        source: str | None = None,
     ) -> None:
         """Add the images of `dataset_dir/subset`; call `prepare()` afterwards.
 
@@ -179,6 +189,10 @@ class AnnotatedDataset(Dataset):
             attribute: region attribute that holds the class; None finds it.
             on_error: "stop" raises when an image or a region cannot be used; "skip" leaves it out,
                 with a warning.
+            source: the name of one of several data sets, without a dot, that are learned from
+                together. They have the same classes, but each annotates those that occur in it: in
+                its images, others are not held against the network. `SOURCE` by default, which
+                annotates all.
 
         Raises:
             DataError: the folder, the annotations or an image cannot be used; with "skip", nothing
@@ -195,7 +209,11 @@ class AnnotatedDataset(Dataset):
         if not images:
             raise DataError(f"{annotations}: no image is listed.")
         unusable = self._add_images(
-            self.image_folder(folder), images, class_names, str(dataset_dir)
+            self.image_folder(folder),
+            images,
+            class_names,
+            str(dataset_dir),
+            self.SOURCE if source is None else source,
         )
         if unusable and (on_error == STOP or len(unusable) == len(images)):
             raise DataError(
@@ -216,6 +234,7 @@ class AnnotatedDataset(Dataset):
         images: "Sequence[AnnotatedImage]",
         class_names: Sequence[str],
         data_set: str,
+        source: str,
     ) -> list[str]:
         """Add what can be used; what is wrong with the others."""
         from mrcnn.formats.annotations import locate_image
@@ -237,7 +256,7 @@ class AnnotatedDataset(Dataset):
                 continue
             names.add(path)
             self.add_image(
-                self.SOURCE,
+                source,
                 image_id=image.filename,
                 path=str(path),
                 data_set=data_set,
@@ -257,6 +276,18 @@ class AnnotatedDataset(Dataset):
             more = len(problems) - len(shown)
             shown.append(f"... and {more} more; `{self.PROGRAM} check --all` lists all")
         return "\n".join(f"  {problem}" for problem in shown)
+
+    def prepare(self, class_map: Any = None) -> None:
+        """Number classes and images, and note what each of several data sets annotates."""
+        super().prepare(class_map)
+        for info in self.image_info:
+            if info["source"] != self.SOURCE:
+                ids = self.source_class_ids.setdefault(info["source"], [0])
+                own = (
+                    self.map_source_class_id(f"{self.SOURCE}.{class_id}")
+                    for class_id in info["polygon_class_ids"]
+                )
+                ids[:] = sorted({*ids, *own})
 
     # --- For training and evaluation -----------------------------------------------------------
 
@@ -281,7 +312,7 @@ class AnnotatedDataset(Dataset):
         info = self.image_info[image_id]
         flags = info.get("is_box", [False] * len(info["polygons"]))
         class_ids = [
-            self.map_source_class_id(f"{info['source']}.{class_id}")
+            self.map_source_class_id(f"{self.SOURCE}.{class_id}")
             for class_id, is_box in zip(info["polygon_class_ids"], flags, strict=True)
             if is_box == are_boxes
         ]

@@ -1,6 +1,6 @@
 """The images of a project, their classes, and where their masks come from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ class Dataset:
         class_info: one dictionary a class with "source", "id" and "name"; class 0 is background.
         num_classes, class_ids, class_names, num_images, image_ids, sources: after `prepare`.
         source_class_ids: after `prepare`, source -> ids of the classes that it annotates.
+        shares: source -> share of the images that training draws, summing to 1; {} draws all images
+            equally often.
         class_from_source_map, image_from_source_map: after `prepare`, "source.id" -> id here.
     """
 
@@ -37,6 +39,7 @@ class Dataset:
         self.image_info: list[dict[str, Any]] = []
         self.class_info: list[dict[str, Any]] = [{"source": "", "id": 0, "name": "BG"}]
         self.source_class_ids: dict[str, list[int]] = {}
+        self.shares: Mapping[str, float] = {}
 
     def add_class(self, source: str, class_id: int | str, class_name: str) -> None:
         """Add a class of a source; a class that is there already is not added again.

@@ -16,6 +16,7 @@ import numpy as np
 from mrcnn.data.batches import BatchMaker
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.limits import LimitNotes
+from mrcnn.data.shares import SharedOrder
 
 # How long the end of the program waits for the batches in the making, in seconds.
 _PATIENCE = 3.0
@@ -131,7 +132,9 @@ class BatchLoader(keras.utils.PyDataset):
 
     Batch i of epoch e depends on the seed, e and i alone, not on the threads or on what was loaded
     before. All images are used equally often: each pass through them is a new shuffle, and passes
-    go on across epochs. Give `fit` shuffle=False, or it asks for the batches in another order.
+    go on across epochs. With `Dataset.shares` the sources have their shares, and the images of each
+    source are used equally often. Give `fit` shuffle=False, or it asks for the batches in another
+    order.
 
     The threads are the loader's own: they prepare the batches that come next in the epoch. (The
     queue of Keras hands batches that are left over from one epoch to the next.) They end with the
@@ -195,6 +198,7 @@ class BatchLoader(keras.utils.PyDataset):
         self.epoch = 0
         self._image_ids = np.asarray(dataset.image_ids)
         self._latest_order = (-1, self._image_ids)
+        self._shared = SharedOrder(dataset, self._generator) if dataset.shares and shuffle else None
         self._lock = threading.Lock()
         self.error: BaseException | None = None
         self._threads = int(config.LOADER_WORKERS if threads is None else threads)
@@ -279,6 +283,8 @@ class BatchLoader(keras.utils.PyDataset):
 
     def _image_at(self, number: int) -> int:
         """Image number `number` of an endless sequence of passes."""
+        if self._shared is not None:
+            return self._shared.image_at(number)
         one_pass, position = divmod(number, len(self._image_ids))
         known_pass, order = self._latest_order
         if known_pass != one_pass:

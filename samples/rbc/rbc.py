@@ -20,7 +20,9 @@ from mrcnn.app.option import Command, Option
 from mrcnn.app.option_types import positive_integer, seed_number
 from mrcnn.config import Config
 from mrcnn.data.annotated import STOP, AnnotatedDataset
+from mrcnn.formats import AnnotatedImage
 from mrcnn.report.words import Words
+from rbc_cells.kinds import OBJECTS, PLATELET, RED, WHITE, name_white_cells
 from rbc_cells.ways import LEARNED, MEASURED, NETWORK, STAIN
 
 __all__ = ["APPLICATION", "RBCConfig", "RBCDataset", "main"]
@@ -91,6 +93,31 @@ class RBCDataset(AnnotatedDataset):
         "tak terdefinisi": "undefined",
         "tidak terdefinisi": "undefined",
     }
+
+    @classmethod
+    def class_aliases(cls, class_names: Sequence[str] | None) -> dict[str, str]:
+        """Sizes in other words; where kinds of cells are the classes, all sizes are red cells."""
+        aliases = super().class_aliases(class_names)
+        kinds = {RED: [*RBCConfig.CLASS_NAMES, *cls.CLASS_ALIASES, "RBC"]}
+        kinds |= {WHITE: ["WBC", "leukocyte"], PLATELET: ["Platelets"]}
+        for kind, others in kinds.items():
+            if class_names is not None and kind in class_names:
+                aliases |= {alias: kind for alias in others if alias not in class_names}
+        return aliases
+
+    @classmethod
+    def read(
+        cls,
+        annotations: Path,
+        class_names: Sequence[str] | None,
+        attribute: str | None = None,
+        problems: list[str] | None = None,
+    ) -> list[AnnotatedImage]:
+        """As `AnnotatedDataset.read`; where kinds are the classes, leukocytes are white cells."""
+        images = super().read(annotations, class_names, attribute, problems)
+        if class_names is not None and WHITE in class_names:
+            name_white_cells(images, annotations.parent / OBJECTS)
+        return images
 
     def load_rbc(
         self,

@@ -13,6 +13,7 @@ from rbc import APPLICATION
 
 DEFAULTS = {
     "dataset": None,
+    "dataset_weights": None,
     "subset": ["train"],
     "attribute": None,
     "layers": "all",
@@ -61,7 +62,7 @@ def test_a_training_that_goes_on_has_the_options_that_it_had(tmp_path, monkeypat
     # From another folder, a path as it was given would lead elsewhere.
     monkeypatch.chdir(Path.home())
     again = complete_options(options("--weights", "last"), tmp_path)
-    assert chosen(again) == {**chosen(first), "dataset": (tmp_path / "fields").resolve()}
+    assert chosen(again) == {**chosen(first), "dataset": [(tmp_path / "fields").resolve()]}
 
     other = complete_options(options("--weights", "last", "--overlay", 0), tmp_path)
     assert chosen(other) == {**chosen(again), "overlay": 0.0}
@@ -128,4 +129,4 @@ def test_control_c_is_one_line(monkeypatch, capsys):
 def test_the_options_are_plain_json(tmp_path):
     store_options(complete_options(options("--dataset", tmp_path), None), tmp_path)
     stored = json.loads((tmp_path / OPTIONS_FILE).read_text())
-    assert stored == {**DEFAULTS, "dataset": str(tmp_path.resolve())}
+    assert stored == {**DEFAULTS, "dataset": [str(tmp_path.resolve())]}
