@@ -44,9 +44,8 @@ def complete_options(
             value = stored.get(name, option.stored and option.stored.default)
             # From the file as from the command line; earlier versions kept one path for several.
             if option.type is Path and value is not None:
-                several = option.nargs is not None
-                value = [value] if several and isinstance(value, str) else value
-                value = list(map(Path, value)) if several else Path(value)
+                several = value if isinstance(value, list) else [value]
+                value = list(map(Path, several)) if option.nargs else Path(value)
         chosen[name] = value
     return SimpleNamespace(**{**given, **chosen})
 
