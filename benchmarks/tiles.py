@@ -12,11 +12,13 @@
 - `slide`: a made-up slide with a side of --slide pixels that is drawn where it is read. What finds
   its discs is no network, and is a little beside them each time. Counted are discs that are lost or
   there twice; memory is noted along the way.
+- `command`: the same slide as a TIFF file, through `detect` of the blood cells, of which only the
+  network is made up.
 
 The first three need a data set, and nothing else running when `speed` is among them.
 
-The exit status is 0, 1 if the slide lost or doubled more than a thousandth of its discs or memory
-grew, 2 for a wrong command line.
+The exit status is 0, 1 if the slide lost or doubled more than a thousandth of its discs, or memory
+grew or was more than 2 GiB, 2 for a wrong command line.
 """
 
 import argparse
@@ -47,7 +49,8 @@ FIELD_DIAMETER, DIAMETER = 105.0, 50.0
 STEP, STEP_PIXELS = 64, 133
 SCALE = STEP / STEP_PIXELS
 OVERLAPS = ((1024, 240), (768, 240), (768, 192), (768, 128), (768, 64))
-NAMES = ("agreement", "crowd", "speed", "slide")
+NAMES = ("agreement", "crowd", "speed", "slide", "command")
+WITHOUT_FIELDS = {"slide", "command"}
 Refine = Callable[[np.ndarray, Instances], Instances]
 
 
@@ -165,22 +168,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--slide", type=int, default=40_000, metavar="PIXELS")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
-    if "agreement" in options.only and importlib.util.find_spec("rbc_cells") is None:
+    if {"agreement", "command"} & set(options.only) and importlib.util.find_spec(
+        "rbc_cells"
+    ) is None:
         # The sample is not installed: once more, with its folder among those that are looked in.
         command = [sys.executable, "-m", "benchmarks.tiles", *(arguments or sys.argv[1:])]
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "samples" / "rbc")}
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     results: dict[str, Any] = {}
     status = 0
-    if set(options.only) - {"slide"}:
+    if set(options.only) - WITHOUT_FIELDS:
         if options.dataset is None or not (options.dataset / "val").is_dir():
-            parser.error("--dataset DIR with a folder val in it is needed, or --only slide")
+            parser.error("--dataset DIR with a folder val in it is needed, or --only slide command")
         results |= with_network(options)
     if "slide" in options.only:
         results["slide"] = found = follow_slide(options.slide)
         print(json.dumps(found, indent=2), flush=True)
         wrong = found["lost"] + found["twice"]
         status = int(wrong > 0.001 * found["discs"] or found["grown_mib"] > 64)
+    if "command" in options.only:
+        from benchmarks.tiles_command import follow_command
+
+        results["command"] = found = follow_command(options.slide)
+        print(json.dumps(found, indent=2), flush=True)
+        wrong = found["lost"] + found["twice"]
+        is_large = found["memory_mib"] > 2048
+        status |= int(found["status"] or wrong > 0.001 * found["discs"] or is_large)
     if options.json:
         atomic_write(options.json, json.dumps(results, indent=2) + "\n")
     return status

@@ -91,7 +91,8 @@ class DarkParts:
     def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         images, _, anchors = inputs
         detections = np.zeros((1, self.config.DETECTION_MAX_INSTANCES, 6), np.float32)
-        masks = np.zeros((*detections.shape[:2], 28, 28, 2), np.float32)
+        classes = self.config.NUM_CLASSES
+        masks = np.zeros((*detections.shape[:2], 28, 28, classes), np.float32)
         dark = images[0].mean(axis=2) + np.mean(self.config.MEAN_PIXEL) < (PAPER + DISC) / 2
         labels, count = ndimage.label(dark)
         sides = np.tile(dark.shape, 2) - 1
@@ -103,7 +104,8 @@ class DarkParts:
             masks[0, number, :, :, 1] = resize(inside.astype(np.float32), (28, 28))
         anchor_rows = anchors.shape[1]
         return [
-            detections, np.tile(np.float32([1, 0]), (1, 1, 1)), np.zeros((1, 1, 2, 4), np.float32),
+            detections, np.eye(1, classes, dtype=np.float32)[None],
+            np.zeros((1, 1, classes, 4), np.float32),
             masks, np.zeros((1, 1, 4), np.float32), np.zeros((1, anchor_rows, 2), np.float32),
             np.zeros((1, anchor_rows, 4), np.float32),
         ]  # fmt: skip

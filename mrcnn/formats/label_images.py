@@ -231,7 +231,9 @@ class _Stripes:
             for part, labels in self._waiting
             if (stays := part.boxes[:, 2] > bottom).any()
         ]
-        self._pixels.append(np.stack(np.unique(stripe, return_counts=True)))
+        pixels = np.bincount(stripe.reshape(-1))
+        seen = np.flatnonzero(pixels)
+        self._pixels.append(np.stack([seen, pixels[seen]]))
         return stripe
 
     def _read_to(self, row: int) -> None:
