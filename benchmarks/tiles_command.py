@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import tifffile
@@ -74,8 +75,6 @@ def follow_command(side: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path, out = Path(folder) / "slide.tif", Path(folder) / "out"
         discs = save_slide(path, side)
-        mrcnn.app.detect.load_predictor = load_predictor
-        mrcnn.app.detect.trained_weights = lambda *_: path
         memory: list[tuple[float, float]] = []
         is_over = threading.Event()
 
@@ -87,7 +86,9 @@ def follow_command(side: int) -> dict[str, Any]:
         before, began = resident_memory(), perf_counter()
         looker.start()
         words = ["detect", path, "--diameter", DIAMETER, "--out", out]
-        status = rbc.main([str(word) for word in words])
+        made_up = {"load_predictor": load_predictor, "trained_weights": lambda *_: path}
+        with patch.multiple(mrcnn.app.detect, **made_up):
+            status = rbc.main([str(word) for word in words])
         took = perf_counter() - began
         is_over.set()
         looker.join()

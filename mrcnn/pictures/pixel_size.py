@@ -46,11 +46,21 @@ class PixelSize:
     told_by: str
 
 
-def plausible(y: float, x: float, told_by: str) -> PixelSize | None:
-    """The size in micrometers, or None if no microscope has such pixels."""
+def plausible(y: float, x: float, told_by: str, notes: list[str] | None = None) -> PixelSize | None:
+    """The size in micrometers, or None if no microscope has such pixels.
+
+    Args:
+        y, x, told_by: see `PixelSize`.
+        notes: a size that is not taken is told here. For those that were meant for a microscope.
+    """
     # Comparisons with a NaN are false.
     if SMALLEST <= y < LARGEST and SMALLEST <= x < LARGEST:
         return PixelSize(y, x, told_by)
+    if notes is not None and not math.isnan(y) and not math.isnan(x):
+        notes.append(
+            f"pixels of {y:g} x {x:g} micrometers (by its {told_by}) are those of no microscope, "
+            "so that size was not used"
+        )
     return None
 
 
@@ -68,13 +78,20 @@ def of_dots_per_inch(dpi: Any, told_by: str) -> PixelSize | None:
     return plausible(y, x, told_by)
 
 
-def of_lengths(y: Any, x: Any, y_unit: str, x_unit: str, told_by: str) -> PixelSize | None:
+def of_lengths(
+    y: Any, x: Any, y_unit: str, x_unit: str, told_by: str, notes: list[str] | None = None
+) -> PixelSize | None:
     """Of the height and width of a pixel in units of length, by their names or signs."""
-    return plausible(_number(y) * _unit(y_unit), _number(x) * _unit(x_unit), told_by)
+    if not (_unit(y_unit) and _unit(x_unit)):
+        return None
+    return plausible(_number(y) * _unit(y_unit), _number(x) * _unit(x_unit), told_by, notes)
 
 
 def of_tiff_tags(
-    tags: Mapping[int, Any], description: str | None = None, number: int = 0
+    tags: Mapping[int, Any],
+    description: str | None = None,
+    number: int = 0,
+    notes: list[str] | None = None,
 ) -> PixelSize | None:
     """Of the tags of a TIFF page: OME-XML, ImageJ's and Aperio's metadata, the resolution.
 
@@ -82,14 +99,16 @@ def of_tiff_tags(
         tags: values as read, by the tag's number; see `SIZE_TAGS`.
         description: of the file's first page, which speaks for all; by default the page's own.
         number: of the image in OME-XML.
+        notes: takes what is wrong with a size of a microscope; resolutions are mostly those of
+            screens and printers.
     """
     description = description_of(tags if description is None else {DESCRIPTION: description})
     if "PhysicalSizeX" in description:
-        return _of_ome_xml(description, number)
+        return _of_ome_xml(description, number, notes)
     if description.startswith("Aperio"):
         told = re.search(r"\bMPP\s*=\s*([\d.]+)", description)
         size = _number(told[1] if told else None)
-        return plausible(size, size, "Aperio MPP")
+        return plausible(size, size, "Aperio MPP", notes)
     per_x, per_y = (_number(tags.get(tag)) for tag in (X_RESOLUTION, Y_RESOLUTION))
     if not (per_x > 0 and per_y > 0):
         return None
@@ -121,16 +140,14 @@ def imagej_values(description: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _of_ome_xml(description: str, number: int) -> PixelSize | None:
+def _of_ome_xml(description: str, number: int, notes: list[str] | None) -> PixelSize | None:
     """Of one image. The text is searched, not parsed: it comes from anywhere."""
     images = re.findall(r"<(?:\w+:)?Pixels\b([^>]*)>", description)
     pixels = images[number] if number < len(images) else ""
     told = dict(re.findall(r"\b(PhysicalSize\w+)\s*=\s*[\"']([^\"']*)", pixels))
-    x, y = (
-        _number(told.get(f"PhysicalSize{axis}")) * _unit(told.get(f"PhysicalSize{axis}Unit", "µm"))
-        for axis in "XY"
-    )
-    return plausible(y, x, "OME-XML")
+    y, x = (told.get(f"PhysicalSize{axis}") for axis in "YX")
+    y_unit, x_unit = (told.get(f"PhysicalSize{axis}Unit", "µm") for axis in "YX")
+    return of_lengths(y, x, y_unit, x_unit, "OME-XML", notes)
 
 
 def _unit(name: str) -> float:

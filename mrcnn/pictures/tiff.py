@@ -68,7 +68,8 @@ class TiffPicture(LayeredPicture):
         with contextlib.suppress(Exception):
             tags = image.series.keyframe.tags
             told = {tag: tags[tag].value for tag in SIZE_TAGS if tag in tags}
-            found = of_tiff_tags(told, self._file.pages.first.description, image.number)
+            description = self._file.pages.first.description
+            found = of_tiff_tags(told, description, image.number, self.page_notes)
             if found and turned.swaps:
                 return PixelSize(found.x, found.y, found.told_by)
             return found

@@ -53,7 +53,7 @@ class ZarrPicture(LayeredPicture):
                 taken = usual_channels(sizes["c"])
                 notes.append(channels_note(taken, sizes["c"]))
             self.planes = [_Planes(array, axes, indices, taken or (0,), notes) for array in arrays]
-            self.size = _pixel_size(told, axes)
+            self.size = _pixel_size(told, axes, self.page_notes)
 
     def _close_file(self) -> None:
         """Each region opens and closes the files that it needs."""
@@ -157,7 +157,7 @@ def _axes_of(array: Any) -> str:
     return _AXES[len(shape)]
 
 
-def _pixel_size(told: dict, axes: str) -> PixelSize | None:
+def _pixel_size(told: dict, axes: str, notes: list[str]) -> PixelSize | None:
     """Of level 0, by OME-Zarr."""
     with contextlib.suppress(Exception):
         factors = np.ones(len(axes))
@@ -167,5 +167,5 @@ def _pixel_size(told: dict, axes: str) -> PixelSize | None:
                 factors *= np.array(change["scale"], float)
         y, x = axes.index("y"), axes.index("x")
         units = [str(axis.get("unit", "")) for axis in told["axes"]]
-        return of_lengths(factors[y], factors[x], units[y], units[x], "OME-Zarr")
+        return of_lengths(factors[y], factors[x], units[y], units[x], "OME-Zarr", notes)
     return None

@@ -1,145 +1,102 @@
 """`detect` in pictures that are not held as a whole, with a made-up network."""
 
-import csv
+import json
 import re
 
 import numpy as np
-import pytest
 import tifffile
 from PIL import Image
 
-import mrcnn.app.detect
 import mrcnn.app.large_pictures
-from mrcnn.app.application import Application
-from mrcnn.config import Config
-from mrcnn.data.annotated import AnnotatedDataset
-from mrcnn.inference import Predictor, ScaledPredictor, TiledPredictor
-from tests.inference.bright_spots import BrightSpots, SpotsConfig
-
-PITCH, DIAMETER = 50, 24
-
-
-class Spots(SpotsConfig):
-    CLASS_NAMES = ("dim", "bright")
-    IMAGE_FIT = True
-    IMAGE_MAX_DIM = 256
-    IMAGE_PADDING = "reflect"
-    SUBPIXEL_MASKS = True
-    DETECTION_MAX_INSTANCES = 200
-    POST_NMS_ROIS_INFERENCE = 200
-    OBJECT_DIAMETER = float(DIAMETER)
-    OBJECT_PIXEL_SIZE = 0.25
-
-
-def classify(instances):
-    """Class 2 are those that are larger than the median of the picture."""
-    areas = instances.areas()
-    return instances.replaced(class_ids=1 + (areas > np.median(areas)) if len(areas) else [])
-
-
-def measure(image, instances):
-    means = [image[y1:y2, x1:x2].mean() for y1, x1, y2, x2 in instances.boxes]
-    return instances.with_columns(brightness=np.array(means, float))
-
-
-APPLICATION = Application("spots", Config, AnnotatedDataset, classify=classify, measure=measure)
-
-
-def made_up(application, options, path, min_confidence):
-    config = Spots()
-
-    def make_tiled():
-        more = Spots.from_dict({"DETECTION_MAX_INSTANCES": 999, "POST_NMS_ROIS_INFERENCE": 999})
-        predictor = Predictor(more, BrightSpots(more), watch_limits=False)
-        return TiledPredictor(predictor, DIAMETER, tile_side=512)
-
-    return ScaledPredictor(
-        Predictor(config, BrightSpots(config), "spots"),
-        make_tiled=make_tiled,
-        diameter=options.diameter,
-        pixel_size=options.pixel_size,
-        min_confidence=min_confidence,
-    )
-
-
-@pytest.fixture
-def detect(monkeypatch, tmp_path):
-    """Runs the command; of more than a million pixels a picture is large."""
-    monkeypatch.setattr(mrcnn.app.detect, "load_predictor", made_up)
-    monkeypatch.setattr(mrcnn.app.detect, "trained_weights", lambda *_: tmp_path / "spots.h5")
-    monkeypatch.setattr(mrcnn.app.large_pictures, "MOST_PIXELS", 10**6)
-    monkeypatch.setattr(mrcnn.app.large_pictures, "OVERLAY_SIDE", 512)
-    monkeypatch.setattr(mrcnn.app.large_pictures, "_BETWEEN_LINES", 0.0)
-
-    def run(*arguments, out="out"):
-        words = ["detect", *arguments, "--min-conf", 0.5, "--out", tmp_path / out]
-        return APPLICATION.main([str(word) for word in words]), tmp_path / out
-
-    return run
-
-
-def slide(side, seed=0):
-    """Discs of 16 to 30 pixels, one in each square, a few of them cut by the border."""
-    rng = np.random.default_rng(seed)
-    image = np.full((side, side, 3), 20, np.uint8)
-    y, x = np.mgrid[:side, :side]
-    whole = -(-side // PITCH)
-    radii = rng.integers(8, 16, (whole, whole))
-    tops = rng.integers(2, PITCH - 2 - 2 * radii)
-    lefts = rng.integers(2, PITCH - 2 - 2 * radii)
-    rows, columns = y // PITCH, x // PITCH
-    r = radii[rows, columns]
-    dy = y % PITCH - tops[rows, columns] - r + 0.5
-    dx = x % PITCH - lefts[rows, columns] - r + 0.5
-    inside = dy**2 + dx**2 < r**2
-    image[inside] = (150 + 10 * (r % 10))[inside][:, None]
-    return image
-
-
-def rows_of(path):
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def without_labels(rows):
-    return sorted(tuple(row[name] for name in row if name != "label") for row in rows)
-
-
-def pyramid(path, image, levels=2, tile=(256, 256), **options):
-    with tifffile.TiffWriter(path) as file:
-        settings = {"tile": tile, "photometric": "rgb", "compression": "zlib", **options}
-        file.write(image, subifds=levels, **settings)
-        for level in range(1, levels + 1):
-            file.write(image[:: 2**level, :: 2**level], subfiletype=1, **settings)
-    return path
+from tests.app.large_slides import (
+    DIAMETER,
+    pyramid,
+    rows_of,
+    slide,
+    without_labels,
+)
 
 
 def test_a_large_picture_gives_what_it_gives_as_a_whole(detect, tmp_path, capsys, monkeypatch):
-    image = slide(1500)
+    image = slide(1200)
     tifffile.imwrite(tmp_path / "a.tif", image, tile=(256, 256), photometric="rgb")
     status, out = detect(tmp_path / "a.tif", "--diameter", DIAMETER)
     said = capsys.readouterr().out
     assert status == 0
-    assert "1500 x 1500 pixels are detected in by 16 tiles" in said
-    assert re.search(r"a\.tif: 4 of 16 tiles, \d+ objects so far", said)
+    assert "1200 x 1200 pixels are detected in by 9 tiles" in said
+    assert re.search(r"a\.tif: 3 of 9 tiles, \d+ objects so far", said)
     assert "the overlay shows it 3 times smaller" in said
     monkeypatch.setattr(mrcnn.app.large_pictures, "MOST_PIXELS", 10**9)
     assert detect(tmp_path / "a.tif", "--diameter", DIAMETER, out="whole")[0] == 0
     found, whole = (rows_of(each / "objects.csv") for each in (out, tmp_path / "whole"))
-    assert len(found) == 900
+    assert len(found) == 576
     assert {row["class"] for row in found} == {"dim", "bright"}
     assert without_labels(found) == without_labels(whole)
     summaries = [(each / "summary.csv").read_bytes() for each in (out, tmp_path / "whole")]
     assert summaries[0] == summaries[1]
     labels = tifffile.imread(out / "a_labels.tif")
-    assert labels.shape == (1500, 1500) and labels.dtype == np.uint32
+    assert labels.shape == (1200, 1200) and labels.dtype == np.uint32
     pixels = np.bincount(labels.ravel())
     assert [int(row["visible_area"]) for row in found] == pixels[1:].tolist()
     for row in found[::50]:
         y, x = (round(float(row[f"centroid_{axis}"])) for axis in "yx")
         assert labels[y, x] == int(row["label"])
     with Image.open(out / "a_overlay.png") as overlay:
-        assert overlay.size == (500, 500)
+        assert overlay.size == (400, 400)
     assert sorted(path.name for path in out.iterdir()) == [
         "a_labels.tif", "a_overlay.png", "objects.csv", "summary.csv",
     ]  # fmt: skip
+
+
+def test_a_pyramid_whose_scale_is_estimated(detect, tmp_path, capsys):
+    """Discs are eight times as wide as the network knows them."""
+    image = np.repeat(np.repeat(slide(300), 8, axis=0), 8, axis=1)
+    pyramid(tmp_path / "a.tif", image, levels=3)
+    status, out = detect(tmp_path / "a.tif")
+    assert status == 0
+    (row, _) = rows_of(out / "summary.csv")
+    assert row["scale_source"] == "estimate"
+    assert 150 < float(row["diameter_px"]) < 230
+    found = rows_of(out / "objects.csv")
+    assert len(found) == 36 and int(row["height"]) == 2400
+    labels = tifffile.imread(out / "a_labels.tif")
+    assert labels.shape == image.shape[:2]
+    is_disc = image[..., 0] > 100
+    # Of the made-up network the masks are squares.
+    assert ((labels > 0) & is_disc).sum() > 0.98 * is_disc.sum()
+    areas = np.bincount(labels.ravel())[1:]
+    assert [int(row["area"]) for row in found] == areas.tolist()
+    with Image.open(out / "a_overlay.png") as overlay:
+        assert overlay.size == (300, 300)
+
+
+def test_a_picture_of_too_many_tiles_is_taken_in_parts(detect, tmp_path, capsys, monkeypatch):
+    """It is small enough to be read as a whole, but has more objects than one prediction."""
+    monkeypatch.setattr(mrcnn.app.large_pictures, "MOST_PIXELS", 10**9)
+    monkeypatch.setattr(mrcnn.inference.TiledPredictor.predict, "__kwdefaults__", {"most_tiles": 3})
+    for name, side in (("a", 700), ("b", 1000), ("c", 600)):
+        Image.fromarray(slide(side)).save(tmp_path / f"{name}.png")
+    status, out = detect(*(tmp_path / f"{name}.png" for name in "abc"), "--diameter", DIAMETER)
+    assert status == 0
+    said = capsys.readouterr().out
+    assert "b.png: 1000 x 1000 pixels are detected in by 9 tiles" in said
+    *rows, _ = rows_of(out / "summary.csv")
+    assert [(row["name"], row["objects"]) for row in rows] == [
+        ("a", "196"), ("b", "400"), ("c", "144"),
+    ]  # fmt: skip
+
+
+def test_exports_of_a_large_picture(detect, tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", slide(750), tile=(256, 256), photometric="rgb")
+    exports = ("--via", "--coco", "--geojson", "--imagej")
+    status, out = detect(tmp_path / "a.tif", "--diameter", DIAMETER, *exports)
+    assert status == 0
+    count = len(rows_of(out / "objects.csv"))
+    assert count == 225
+    assert len(json.loads((out / "a.geojson").read_text())["features"]) == count
+    assert len(json.loads((out / "coco_predictions.json").read_text())["annotations"]) == count
+    ((_, image),) = json.loads((out / "via_predictions.json").read_text())[
+        "_via_img_metadata"
+    ].items()
+    assert len(image["regions"]) == count
+    assert (out / "a_rois.zip").stat().st_size > 0

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import tiles, tiles_slide
+import mrcnn.app.large_pictures
+from benchmarks import tiles, tiles_command, tiles_slide
 from mrcnn.instances import Instances
 
 
@@ -50,3 +51,14 @@ def test_what_needs_a_data_set_asks_for_it(capsys):
     with pytest.raises(SystemExit) as stop:
         tiles.main(["--only", "crowd"])
     assert stop.value.code == 2 and "--dataset" in capsys.readouterr().err
+
+
+def test_a_small_slide_through_detect(monkeypatch, capsys):
+    monkeypatch.setattr(mrcnn.app.large_pictures, "MOST_PIXELS", 10**6)
+    found = tiles_command.follow_command(2200)
+    assert (found["status"], found["discs"], found["lost"], found["twice"]) == (0, 289, 0, 0)
+    assert set(found["files_mib"]) == {
+        "cells.csv", "slide_labels.tif", "slide_overlay.png", "summary.csv",
+    }  # fmt: skip
+    assert found["memory_mib"] > 0
+    assert "detected in by 4 tiles" in capsys.readouterr().out
