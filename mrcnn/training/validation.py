@@ -11,8 +11,9 @@ together from the layers that are being trained.
 import copy
 import logging
 import math
+import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.evaluation import InstanceEvaluator, Instances, without_ignored
 from mrcnn.evaluation.quality import Border
 from mrcnn.inference.keras_runner import KerasRunner
+from mrcnn.inference.prediction import Prediction
 from mrcnn.inference.predictor import Predictor
+from mrcnn.inference.tiles import TiledPredictor, side_for
 from mrcnn.nets.detector import inference_model_of
 from mrcnn.runs.run import Run
 from mrcnn.training.callbacks import RunCallback
@@ -107,7 +110,8 @@ class EvaluateDetections(RunCallback):
             regions to ignore. Where no mask is known, boxes are compared.
         config: the configuration of the training, or one of the inference that is derived from it.
             Whole images are detected in, also with IMAGE_RESIZE_MODE "crop"; each at the scale
-            that the dataset has for it (`Dataset.image_scale`), else as configured.
+            that the dataset has for it (`Dataset.image_scale`), else as configured. One that is
+            larger than a tile at its own scale is detected in by tiles.
         every: evaluate after each epoch whose number is a multiple, and after the last one.
         min_confidence: for F1; DETECTION_MIN_CONFIDENCE by default.
         monitor: the figure that is to rise, "val_mask_AP50" or "val_F1".
@@ -182,8 +186,8 @@ class EvaluateDetections(RunCallback):
             "max_overlap": float(max_overlap),
             "border": border,
         }
-        self._scales = [dataset.image_scale(image_id) for image_id in self._names]
-        if any(self._scales):
+        self._scales = {image_id: dataset.image_scale(image_id) for image_id in self._names}
+        if any(self._scales.values()):
             self._settings["scale"] = "of each image"
         # With crowds and regions to ignore.
         self._regions: dict[int, Instances] = {}
@@ -247,17 +251,33 @@ class EvaluateDetections(RunCallback):
         """
         if self._evaluator is None or self.detector is None or not self._objects:
             return {MASK_AP50: math.nan, F1: math.nan}
-        evaluator, image_ids = self._evaluator, list(self._names)
+        evaluator = self._evaluator
         evaluator.reset()
-        images = (self.dataset.load_image(image_id) for image_id in image_ids)
-        predictions = self.detector.predict_many(images, scale=self._scales)
-        for image_id, found in zip(image_ids, predictions, strict=True):
+        for image_id, found in self._detected(self.detector):
             evaluator.process(self._names[image_id], self._predictions(image_id, found.instances))
         classes = "any_class" if self.config.DETECTION_SCORE == "object" else "by_class"
         return {
             MASK_AP50: float(evaluator.average_precision()["mask"][classes]["AP50"]),
             F1: float(evaluator.quality(self.min_confidence, F1_IOU).f1),
         }
+
+    def _detected(self, detector: Predictor) -> Iterator[tuple[int, Prediction]]:
+        """What is found in each image; those that are large at their own scale come last."""
+        diameter = self.config.OBJECT_DIAMETER
+        large = []
+        for image_id, scale in self._scales.items():
+            if scale is not None and diameter is not None:
+                longer = max(self.dataset.image_shape(image_id)) * scale
+                large += [image_id] if longer > side_for(diameter) else []
+        others = [image_id for image_id in self._scales if image_id not in large]
+        images = (self.dataset.load_image(image_id) for image_id in others)
+        scales = [self._scales[image_id] for image_id in others]
+        yield from zip(others, detector.predict_many(images, scale=scales), strict=True)
+        for image_id in large:
+            image, scale = self.dataset.load_image(image_id), self._scales[image_id]
+            assert scale is not None and diameter is not None, "an image of the usual scale"
+            tiled = TiledPredictor(detector, diameter)
+            yield image_id, tiled.predict(image, scale, most_tiles=sys.maxsize)
 
     def _with_truth(self) -> InstanceEvaluator:
         """An evaluator that has the ground truth of all images."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.inference import Prediction, Predictor
+from mrcnn.inference import Prediction, Predictor, TiledPredictor
 from mrcnn.instances import Instances
 from mrcnn.model import MaskRCNN
 from mrcnn.parallel_model import ParallelModel
@@ -167,24 +167,30 @@ def answer(monkeypatch, answers):
 
 
 def test_images_are_shown_at_their_own_scales(tiny_config, disks, network, monkeypatch):
-    class Scaled(disks):
-        def image_scale(self, image_id):
-            return (0.5, 2.0, None)[image_id]
-
-    shown = []
+    plain, scaled = disks(*FIELDS), disks(*FIELDS)
+    scaled.image_scale = (9.0, 2.0, None).__getitem__
+    nothing = Prediction(perfect(plain.load_instances(2), []), 1.0)
+    shown, tiled = [], []
 
     def predict_many(self, images, scale):
         shown.extend(scale)
-        return (Prediction(Instances.empty((128, 128)), 1.0) for _ in images)
+        return (nothing for _ in images)
+
+    def predict(self, image, scale, most_tiles):
+        tiled.append((self.object_diameter, scale))
+        return nothing
 
     monkeypatch.setattr(Predictor, "predict_many", predict_many)
-    evaluations = [EvaluateDetections(kind(*FIELDS), tiny_config()) for kind in (disks, Scaled)]
+    monkeypatch.setattr(TiledPredictor, "predict", predict)
+    config = tiny_config(OBJECT_DIAMETER=24.0)
+    evaluations = [EvaluateDetections(dataset, config) for dataset in (plain, scaled)]
     for evaluation in evaluations:
         begin(evaluation, network).evaluate()
-    assert shown == [None] * 3 + [0.5, 2.0, None]
+    # 128 pixels become 1152, which are more than a tile has.
+    assert shown == [None, None, None, 2.0, None] and tiled == [(24.0, 9.0)]
     # Their figures are not compared with those of one scale for all.
-    plain, scaled = (evaluation._settings for evaluation in evaluations)
-    assert scaled == {**plain, "scale": "of each image"}
+    of_plain, of_scaled = (evaluation._settings for evaluation in evaluations)
+    assert of_scaled == {**of_plain, "scale": "of each image"}
 
 
 def test_what_is_counted(tiny_config, disks, network, monkeypatch):
