@@ -21,8 +21,9 @@ from mrcnn.pictures import IMAGE_SUFFIXES, read_image
 from mrcnn.report.words import Words
 
 # How messages of a reader, and those about an outline, say where.
+_PARTS = "region|annotation|shape|object|feature|ROI|row|line|label|image|category"
 _IN_FILE = re.compile(
-    r"""(entry|image) ("[^"]*"|'[^']*')(, (region|annotation) \d+)?(, |: )?|annotation \d+: """
+    rf"""(.*?\b({_PARTS}) \d+( \(.*?\))?|(entry|image) ("[^"]*"|'[^']*'))(: |, | (?=is ))"""
 )
 _REGION = re.compile(r"region \d+")
 _NUMBER = re.compile(r"\d+(\.\d+)?")
@@ -53,7 +54,7 @@ class Finding:
         """The image and the region, as short as they can be named."""
         of_reader, of_image = _IN_FILE.match(self.text), _REGION.match(self.text)
         if of_reader:
-            return of_reader.group().rstrip(", :")
+            return of_reader[1].removeprefix(f"{self.where}/")
         name = Path(self.where).name
         return f"{name}, {of_image.group()}" if of_image else name
 

@@ -19,7 +19,7 @@ from mrcnn.formats.classes import ClassReader
 from mrcnn.formats.naming import check_class_names, check_classes, check_filenames
 from mrcnn.formats.regions import Note, RawImage, RawRegion, read_images
 from mrcnn.formats.run_outlines import mask_outlines
-from mrcnn.formats.shapes import join_outlines, points_to_polygon, rectangle
+from mrcnn.formats.shapes import image_size, join_outlines, points_to_polygon, rectangle
 from mrcnn.instances import Instances, run_length
 
 _LISTS = ("images", "annotations")
@@ -103,7 +103,8 @@ def iterate_coco(
             if identity in images:
                 raise DataError(f"{where}: its 'id' {shown(identity)} is that of an earlier image.")
             filename = _text(image, "file_name", where)
-            images[identity] = RawImage(filename, image_shape=_image_shape(image))
+            shape = image_size(image.get("height"), image.get("width"))
+            images[identity] = RawImage(filename, image_shape=shape)
         except DataError as error:
             note(error)
 
@@ -164,11 +165,6 @@ def _category(annotation: Mapping, categories: Mapping[str, str], where: str) ->
             f"{listed(categories) or 'none'})."
         )
     return categories[category]
-
-
-def _image_shape(image: Mapping) -> tuple[int, int] | None:
-    shape: tuple[Any, Any] = image.get("height"), image.get("width")
-    return shape if all(isinstance(side, int) and side > 0 for side in shape) else None
 
 
 def _outline(annotation: Mapping, image: RawImage, where: str) -> np.ndarray:

@@ -1,25 +1,31 @@
-"""Writing ImageJ's ROI sets (ROI Manager > Open), one zip file an image.
+"""ImageJ's ROI sets (ROI Manager > Open and More > Save), one zip file an image; read and written.
 
 A pixel is the square between its indices and the next ones: its center has .5 in both coordinates.
 The outlines have sub-pixel coordinates.
 
-The library `roifile` makes the ROIs; see ImageJ's `ij/io/RoiDecoder.java` for the format.
+The library `roifile` reads and makes the ROIs; see ImageJ's `ij/io/RoiDecoder.java` for the format.
 """
 
 import io
 import os
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mrcnn.errors import ConfigError
+from mrcnn.errors import ConfigError, DataError, shown
 from mrcnn.files import atomic_write
+from mrcnn.formats.beside import image_beside
+from mrcnn.formats.classes import ClassReader
 from mrcnn.formats.colors import Color, rgb_bytes
 from mrcnn.formats.naming import check_class_names, check_classes
+from mrcnn.formats.regions import Note, RawImage, RawRegion
 from mrcnn.formats.row_outlines import is_point, row_parts
+from mrcnn.formats.shapes import LARGEST, ellipse, join_outlines, rectangle
 from mrcnn.instances import Instances
 from mrcnn.instances.outlines import Part
 
@@ -34,6 +40,152 @@ _UNIX = 3
 _READABLE_FILE = 0o100644 << 16
 # File names cannot have these everywhere.
 _NOT_IN_FILENAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+
+
+# A ROI is small: what unpacks to more was made to do harm.
+_MOST_ROI_BYTES, _MOST_BYTES = 1 << 24, 1 << 28
+_WITHOUT_AREA = ("LINE", "FREELINE", "POLYLINE", "ANGLE", "POINT")
+_SINGLE, _ZIP = b"Iout", b"PK"
+# Numbers before a name and after it: of the ROI, of a copy, or its score. What ImageJ calls ROIs by
+# itself are numbers alone.
+_AROUND_NAME = re.compile(r"^[\d\s_.-]+|[\s_.-]+[\d\s_.-]*$")
+# How many points stand for a curve.
+_CURVE = np.linspace(0, 1, 13)[1:, None]
+
+
+def is_imagej(content: object) -> bool:
+    """Whether the bytes of a file are a ROI, or a zip file with some."""
+    if not isinstance(content, bytes) or not content.startswith((_SINGLE, _ZIP)):
+        return False
+    if content.startswith(_SINGLE):
+        return True
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return any(_is_roi(entry) for entry in archive.infolist())
+    except Exception:
+        # Damaged, which the one who needs it as something else will say.
+        return False
+
+
+def iterate_imagej(
+    content: bytes, path: Path, classes: ClassReader, note: Note
+) -> Iterator[RawImage]:
+    """The image that a ROI set belongs to, with its ROIs; messages count them from 1.
+
+    The class is the name of a ROI without the numbers around it; a set where no ROI has such a name
+    tells no classes. Rectangles are boxes without masks; lines and points have no area.
+
+    Args:
+        content: of the file, for which `is_imagej` is true.
+        path: the file; its name tells that of the image.
+        classes: is told where the class is.
+        note: takes what is wrong with a ROI.
+
+    Raises:
+        DataError: the file is damaged, or there is no image of its name.
+    """
+    attribute = classes.attribute or "class"
+    regions = []
+    for number, (name, packed) in enumerate(_packed_rois(content, path)):
+        where = f"{path}, ROI {number + 1} ({shown(name)})"
+        try:
+            region = _region(packed, number, where)
+        except DataError as error:
+            note(error)
+            continue
+        class_name = _AROUND_NAME.sub("", str(region.attributes["name"]) or name)
+        region.attributes = {attribute: class_name} if class_name else {}
+        if class_name:
+            classes.default_to(attribute)
+        regions.append(region)
+    yield RawImage(image_beside(path), regions)
+
+
+def _is_roi(entry: zipfile.ZipInfo) -> bool:
+    return entry.filename.lower().endswith(".roi") and not entry.filename.startswith("__MACOSX")
+
+
+def _packed_rois(content: bytes, path: Path) -> list[tuple[str, bytes]]:
+    """Name and bytes of each ROI."""
+    if content.startswith(_SINGLE):
+        return [(path.stem, content)]
+    found, size = [], 0
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for entry in filter(_is_roi, archive.infolist()):
+                size += entry.file_size
+                if entry.file_size > _MOST_ROI_BYTES or size > _MOST_BYTES:
+                    raise DataError(f"{path}: its ROIs unpack to far more than ROIs have.")
+                name = Path(entry.filename).name[: -len(".roi")]
+                found.append((name, archive.read(entry)))
+    except DataError:
+        raise
+    except Exception as error:
+        # A damaged archive ends in errors of many kinds.
+        raise DataError(f"{path}: the zip file is damaged ({error}).") from None
+    return found
+
+
+def _region(packed: bytes, number: int, where: str) -> RawRegion:
+    roifile = _roifile()
+    kinds = roifile.ROI_TYPE
+    try:
+        roi = roifile.ImagejRoi.frombytes(packed)
+        name = {"name": roi.name or ""}
+        is_box = False
+        outlines = []
+        if roi.roitype == kinds.RECT and roi.multi_coordinates is not None:
+            outlines = _rings(roi.multi_coordinates.tolist())
+        elif roi.roitype in (kinds.RECT, kinds.OVAL):
+            sides = (roi.left, roi.top, roi.right - roi.left, roi.bottom - roi.top)
+            if roi.subpixelrect:
+                sides = (roi.xd, roi.yd, roi.widthd, roi.heightd)
+            x, y, width, height = map(float, sides)
+            is_box = roi.roitype == kinds.RECT
+            middle = (x + width / 2, y + height / 2, width / 2, height / 2)
+            outline = rectangle(x, y, width, height) + 0.5 if is_box else ellipse(*middle)
+            outlines = [outline]
+        elif roi.roitype in (kinds.POLYGON, kinds.FREEHAND, kinds.TRACED):
+            outlines = [np.asarray(roi.coordinates(), np.float64)[:, ::-1]]
+        elif roi.roitype.name not in _WITHOUT_AREA:
+            raise DataError(f"{where}: a ROI of an unknown kind ({roi.roitype.name}).")
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{where}: the ROI is damaged ({error}).") from None
+    # Lines, angles and points have no area.
+    polygon = join_outlines(outlines) - 0.5 if outlines else None
+    if polygon is not None and not (np.abs(polygon) <= LARGEST).all():
+        raise DataError(f"{where}: a place is not a number up to {LARGEST:.0f}.")
+    return RawRegion(where, number, polygon, name, is_box=is_box)
+
+
+def _rings(path: list[float]) -> list[np.ndarray]:
+    """The rings (y, x) of a path: a kind, then the x and y of its points."""
+    rings: list[list[np.ndarray]] = []
+    at = 0
+    while at < len(path):
+        kind = path[at]
+        count = {_MOVE_TO: 1, _LINE_TO: 1, 2.0: 2, 3.0: 3, _CLOSE: 0}[kind]
+        points = np.array(path[at + 1 : at + 1 + 2 * count]).reshape(-1, 2)[:, ::-1]
+        if len(points) < count:
+            raise ValueError("its path is cut short")
+        at += 1 + 2 * count
+        if kind == _MOVE_TO:
+            rings.append([points])
+        elif kind == _LINE_TO:
+            rings[-1].append(points)
+        elif count:
+            start, rest = rings[-1][-1][-1:], _CURVE
+            corners = [start, *np.split(points, count)]
+            # De Casteljau's way to the points of a curve.
+            while len(corners) > 1:
+                corners = [(1 - rest) * a + rest * b for a, b in pairwise(corners)]
+            rings[-1].append(corners[0])
+    return [np.concatenate(ring) for ring in rings]
+
+
+# ---- writing
 
 
 def write_imagej(

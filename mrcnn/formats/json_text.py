@@ -29,6 +29,8 @@ def read_json(path: Path, program: str = "") -> Any:
 
 def parse_json(content: bytes, path: Path, program: str = "") -> Any:
     """As `read_json`, from the bytes of the file."""
+    if not content.strip():
+        raise DataError(f"{path} is empty: export the annotations {_from(program)}again.")
     try:
         read = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_without_repetition)
         if _HALF_CHARACTER.search(content):
@@ -49,7 +51,8 @@ def parse_json(content: bytes, path: Path, program: str = "") -> Any:
     except json.JSONDecodeError as error:
         where = f"{error.msg} in line {error.lineno}, column {error.colno}"
         # What does not begin as JSON was none.
-        advice = "It may have been cut short; export" if error.pos else "Export"
+        is_json = content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
+        advice = "It may have been cut short; export" if is_json else "Export"
         raise DataError(
             f"{path} is not valid JSON: {where}. {advice} it {_from(program)}again."
         ) from None

@@ -25,6 +25,8 @@ from mrcnn.instances.outlines import signed_area
 from mrcnn.pictures.explaining import Unreadable, check_size, explained
 
 _PNG = b"\x89PNG"
+# Share of the largest part below which another one is a speck of the same object.
+_SPECK = 0.2
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Height and width of the tiles of the file; a stripe is as high.
@@ -122,7 +124,8 @@ def _check_is_no_mask(label: int, outlines: list[np.ndarray], path: Path) -> Non
     """A mask of all objects has one number, and several parts."""
     # The one that begins farthest left is no hole; holes turn the other way.
     is_outer = signed_area(outlines[0]) > 0
-    parts = sum((signed_area(outline) > 0) == is_outer for outline in outlines)
+    areas = [abs(area) for area in map(signed_area, outlines) if (area > 0) == is_outer]
+    parts = sum(area >= _SPECK * max(areas) for area in areas)
     if parts > 1:
         raise DataError(
             f"{path} has no other number than {label}, in {parts} parts: it tells objects from "

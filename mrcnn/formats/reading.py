@@ -7,13 +7,20 @@ from typing import Any, NamedTuple
 
 from mrcnn.errors import DataError
 from mrcnn.formats.annotations import AnnotatedImage
+from mrcnn.formats.box_tables import is_box_table, iterate_box_table
 from mrcnn.formats.classes import ClassReader
 from mrcnn.formats.coco import is_coco, iterate_coco
+from mrcnn.formats.cvat import is_cvat, iterate_cvat
+from mrcnn.formats.geojson import is_geojson, iterate_geojson
+from mrcnn.formats.imagej import is_imagej, iterate_imagej
 from mrcnn.formats.json_text import parse_json, read_bytes
 from mrcnn.formats.label_images import is_label_image, iterate_labels
+from mrcnn.formats.labelme import is_labelme, iterate_labelme
 from mrcnn.formats.regions import Iterate, Note, RawImage, collect_images
 from mrcnn.formats.unknown import what_it_is
 from mrcnn.formats.via import is_via, iterate_via
+from mrcnn.formats.via_csv import is_via_csv, iterate_via_csv
+from mrcnn.formats.voc import is_voc, iterate_voc
 from mrcnn.formats.yolo import is_yolo, read_yolo
 
 
@@ -32,7 +39,14 @@ class Reader(NamedTuple):
 # The first that recognizes a file reads it.
 READERS = {
     "label images": Reader(is_label_image, iterate_labels),
+    "ImageJ ROIs": Reader(is_imagej, iterate_imagej),
+    "CVAT XML": Reader(is_cvat, iterate_cvat),
+    "Pascal VOC XML": Reader(is_voc, iterate_voc),
+    "VIA CSV": Reader(is_via_csv, iterate_via_csv),
+    "CSV of boxes": Reader(is_box_table, iterate_box_table),
     "COCO": Reader(is_coco, iterate_coco),
+    "LabelMe": Reader(is_labelme, iterate_labelme),
+    "GeoJSON": Reader(is_geojson, iterate_geojson),
     "VIA": Reader(is_via, iterate_via),
 }
 

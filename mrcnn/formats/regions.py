@@ -90,7 +90,9 @@ def read_images(
     """
     path = Path(path)
     content = read_json(path, program)
-    return collect_images(content, path, iterate, class_names, attribute, class_aliases, problems)
+    return collect_images(
+        content, path, iterate, class_names, attribute, class_aliases, problems, stacklevel=5
+    )
 
 
 def collect_images(
@@ -101,6 +103,7 @@ def collect_images(
     attribute: str | None,
     class_aliases: Mapping[str, str] | None,
     problems: list[str] | None,
+    stacklevel: int = 4,
 ) -> list[AnnotatedImage]:
     """As `read_images`, from what a file holds; readers that call it are called by the user's code.
 
@@ -108,6 +111,7 @@ def collect_images(
         content: what `iterate` is given.
         path: the file, for messages.
         iterate, class_names, attribute, class_aliases, problems: see `read_images`.
+        stacklevel: of the code that warnings point at, as seen from them.
 
     Raises:
         DataError: see `ClassReader` and `iterate`.
@@ -128,7 +132,7 @@ def collect_images(
                 _add_region(image, region, classes)
             except DataError as error:
                 note(error)
-    _warn_of_left_out(images, path, stacklevel=5)
+    _warn_of_left_out(images, path, stacklevel)
     return images
 
 

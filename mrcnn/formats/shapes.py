@@ -26,6 +26,23 @@ def checked_number(value: Any, key: str, where: str, smallest: float = -LARGEST)
     return float(value)
 
 
+def text_number(text: Any, key: str, where: str, smallest: float = -LARGEST) -> float:
+    """As `checked_number`, of a number that stands as text."""
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        value = text
+    return checked_number(value, key, where, smallest)
+
+
+def image_size(height: Any, width: Any) -> tuple[int, int] | None:
+    """(height, width) of an image in pixels; None unless both are whole numbers above 0."""
+    sides = (height, width)
+    if all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides):
+        return sides
+    return None
+
+
 def points_to_polygon(xs: Any, ys: Any, where: str, keys: tuple[str, str]) -> np.ndarray:
     """Lists of x and y as float64 [K, 2] of (y, x); DataError names the point that is wrong."""
     for key, values in zip(keys, (xs, ys), strict=True):

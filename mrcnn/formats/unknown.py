@@ -35,6 +35,8 @@ def what_it_is(content: Any) -> str:
 
 
 def _of_bytes(content: bytes) -> str:
+    if not content.strip():
+        return "empty: export the annotations again"
     for signature, name in _SIGNATURES.items():
         if content.startswith(signature):
             return name

@@ -141,6 +141,20 @@ def test_a_kind_of_error_is_said_once_with_a_count(good, annotate, regions, caps
     assert sum("unknown class" in line for line in check(capsys, good, "--all")[1]) == 1200
 
 
+def test_kinds_are_those_of_files_for_one_image_too(good, capsys):
+    for subset, names in (("train", "ab"), ("val", "c")):
+        (good / subset / "via_region_data.json").unlink()
+        for name in names:
+            shapes = [{"label": "huge", "points": [[1, 2], [9, 2], [5, 8]]}] * 30
+            content = {"version": "5.4.1", "imagePath": f"{name}.png", "shapes": shapes}
+            (good / subset / f"{name}.json").write_text(json.dumps(content))
+    status, lines = check(capsys, good)
+    assert status == 2
+    (number,) = (n for n, line in enumerate(lines) if "unknown class 'huge'" in line)
+    assert lines[number].startswith(f"  error: {good / 'train' / 'a.json'}, shape 1: ")
+    assert lines[number + 1].startswith("    and 89 more like it: a.json, shape 2; a.json, shape 3")
+
+
 def test_a_subset_without_its_file_is_looked_at(good, capsys):
     (good / "val" / "via_region_data.json").unlink()
     (good / "notes").mkdir()

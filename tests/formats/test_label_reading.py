@@ -125,7 +125,7 @@ def test_noise_takes_little_time():
     ("content", "said"),
     [
         (png((LABELS == 1).astype(np.uint8) * 255 | (LABELS == 7).astype(np.uint8) * 255),
-         "no other number than 255, in 3 parts: it tells objects from background"),
+         "no other number than 255, in 2 parts: it tells objects from background"),
         (png(np.dstack([SMALL, SMALL, 255 - SMALL])), "one number for each pixel"),
         (tiff(LABELS + np.float32(0.5)), "fractions"),
         (tiff(LABELS.astype(np.int16) - 1), "below 0"),

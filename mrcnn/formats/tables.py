@@ -1,0 +1,52 @@
+"""Tables (CSV) of any program: how their text is read."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from mrcnn.errors import DataError
+
+_START = 4000
+
+
+def first_row(content: object) -> list[str]:
+    """The first row of a table, [] of what is no text; columns are separated by "," or ";"."""
+    if not isinstance(content, bytes) or b"\0" in content[:_START]:
+        return []
+    start = content[:_START].removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    line = start.splitlines()[0] if start.strip() else ""
+    try:
+        return [name.strip() for name in next(csv.reader([line], delimiter=_separator(line)), [])]
+    except csv.Error:
+        return []
+
+
+def rows(content: bytes, path: Path) -> Iterator[list[str]]:
+    """The rows of a table with any cell that is not empty, also the first.
+
+    Raises:
+        DataError: it is no UTF-8 text, or damaged.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text (byte {error.start}): save it as CSV in UTF-8."
+        ) from None
+    separator = _separator(text.partition("\n")[0])
+    # Outlines are long.
+    before = csv.field_size_limit(len(text) + 1)
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
+            if any(row):
+                yield row
+    except csv.Error as error:
+        raise DataError(f"{path} is no valid CSV ({error}): export it again.") from None
+    finally:
+        csv.field_size_limit(before)
+
+
+def _separator(line: str) -> str:
+    """Spreadsheets of some countries save with semicolons."""
+    return ";" if line.count(";") > line.count(",") else ","
