@@ -65,8 +65,13 @@ class Range:
         return Range(float(kept.min()), float(kept.max())), samples.size - kept.size
 
     @staticmethod
-    def noted(samples: np.ndarray) -> "tuple[Range, list[str]]":
-        """The range of samples of any type, with what is to be said of it."""
+    def noted(samples: np.ndarray, told: "ToldRange | None" = None) -> "tuple[Range, list[str]]":
+        """The range of samples of any type, with what is to be said of it.
+
+        Args:
+            samples: see `of`; infinite ones are taken for 0.
+            told: what the file says of its black and white.
+        """
         notes = []
         values = _finite(samples)
         if values is not samples:
@@ -74,8 +79,13 @@ class Range:
             if lost:
                 notes.append(f"{lost} samples that are no finite number were taken as 0")
         found, outliers = Range.of(values)
+        is_told = told is not None and told.holds(found)
+        if told is not None and is_told:
+            found = told.range
         note = f"values of {found.lowest:g} to {found.highest:g} were scaled to 0 to 255"
-        if outliers:
+        if told is not None and is_told:
+            note += f", as its {told.told_by} says"
+        elif outliers:
             note += f" (outliers: {outliers})"
         return found, [*notes, note]
 
@@ -98,6 +108,27 @@ class Range:
         return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
+@dataclass(frozen=True)
+class ToldRange:
+    """Black and white by the word of a file.
+
+    Attributes:
+        range: the values.
+        told_by: what of the file says so.
+    """
+
+    range: Range
+    told_by: str
+
+    def holds(self, found: Range) -> bool:
+        """Whether it can be believed of samples with a range: many files tell that of their type.
+
+        All samples but outliers lie in it, and the highest in its upper half.
+        """
+        low, high = self.range.lowest, self.range.highest
+        return low <= found.lowest and (low + high) / 2 <= found.highest <= high
+
+
 def _spots(mask: np.ndarray) -> np.ndarray:
     """Pixels of a mask [H, W, ...] of whose four neighbors at least three are in it too."""
     spots = np.zeros_like(mask)
@@ -116,19 +147,22 @@ def _finite(samples: np.ndarray) -> np.ndarray:
     return np.nan_to_num(samples.astype(np.float64), posinf=0, neginf=0)
 
 
-def scale_to_bytes(samples: np.ndarray, notes: list[str]) -> np.ndarray:
+def scale_to_bytes(
+    samples: np.ndarray, notes: list[str], told: ToldRange | None = None
+) -> np.ndarray:
     """The lowest value to 0, the highest to 255, but for outliers; see `Range`.
 
     Args:
         samples: of any shape and number type.
         notes: the range is appended; nothing for uint8, which is not changed.
+        told: see `Range.noted`.
 
     Returns:
         uint8 of the same shape.
     """
     if samples.dtype == np.uint8:
         return samples
-    found, said = Range.noted(samples)
+    found, said = Range.noted(samples, told)
     notes += said
     return found.to_bytes(samples)
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from mrcnn.errors import DataError
-from mrcnn.pictures.conversion import Range, grey_to_rgb
+from mrcnn.pictures.conversion import Range, ToldRange, grey_to_rgb
 from mrcnn.pictures.explaining import check_size, explained
 from mrcnn.pictures.picture import Level, Picture
 from mrcnn.pictures.pixel_size import PixelSize
@@ -45,11 +45,13 @@ class LayeredPicture(Picture):
         planes: of each level, the finest first.
         page_notes: which page was taken, and what else is known before pixels are read.
         size: see `pixel_size`.
+        told_range: black and white, where the file tells them.
     """
 
     planes: Sequence[Planes]
     page_notes: list[str]
     size: PixelSize | None = None
+    told_range: ToldRange | None = None
 
     def __init__(self, path: Path):
         self.name, self.path = str(path), path
@@ -106,7 +108,7 @@ class LayeredPicture(Picture):
             if values.dtype != np.uint8:
                 if is_whole and len(self.levels) == 1 and "_range" not in self.__dict__:
                     # Or all would be read again.
-                    self.__dict__["_range"] = Range.noted(values)
+                    self.__dict__["_range"] = Range.noted(values, self.told_range)
                 values = self._range[0].to_bytes(values)
             if values.ndim == 2:
                 return grey_to_rgb(values)
@@ -123,9 +125,9 @@ class LayeredPicture(Picture):
         coarsest = min(self.planes, key=lambda planes: planes.shape[0] * planes.shape[1])
         height, width = coarsest.shape
         if height * width <= _SMALL:
-            return Range.noted(coarsest.read(0, 0, height, width))
+            return Range.noted(coarsest.read(0, 0, height, width), self.told_range)
         high, wide = min(height, _SIDE), min(width, _SIDE)
         tops = np.linspace(0, height - high, _SAMPLES).astype(int)
         lefts = np.linspace(0, width - wide, _SAMPLES).astype(int)
         parts = [coarsest.read(int(y), int(x), high, wide) for y in tops for x in lefts]
-        return Range.noted(np.concatenate(parts))
+        return Range.noted(np.concatenate(parts), self.told_range)

@@ -13,7 +13,13 @@ from PIL import Image, ImageOps
 
 from mrcnn.errors import DataError
 from mrcnn.pictures.channels import check_channels, chosen_page, page_note
-from mrcnn.pictures.conversion import ALPHA_DROPPED, grey_to_rgb, scale_to_bytes
+from mrcnn.pictures.conversion import (
+    ALPHA_DROPPED,
+    Range,
+    ToldRange,
+    grey_to_rgb,
+    scale_to_bytes,
+)
 from mrcnn.pictures.explaining import check_size, explained
 from mrcnn.pictures.orientation import Orientation
 from mrcnn.pictures.picture import Level, Picture
@@ -124,7 +130,8 @@ class PillowPicture(Picture):
             if self._is_deep_png and self._image.mode in ("RGB", "RGBA", "LA"):
                 pixels = self._decode_deep_png(notes)
             else:
-                pixels = image_to_rgb(ImageOps.exif_transpose(self._image), notes)
+                told = _told_range(self.path) if self._is_deep_png else None
+                pixels = image_to_rgb(ImageOps.exif_transpose(self._image), notes, told)
             if self._channels is None:
                 return pixels
             return np.array(np.broadcast_to(pixels[..., self._channels], pixels.shape))
@@ -144,22 +151,23 @@ class PillowPicture(Picture):
             samples = (high_bytes.astype(np.uint16) << 8 | low_bytes)[..., :3]
         if mode != "RGB" or "transparency" in self._image.info:
             notes.append(ALPHA_DROPPED)
-        values = scale_to_bytes(self._orientation.upright(samples), notes)
+        values = scale_to_bytes(self._orientation.upright(samples), notes, _told_range(self.path))
         return grey_to_rgb(values) if values.ndim == 2 else np.ascontiguousarray(values)
 
 
-def image_to_rgb(image: Image.Image, notes: list[str]) -> np.ndarray:
+def image_to_rgb(image: Image.Image, notes: list[str], told: ToldRange | None = None) -> np.ndarray:
     """An image that pillow decoded, of any mode.
 
     Args:
         image: upright.
         notes: what was left out is appended.
+        told: black and white of more than 8 bits, where the file tells them.
 
     Returns:
         uint8 [H, W, 3].
     """
     if image.mode in ("F", "I") or image.mode.startswith("I;"):
-        return grey_to_rgb(scale_to_bytes(np.asarray(image), notes))
+        return grey_to_rgb(scale_to_bytes(np.asarray(image), notes, told))
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         notes.append(ALPHA_DROPPED)
     if image.mode == "P" and "transparency" in image.info:
@@ -168,6 +176,26 @@ def image_to_rgb(image: Image.Image, notes: list[str]) -> np.ndarray:
     if image.mode in ("LA", "La"):
         image = image.convert("L")
     return np.array(image.convert("RGB"))
+
+
+def _told_range(path: Path) -> ToldRange | None:
+    """Black and white of a PNG of 16 bits whose part sBIT says that fewer were measured.
+
+    Its values are spread over 16 bits, by the standard.
+    """
+    with open(path, "rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            size, kind = struct.unpack(">I4s", head)
+            if kind == b"sBIT":
+                bits = max(file.read(size), default=16)
+                # Either way to spread them: zeros behind, or the first bits again.
+                is_less = 0 < bits < 16
+                return ToldRange(Range(0.0, 65535.0), "sBIT") if is_less else None
+            if kind in (b"IDAT", b"IEND"):
+                break
+            file.seek(size + 4, 1)
+    return None
 
 
 def _grey_of_deep_png(path: Path) -> np.ndarray:

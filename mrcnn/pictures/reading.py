@@ -83,6 +83,8 @@ def read_image(
     value becomes 0 and their highest 255, of all channels together. Outliers, such as the hot
     pixels of a camera, count for neither: up to a thousandth of the values at either end, if they
     lie further from the others than half of the others' range and are no spot of several pixels.
+    Where the file tells its own black and white, by SMaxSampleValue of TIFF or sBIT of PNG, and the
+    values reach the upper half of that, they count instead.
 
     Args:
         path: the file.

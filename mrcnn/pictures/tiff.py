@@ -19,7 +19,7 @@ from mrcnn.pictures.explaining import Unreadable, explained
 from mrcnn.pictures.layered import LayeredPicture
 from mrcnn.pictures.orientation import Orientation
 from mrcnn.pictures.pixel_size import SIZE_TAGS, PixelSize, of_tiff_tags
-from mrcnn.pictures.tiff_colors import Colors
+from mrcnn.pictures.tiff_colors import Colors, told_range
 from mrcnn.pictures.tiff_damage import LOST_NOTE, damage_heard
 from mrcnn.pictures.tiff_layout import Reader, TiffImage, images_of
 from mrcnn.pictures.tiff_pages import PageByPillow, SegmentCache
@@ -63,6 +63,7 @@ class TiffPicture(LayeredPicture):
         turned = _orientation(levels[0][0])
         self.planes = [_Planes(readers, channels, turned) for readers in levels]
         self.size = self._pixel_size_by_tags(image, turned)
+        self.told_range = told_range(image.series.keyframe)
 
     def _pixel_size_by_tags(self, image: TiffImage, turned: Orientation) -> PixelSize | None:
         with contextlib.suppress(Exception):

@@ -1,17 +1,19 @@
 """What the samples of a TIFF page mean: grey values or colors, by its photometric tag."""
 
+import math
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from mrcnn.pictures.channels import channels_note
-from mrcnn.pictures.conversion import ALPHA_DROPPED
+from mrcnn.pictures.conversion import ALPHA_DROPPED, Range, ToldRange
 from mrcnn.pictures.explaining import Unreadable
 from mrcnn.pictures.tiff_segments import YCBCR, decodes_colors
 
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, CMYK = 0, 1, 2, 3, 5
 GREY = (MIN_IS_WHITE, MIN_IS_BLACK)
+_SMALLEST, _LARGEST = 340, 341  # tags SMinSampleValue and SMaxSampleValue
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # kinds of alpha
 _HOW_TO_CONVERT = "save it as RGB, for example with Fiji: Image > Type > RGB Color"
 _REFUSED = {
@@ -125,6 +127,24 @@ class Colors:
         # Some programs write 8 bits where 16 are meant.
         table = (colors if colors.max() < 256 else colors // 256).astype(np.uint8)
         return table.T[np.minimum(indices, table.shape[1] - 1)]
+
+
+def told_range(page: Any) -> ToldRange | None:
+    """Black and white of grey values and colors, where the tags of a page tell them.
+
+    The tags MinSampleValue and MaxSampleValue are for statistics only, by the standard.
+    """
+    tag = page.tags.get(_LARGEST)
+    if tag is None or int(page.photometric) not in (MIN_IS_BLACK, RGB):
+        return None
+    lowest = page.tags.get(_SMALLEST)
+    try:
+        low = float(np.min(lowest.value)) if lowest is not None else 0.0
+        high = float(np.max(tag.value))
+    except (TypeError, ValueError):
+        return None
+    is_range = math.isfinite(low) and math.isfinite(high) and low < high
+    return ToldRange(Range(low, high), "SMaxSampleValue") if is_range else None
 
 
 def _negative(values: np.ndarray, bits: int) -> np.ndarray:

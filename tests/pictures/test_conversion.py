@@ -167,3 +167,59 @@ def test_a_turned_png_of_16_bits(tmp_path):
     with open_picture(path) as picture:
         assert picture.shape == (80, 60)
         np.testing.assert_array_equal(picture.pixels(), np.rot90(upright, -1))
+
+
+def camera(highest=3888):
+    """Values of 12 bits as a camera gives them of a smear, far from black."""
+    return np.random.default_rng(0).integers(1360, highest + 1, (40, 50, 3)).astype(np.uint16)
+
+
+def with_tags(path, pixels, low, high, photometric="rgb"):
+    count = 3 if photometric == "rgb" else 1
+    extra = [(341, "H", count, (high,) * count if count > 1 else high, True)]
+    if low is not None:
+        extra.append((340, "H", count, (low,) * count if count > 1 else low, True))
+    tifffile.imwrite(path, pixels, photometric=photometric, extratags=extra, metadata=None)
+    return path
+
+
+@pytest.mark.parametrize("low", [None, 0, 1000])
+@pytest.mark.parametrize("photometric", ["rgb", "minisblack"])
+def test_the_white_level_of_a_tiff(tmp_path, low, photometric):
+    pixels = camera() if photometric == "rgb" else camera()[..., 0]
+    pixels[3, 4] = 65535  # a hot pixel
+    path = with_tags(tmp_path / "a.tif", pixels, low, 4095, photometric)
+    with open_picture(path) as picture:
+        found = picture.pixels()
+        assert picture.notes[-1] == (
+            f"values of {low or 0} to 4095 were scaled to 0 to 255, as its SMaxSampleValue says"
+        )
+    black = low or 0
+    expected = np.rint((np.minimum(pixels, 4095.0) - black) * 255 / (4095 - black))
+    np.testing.assert_array_equal(found, expected if photometric == "rgb" else
+                                  np.repeat(expected[..., None], 3, axis=2))  # fmt: skip
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 65535), (0, 3000), (2000, 4095), (4095, 0)])
+def test_a_white_level_that_cannot_be_that_of_the_values(tmp_path, low, high):
+    path = with_tags(tmp_path / "a.tif", camera(), low, high)
+    tifffile.imwrite(tmp_path / "plain.tif", camera(), photometric="rgb", metadata=None)
+    np.testing.assert_array_equal(read_image(path), read_image(tmp_path / "plain.tif"))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("bits", "spread"), [(12, 16), (12, 16 + 1 / 256), (16, 16)])
+def test_the_bits_of_a_png(tmp_path, channels, bits, spread):
+    pixels = (camera()[..., :channels] * spread).astype(np.uint16)
+    save_png(tmp_path / "a.png", pixels)
+    content = (tmp_path / "a.png").read_bytes()
+    part = b"sBIT" + bytes([bits] * channels)
+    part = struct.pack(">I", channels) + part + struct.pack(">I", zlib.crc32(part))
+    (tmp_path / "b.png").write_bytes(content[:33] + part + content[33:])
+    plain, told = read_image(tmp_path / "a.png"), read_image(tmp_path / "b.png")
+    assert plain.min() == 0 and plain.max() == 255
+    if bits == 16:
+        np.testing.assert_array_equal(told, plain)
+        return
+    expected = np.rint(pixels * (255.0 / 65535))
+    np.testing.assert_array_equal(told, np.broadcast_to(expected, told.shape))
