@@ -89,6 +89,21 @@ def test_the_model_knows_the_size_that_its_objects_were_brought_to(training, tmp
     assert said in capsys.readouterr().out
 
 
+def test_several_data_sets_have_each_their_scale(training, tmp_path, capsys):
+    draw_set(tmp_path / "far" / "train", 30)
+    status, model = training(
+        "--dataset", tmp_path / "data", tmp_path / "far", "--scale", "auto", *CROP
+    )
+    assert status == 0
+    (call,) = model.calls
+    scales = [call.training.image_scale(number) for number in range(4)]
+    assert scales == pytest.approx([2.4, 2.4, 1.6, 1.6], rel=0.01)
+    assert model.config.OBJECT_DIAMETER == 48
+    said = capsys.readouterr().out
+    for folder, width in (("data", 20), ("far", 30)):
+        assert f"{folder}: objects are {width} pixels wide and 48 in the resized images" in said
+
+
 def test_anchors_follow_the_scale(training, capsys):
     status, model = training("--scale", "auto", "--anchors", "auto", *CROP)
     assert status == 0
@@ -156,7 +171,8 @@ def test_the_commands_of_the_guides_can_be_given(guide):
     commands = re.findall(r"rbc\.py (train .*--scale auto.*)", text)
     assert commands
     for command in commands:
-        options = rbc.APPLICATION.parse(shlex.split(command))
+        # Dots stand for what other commands show.
+        options = rbc.APPLICATION.parse(shlex.split(command.removesuffix(" ...")))
         assert options.scale == "auto"
         settings = rbc.APPLICATION.settings_from(options)
         assert rbc.APPLICATION.make_config(settings).IMAGE_RESIZE_MODE == "crop"

@@ -98,6 +98,13 @@ def test_diameters_of_whole_and_cut_objects():
     assert len(found.cut) == 2
 
 
+def test_of_boxes_without_masks_the_sides_tell_the_diameter():
+    box = np.array([(100, 200), (100, 240), (110, 240), (110, 200)], float)
+    both = {**info([box, box]), "is_box": [True, False]}
+    found = object_diameters(both).whole
+    assert found == pytest.approx([20, np.sqrt(4 / np.pi * 400)])
+
+
 def field(diameter, count, size=(400, 400)):
     return info([disc(200, 200, diameter)] * count, size)
 
