@@ -41,9 +41,15 @@ _SURE = 0.9
 COUNTED = 0.5
 # Places of the parts that are looked at, as shares of what is left beside the part.
 _PLACES = ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25))
+# Of a picture of more pixels, such as a slide that is mostly glass, so many squares a side are
+# probed for where something is; one has this side (pixels).
+_MANY_PIXELS = 1 << 26
+_PROBES, _PROBE = 8, 256
 
 # The instances in an image uint8 [H, W, 3] that is shown at a scale.
 Look = Callable[[np.ndarray, float], Instances]
+# (y, x) of places as shares of the picture's height and width.
+Centers = tuple[tuple[float, float], ...] | None
 
 
 class Answer(NamedTuple):
@@ -131,10 +137,11 @@ def estimate(picture: Picture, object_diameter: float, look: Look) -> Answer | N
     best: Answer | None = None
     doubted: list[Answer] = []
     found: Answer | None = None
+    centers = busy_places(picture)
     for step in _steps(picture.shape):
         if step.is_between and found is None:
             continue
-        found = _ask(picture, step, look)
+        found = _ask(picture, step, look, centers)
         counts = found is not None and found.may_be_right(object_diameter)
         if found is not None and counts and found.score < BELIEVED:
             doubted.append(found)
@@ -181,13 +188,13 @@ def _steps(shape: tuple[int, int]) -> Iterator[_Step]:
     return (step for step in steps if step.scale <= _LARGEST_SCALE)
 
 
-def _ask(picture: Picture, step: _Step, look: Look) -> Answer | None:
+def _ask(picture: Picture, step: _Step, look: Look, centers: Centers) -> Answer | None:
     """The answer of the busiest part of a size; of two where one has few objects."""
     shown, scale = level_for(picture, step.scale)
     times = scale / step.scale
     share = None if step.share is None else max(1, int(step.share / times))
     found: list[Answer] = []
-    for part in _parts(shown, share):
+    for part in _parts(shown, share, centers):
         if (one := answer(look(part, scale), scale)) is not None:
             found.append(one)
         if not found or sum(each.objects for each in found) >= _ENOUGH or len(found) == 2:
@@ -200,17 +207,55 @@ def _ask(picture: Picture, step: _Step, look: Look) -> Answer | None:
     return Answer(float(mean * times), float(mean) * scale, int(counts.sum()), float(score))
 
 
-def busiest_part(picture: Picture, side: int) -> np.ndarray:
-    """The square part of a picture in which most is to be seen, uint8 [side, side, 3]."""
-    return _parts(picture, side)[0]
+def busy_places(picture: Picture) -> Centers:
+    """Centers of places of a large picture where something is; None for the usual places.
+
+    What is seen there varies at least half as much as anywhere that was probed. Of these places
+    some are taken, not only the busiest: that may be the mark of a pen.
+    """
+    height, width = picture.shape
+    if height * width <= _MANY_PIXELS:
+        return None
+    found = []
+    for y in np.linspace(0, height - _PROBE, _PROBES).astype(int):
+        for x in np.linspace(0, width - _PROBE, _PROBES).astype(int):
+            probe = picture.region(int(y), int(x), min(_PROBE, height), min(_PROBE, width))
+            center = ((y + _PROBE / 2) / height, (x + _PROBE / 2) / width)
+            found.append((float(probe.std(axis=(0, 1)).sum()), center))
+    found.sort(reverse=True)
+    busy = [center for spread, center in found if spread >= found[0][0] / 2]
+    taken = np.linspace(0, len(busy) - 1, min(len(_PLACES), len(busy))).astype(int)
+    return tuple(busy[number] for number in taken)
 
 
-def _parts(picture: Picture, share: int | None) -> list[np.ndarray]:
+def busiest_part(picture: Picture, side: int, centers: Centers) -> np.ndarray:
+    """The square part of a picture in which most is to be seen, uint8 [side, side, 3].
+
+    Args:
+        picture: of any size.
+        side: in its pixels.
+        centers: see `busy_places`.
+    """
+    return _parts(picture, side, centers)[0]
+
+
+def _parts(picture: Picture, share: int | None, centers: Centers) -> list[np.ndarray]:
     """The whole picture, or square parts of it, those first in which most is to be seen."""
     height, width = picture.shape
     if share is None:
         return [picture.region(0, 0, height, width)]
-    corners = {(round(y * (height - share)), round(x * (width - share))) for y, x in _PLACES}
+    if centers is None:
+        corners = {(round(y * (height - share)), round(x * (width - share))) for y, x in _PLACES}
+    else:
+        corners = {
+            (_corner(y * height, share, height), _corner(x * width, share, width))
+            for y, x in centers
+        }
     parts: list[Any] = [picture.region(y, x, share, share) for y, x in sorted(corners)]
     step = max(1, share // 100)
     return sorted(parts, key=lambda part: -float(part[::step, ::step].std(axis=(0, 1)).sum()))
+
+
+def _corner(center: float, share: int, side: int) -> int:
+    """Where a part begins that has a place as near to its center as the picture allows."""
+    return min(max(round(center - share / 2), 0), side - share)

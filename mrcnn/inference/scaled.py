@@ -14,7 +14,7 @@ from mrcnn.inference.moulding import usual_scale
 from mrcnn.inference.prediction import Prediction
 from mrcnn.inference.predictor import Predictor
 from mrcnn.inference.quality import doubts_of_scale
-from mrcnn.inference.scale import FEWEST, Answer, Scale, answer, busiest_part, estimate
+from mrcnn.inference.scale import FEWEST, Answer, Scale, answer, busiest_part, busy_places, estimate
 from mrcnn.inference.tile_limits import limits_for_tile
 from mrcnn.inference.tiles import Note, Refine, TiledPredictor, side_for
 from mrcnn.instances import Instances
@@ -174,7 +174,8 @@ class ScaledPredictor:
             return scale
         shown, factor = level_for(picture, scale.factor)
         side = min(*shown.shape, round(side_for(self.config.OBJECT_DIAMETER) / factor))
-        found = answer(self._look(busiest_part(shown, side), factor), factor)
+        part = busiest_part(shown, side, busy_places(picture))
+        found = answer(self._look(part, factor), factor)
         if found is not None:
             found = found._replace(diameter=found.diameter * factor / scale.factor)
         return self._better(picture, found, scale) or scale

@@ -7,9 +7,10 @@ import pytest
 
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.inference import Prediction, Predictor, ScaledPredictor, TiledPredictor
+from mrcnn.inference.scale import Scale
 from mrcnn.inference.tile_limits import limits_for_tile
 from mrcnn.inference.tiles import side_for
-from mrcnn.pictures import Picture, PixelSize
+from mrcnn.pictures import Level, Picture, PixelSize
 from tests.inference.bright_spots import BrightSpots, SpotsConfig
 
 
@@ -180,3 +181,61 @@ def test_a_picture_larger_than_a_tile_or_full_of_objects_is_tiled():
     large = predictor.predict(discs(24, 30))
     assert len(large.instances) == 900
     assert (large.diameter, large.scale_source, len(made)) == (24, "diameter", 1)
+
+
+class Slide(Picture):
+    """Mostly glass: discs in one corner only; counts the pixels that were read."""
+
+    name = "slide.tif"
+
+    def __init__(self, side, diameter, from_row):
+        self.side, self.diameter, self.from_row = side, diameter, from_row
+        self.read = 0
+
+    @property
+    def levels(self):
+        return (Level(self.side, self.side),)
+
+    def _read(self, level, y, x, height, width):
+        self.read += height * width
+        pitch, radius = 2 * self.diameter, self.diameter / 2
+        rows = (np.arange(y, y + height) % pitch - self.diameter + 0.5)[:, None] ** 2
+        columns = (np.arange(x, x + width) % pitch - self.diameter + 0.5) ** 2
+        inside = rows + columns <= radius**2
+        inside &= (np.arange(y, y + height) >= self.from_row)[:, None]
+        inside &= np.arange(x, x + width) >= self.from_row
+        return np.where(inside, 230, 20).astype(np.uint8)[..., None].repeat(3, axis=2)
+
+
+@pytest.mark.parametrize("diameter", [12, 60])
+def test_the_scale_of_a_slide_that_is_mostly_glass(diameter):
+    slide = Slide(20_000, diameter, 15_000)
+    predictor = scaled()
+    scale = predictor.choose_by_parts(slide)
+    assert scale.source == "estimate"
+    # Masks of the made-up network are squares, 1.13 times as wide as discs.
+    assert scale.diameter == pytest.approx(1.13 * diameter, rel=0.1)
+    assert scale.factor == 24 / scale.diameter
+    assert slide.read < 0.5 * slide.side**2
+
+
+def test_a_wrong_estimate_of_a_slide_is_corrected_by_a_tile(monkeypatch):
+    predictor = scaled()
+    wrong = Scale(24 / 25, 25.0, "estimate")
+    monkeypatch.setattr(predictor, "choose", lambda _: wrong)
+    assert predictor.choose_by_parts(Slide(9000, 40, 0)).diameter == pytest.approx(45, rel=0.05)
+    near = Slide(9000, 26, 0)
+    assert predictor.choose_by_parts(near) is wrong
+    monkeypatch.setattr(predictor, "choose", lambda _: Scale(0.5, 50.0, "diameter"))
+    assert predictor.choose_by_parts(near).diameter == 50.0
+
+
+def test_a_slide_of_glass_has_no_scale():
+    with pytest.raises(DataError, match=r"slide\.tif: in the parts of .* nothing was found"):
+        scaled().choose_by_parts(Slide(9000, 40, 9000))
+
+
+def test_parts_of_a_slide_need_tiles():
+    predictor = scaled(diameter=40)
+    with pytest.raises(ConfigError, match="no make_tiled"):
+        predictor.predict_parts(Slide(9000, 40, 0), Scale(0.6, 40.0, "diameter"))
