@@ -15,13 +15,12 @@ from PIL import Image
 
 from mrcnn.app.application import Application
 from mrcnn.app.export import Exporter
-from mrcnn.app.finding import Finder, Found, limit_warnings, load_predictor
+from mrcnn.app.finding import Finder, Found, limit_warnings
 from mrcnn.app.inputs import LABELS, MANY_LABELS, OVERLAY, common_folder, expand_inputs
 from mrcnn.app.large_pictures import detect_large, is_large
-from mrcnn.app.model_files import trained_weights
+from mrcnn.app.methods import BaselineFinder, choose_detector
 from mrcnn.app.names import unique_names
 from mrcnn.app.quality import Doubt, column, judge, warning
-from mrcnn.app.threshold import chosen_confidences
 from mrcnn.drawing.results import overlay_picture
 from mrcnn.errors import DataError, LimitWarning
 from mrcnn.files import atomic_write, make_writable_folder
@@ -217,7 +216,7 @@ class Input:
 
 
 def detect_all(
-    finder: Finder,
+    finder: Finder | BaselineFinder,
     paths: Sequence[Path],
     page: int | None = None,
     channels: tuple[int, ...] | None = None,
@@ -271,12 +270,11 @@ def run(application: Application, options: Any) -> int:
     inputs = expand_inputs(options.images)
     paths = inputs.paths
     out = make_writable_folder(options.out)
-    weights = trained_weights(application, options)
-    (min_confidence,) = chosen_confidences([options.min_conf], weights, words)
-    predictor = load_predictor(application, options, weights, min_confidence)
-    class_names = list(predictor.config.CLASS_NAMES)
+    method = choose_detector(application, options)
+    finder, class_names = method.finder, list(method.class_names)
     exporter = Exporter(options, out, class_names)
-    print(f"Detecting in {len(paths)} images with {weights}")
+    by = method.weights or f"--method {method.name}"
+    print(f"Detecting in {len(paths)} images with {by}")
     for line in inputs.passed_over:
         print(f"passed over: {line}")
     folder = common_folder(paths)
@@ -287,7 +285,6 @@ def run(application: Application, options: Any) -> int:
     limited = []
     # What a limit costs is said at the end, of all images.
     warnings.simplefilter("ignore", LimitWarning)
-    finder = Finder(application, predictor, options)
     with detection.files:
         for given, seen in detect_all(finder, paths, options.page, options.channels):
             at, path = f"[{given.number}/{len(paths)}]", given.path
@@ -310,8 +307,8 @@ def run(application: Application, options: Any) -> int:
                 print(f"  {warning(str(path), doubts)}", flush=True)
         exporter.finish(folder)
         detection.write_tables()
-    if predictor.limits is not None:
-        for line in limit_warnings(predictor.limits, limited, words):
+    if method.limits is not None:
+        for line in limit_warnings(method.limits, limited, words):
             print(line)
     count = sum(len(result.rows) for result in detection.results)
     print(f"{count} {words.objects}; results: {out}")
@@ -319,13 +316,13 @@ def run(application: Application, options: Any) -> int:
 
 
 def _added(
-    detection: Detection, finder: Finder, given: Input, found: Found | None
+    detection: Detection, finder: Finder | BaselineFinder, given: Input, found: Found | None
 ) -> tuple[Input, Found | None, list[Doubt]]:
     """The file with its notes or problem, what can be seen in it, and why to doubt that."""
     options = detection.options
     if given.image is not None and found is not None:
         return given, *detection.add(given.image, found, given.path, given.name)
-    if not given.is_large:
+    if not given.is_large or isinstance(finder, BaselineFinder):
         return given, None, []
     try:
         with open_picture(given.path, page=options.page, channels=options.channels) as picture:

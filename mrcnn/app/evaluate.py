@@ -72,7 +72,7 @@ def find_objects(
     lowest = method.confidences[0]
     # What a limit costs is said at the end, of all images.
     warnings.simplefilter("ignore", LimitWarning)
-    each = method.find(dataset.load_image(image_id) for image_id in dataset.image_ids)
+    each = method.finder.find_many(dataset.load_image(image_id) for image_id in dataset.image_ids)
     for number, (image_id, name, stem, found) in enumerate(
         zip(dataset.image_ids, names, unique_names(names), each, strict=True), start=1
     ):

@@ -15,7 +15,8 @@ from mrcnn.app.options import MAX_OVERLAP
 from mrcnn.app.settings import read_settings
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.inference import Prediction, Predictor, ScaledPredictor, TiledPredictor
-from mrcnn.inference.scale import COUNTED
+from mrcnn.inference.quality import doubts_of_scale
+from mrcnn.inference.scale import COUNTED, Scale
 from mrcnn.inference.tile_limits import settings_for_tiles
 from mrcnn.inference.tiles import side_for
 from mrcnn.instances import Instances
@@ -227,8 +228,16 @@ class Finder:
             prediction.is_full,
             prediction.diameter,
             prediction.scale_source,
-            prediction.quality,
+            (*prediction.quality, *self._doubts(prediction)),
         )
+
+    def _doubts(self, prediction: Prediction) -> tuple[str, ...]:
+        """Why to doubt the scale of a prediction, where it is that of the settings."""
+        size = self.predictor.config.OBJECT_DIAMETER
+        if isinstance(self.predictor, ScaledPredictor) or size is None:
+            return ()
+        scale = Scale(prediction.scale, None, prediction.scale_source)
+        return doubts_of_scale(prediction.instances, scale, size)
 
 
 def limit_warnings(limits: Any, names: list[str], words: Words) -> list[str]:

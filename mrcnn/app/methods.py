@@ -1,6 +1,6 @@
-"""What finds the objects that are evaluated: the network, or a method that needs none."""
+"""What finds the objects of `evaluate` and `detect`: the network, or a method that needs none."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,42 @@ from mrcnn.app.application import Application
 from mrcnn.app.finding import Finder, Found, load_predictor
 from mrcnn.app.model_files import trained_weights
 from mrcnn.app.threshold import chosen_confidences
-from mrcnn.errors import ConfigError
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.instances import Instances
+from mrcnn.pictures import Picture
 from mrcnn.report.words import NETWORK
 
 # Asked for whatever the operating points are: curves and average precision need the weak
 # detections as well.
 SCORE_FLOOR = 0.05
+
+
+class BaselineFinder:
+    """Finds objects without a network, as `mrcnn.app.finding.Finder` does with one.
+
+    Args:
+        find: the instances of an image uint8 [H, W, 3].
+    """
+
+    # It has no network.
+    predictor = None
+
+    def __init__(self, find: Callable[[np.ndarray], Instances]) -> None:
+        self._find = find
+
+    def find_many(
+        self,
+        images: "Iterable[np.ndarray | Picture]",
+        failed: Callable[[DataError], None] | None = None,
+    ) -> Iterator[Found]:
+        """The objects of images one after the other.
+
+        Args:
+            images: uint8 [H, W, 3], or pictures of such.
+            failed: see `Finder.find_many`; here none is left out.
+        """
+        for image in images:
+            yield Found(self._find(image.pixels() if isinstance(image, Picture) else image))
 
 
 @dataclass(frozen=True)
@@ -25,7 +55,7 @@ class Method:
 
     Attributes:
         name: "network" or that of a baseline.
-        find: objects of images uint8 [H, W, 3], one after the other.
+        finder: of the objects of images, one after the other.
         class_names: of classes 1, 2, ...
         confidences: operating points, rising; one of 0 for a method without confidences.
         scored: whether confidences mean anything.
@@ -35,7 +65,7 @@ class Method:
     """
 
     name: str
-    find: Callable[[Iterable[np.ndarray]], Iterator[Found]]
+    finder: Finder | BaselineFinder
     class_names: tuple[str, ...]
     confidences: list[float]
     scored: bool
@@ -45,22 +75,59 @@ class Method:
 
 
 def choose_method(application: Application, options: Any) -> Method:
-    """The network with its weights, or a method that needs none.
+    """What `evaluate` finds objects with: the network with its weights, or what needs none.
 
     Raises:
         ConfigError, WeightsError: options that do not go together, or no such weights.
     """
     name = getattr(options, "method", NETWORK)
     if name != NETWORK:
-        return _baseline(application, options, name)
+        if options.sweep or options.min_conf:
+            raise ConfigError(
+                f"--method {name} has no confidences: leave --min-conf and --sweep out."
+            )
+        names = options.classes or application.class_names
+        if not names:
+            subset = [options.subset]
+            folder = options.dataset or application.default_dataset
+            names = application.new_dataset().classes_in(folder, subset, options.attribute)
+        return _baseline(application, options, name, names)
+    return _network(application, options, options.min_conf, SCORE_FLOOR)
+
+
+def choose_detector(application: Application, options: Any) -> Method:
+    """What `detect` finds objects with, at one confidence.
+
+    Raises:
+        ConfigError, WeightsError: see `choose_method`.
+    """
+    name = getattr(options, "method", NETWORK)
+    if name == NETWORK:
+        given = None if options.min_conf is None else [options.min_conf]
+        return _network(application, options, given, 1.0)
+    of_networks = ("min_conf", "weights", "diameter", "image_size")
+    given = [each for each in of_networks if getattr(options, each, None) is not None]
+    if given:
+        flags = ", ".join(f"--{each.replace('_', '-')}" for each in given)
+        raise ConfigError(f"--method {name} has no network: leave {flags} out.")
+    names = options.classes or application.class_names
+    if not names:
+        raise ConfigError(f"--method {name}: name the classes with --classes.")
+    return _baseline(application, options, name, names)
+
+
+def _network(
+    application: Application, options: Any, given: Sequence[float | str] | None, most: float
+) -> Method:
+    """The network, asked for what has the lowest of the given confidences, and at most `most`."""
     weights = trained_weights(application, options)
     usual = [application.config.DETECTION_MIN_CONFIDENCE]
-    confidences = chosen_confidences(options.min_conf or usual, weights, application.words)
-    floor = min(SCORE_FLOOR, confidences[0])
+    confidences = chosen_confidences(given or usual, weights, application.words)
+    floor = min(most, confidences[0])
     predictor = load_predictor(application, options, weights, floor)
     return Method(
         NETWORK,
-        Finder(application, predictor, options).find_many,
+        Finder(application, predictor, options),
         tuple(predictor.config.CLASS_NAMES),
         confidences,
         True,
@@ -70,16 +137,9 @@ def choose_method(application: Application, options: Any) -> Method:
     )
 
 
-def _baseline(application: Application, options: Any, name: str) -> Method:
-    if options.sweep or options.min_conf:
-        raise ConfigError(f"--method {name} has no confidences: leave --min-conf and --sweep out.")
-    names = options.classes or application.class_names
-    if not names:
-        subset = [options.subset]
-        folder = options.dataset or application.default_dataset
-        names = application.new_dataset().classes_in(folder, subset, options.attribute)
-    class_names = tuple(names)
+def _baseline(
+    application: Application, options: Any, name: str, class_names: Sequence[str]
+) -> Method:
+    class_names = tuple(class_names)
     find = application.baseline(name, options, class_names=class_names)
-    return Method(
-        name, lambda images: (Found(find(image)) for image in images), class_names, [0.0], False
-    )
+    return Method(name, BaselineFinder(find), class_names, [0.0], False)

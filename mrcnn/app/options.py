@@ -208,7 +208,7 @@ def _evaluation(application: "Application") -> list[Option]:
     methods = [
         Option(
             "--method",
-            (EVALUATE,),
+            (EVALUATE, DETECT),
             choices=(NETWORK, *application.baselines),
             default=NETWORK,
             help="; ".join(
@@ -259,10 +259,10 @@ def _detection(application: "Application") -> list[Option]:
             "--min-conf",
             (DETECT,),
             type=confidence_or_auto,
-            default=application.config.DETECTION_MIN_CONFIDENCE,
             metavar="C|auto",
             help="smallest confidence of {an_object}; auto takes the one that the last `evaluate "
-            "--sweep` chose for these weights (default %(default)s)",
+            "--sweep` chose for these weights (default "
+            f"{application.config.DETECTION_MIN_CONFIDENCE:g})",
         ),
         Option(
             "--pixel-size",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tifffile
 
-import mrcnn.app.detect
 import mrcnn.app.large_pictures
+import mrcnn.app.methods
 from mrcnn.app.application import Application
 from mrcnn.config import Config
 from mrcnn.data.annotated import AnnotatedDataset
@@ -63,8 +63,8 @@ def made_up(application, options, path, min_confidence):
 @pytest.fixture
 def detect(monkeypatch, tmp_path):
     """Runs the command; of more than half a million pixels a picture is large."""
-    monkeypatch.setattr(mrcnn.app.detect, "load_predictor", made_up)
-    monkeypatch.setattr(mrcnn.app.detect, "trained_weights", lambda *_: tmp_path / "spots.h5")
+    monkeypatch.setattr(mrcnn.app.methods, "load_predictor", made_up)
+    monkeypatch.setattr(mrcnn.app.methods, "trained_weights", lambda *_: tmp_path / "spots.h5")
     monkeypatch.setattr(mrcnn.app.large_pictures, "MOST_PIXELS", 500_000)
     monkeypatch.setattr(mrcnn.app.large_pictures, "OVERLAY_SIDE", 512)
     monkeypatch.setattr(mrcnn.app.large_pictures, "_BETWEEN_LINES", 0.0)

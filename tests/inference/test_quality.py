@@ -1,5 +1,7 @@
 """What a network tells of where it may have failed."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -17,30 +19,36 @@ def discs(diameter: int, count: int = 5, score: float = 0.95) -> Instances:
     return Instances(shape, boxes, [crop] * count, np.ones(count, int), np.full(count, score))
 
 
+TOLD = Scale(1.0, 50.0, "diameter")
+ESTIMATED = Scale(1.0, 50.0, "estimate", 0.9)
+UNCERTAIN = Scale(1.0, 50.0, "estimate", 0.4)
+UNKNOWN = Scale(1.0, None, "settings", 0.0)
+
+
 @pytest.mark.parametrize(
-    ("diameter", "scale", "doubts"),
+    ("diameter", "factor", "doubts"),
     [(50, 1, ()), (27, 1, ()), (68, 1, ()), (24, 1, (SCALE,)), (72, 1, (SCALE,)),
      (100, 0.5, ()), (100, 0.2, (SCALE,)), (100, 0.8, (SCALE,))],
 )  # fmt: skip
-def test_what_is_found_has_about_the_size_of_training(diameter, scale, doubts):
-    for certainty in (1.0, 0.9, 0.0):
-        chosen = Scale(scale, None, "estimate", certainty)
+def test_what_is_found_has_about_the_size_of_training(diameter, factor, doubts):
+    for scale in (TOLD, ESTIMATED, UNCERTAIN, UNKNOWN):
+        chosen = dataclasses.replace(scale, factor=factor)
         assert doubts_of_scale(discs(diameter), chosen, 50) == doubts
 
 
-TOLD = Scale(1.0, 50.0, "diameter")
-UNSURE = (Scale(1.0, None, "settings", 0.0), Scale(1.0, 50.0, "estimate", 0.5))
-
-
-def test_few_tell_nothing_where_somebody_knew_the_scale():
-    for few in (discs(20, 2), discs(20, 0), discs(20, 5, score=0.4)):
-        assert doubts_of_scale(few, TOLD, 50) == ()
-        for scale in UNSURE:
-            assert doubts_of_scale(few, scale, 50) == (FOREIGN,)
+@pytest.mark.parametrize(("count", "score"), [(2, 0.95), (0, 0.95), (5, 0.4)])
+def test_few_tell_nothing_where_the_scale_is_certain(count, score):
+    few = discs(20, count, score)
+    for scale in (TOLD, ESTIMATED):
+        assert doubts_of_scale(few, scale, 50) == ()
+    for scale in (UNCERTAIN, UNKNOWN):
+        assert doubts_of_scale(few, scale, 50) == (FOREIGN,)
 
 
 def test_what_nobody_is_sure_of_is_foreign_or_badly_shown():
-    unsure = discs(50, score=0.8)
-    assert doubts_of_scale(unsure, TOLD, 50) == (SCALE,)
-    for scale in UNSURE:
-        assert doubts_of_scale(unsure, scale, 50) == (FOREIGN,)
+    # Of many objects the mean score is less by chance.
+    for unsure in (discs(50, score=0.8), discs(50, 30, score=0.87)):
+        assert doubts_of_scale(unsure, TOLD, 50) == (SCALE,)
+        for scale in (ESTIMATED, UNCERTAIN, UNKNOWN):
+            assert doubts_of_scale(unsure, scale, 50) == (FOREIGN,)
+    assert doubts_of_scale(discs(50, 29, score=0.87), ESTIMATED, 50) == ()
