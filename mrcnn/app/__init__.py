@@ -1,1 +1,1 @@
-"""The command line for any data set: train, evaluate, detect, check, pack."""
+"""The command line for any data set: train, evaluate, detect, check, convert, pack."""

@@ -47,7 +47,7 @@ class Baseline:
 
 
 class Application:
-    """The commands train, evaluate, detect, check and pack for one kind of object.
+    """The commands train, evaluate, detect, check, convert and pack for one kind of object.
 
     The hooks are functions, or strings "module:function", which keep the command line quick. Each
     may have more arguments: `class_names`, of classes 1, 2, ..., and the value of any option that

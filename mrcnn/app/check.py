@@ -17,6 +17,7 @@ from mrcnn.errors import DataError
 from mrcnn.formats.annotations import AnnotatedImage, locate_image
 from mrcnn.formats.finding import annotation_files
 from mrcnn.formats.outline_checks import check_outlines
+from mrcnn.formats.yolo import IMAGES, LABELS, find_yolo
 from mrcnn.pictures import IMAGE_SUFFIXES, read_image
 from mrcnn.report.words import Words
 
@@ -113,9 +114,11 @@ class Checker:
         ]
         if not images:
             findings.append(Finding(str(annotations), "no image is listed"))
+        files = self.dataset.annotation_files(folder)
+        folder = self.dataset.image_folder(folder)
         listed = Counter(image.filename for image in images)
         found = {located.name for image in images if (located := _located(folder, image))}
-        found.update(path.name for path in self.dataset.annotation_files(folder))
+        found.update(path.name for path in files)
         findings += [
             Finding(str(annotations), f"image {name!r} is listed {count} times")
             for name, count in listed.items()
@@ -213,7 +216,10 @@ def find_subsets(folder: Path, kind: str) -> list[str]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder.")
-    subsets = [path.name for path in sorted(folder.iterdir()) if path.is_dir() and _is_subset(path)]
+    inner = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    # YOLO's folders `labels` and `images` have those of the subsets in them.
+    inner += [folder / path.name for path in sorted((folder / LABELS).glob("*/"))]
+    subsets = [path.name for path in inner if path.name != IMAGES and _is_subset(path)]
     if not subsets:
         raise DataError(
             f"{folder}: no subset. Expected are folders such as train and val, each with images "
@@ -223,13 +229,17 @@ def find_subsets(folder: Path, kind: str) -> list[str]:
 
 
 def _is_subset(folder: Path) -> bool:
+    if find_yolo(folder):
+        return True
     try:
-        if annotation_files(folder):
+        if folder.is_dir() and annotation_files(folder):
             return True
     except DataError:
         return True
-    return folder.name in _SUBSETS and any(
-        path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir()
+    return (
+        folder.name in _SUBSETS
+        and folder.is_dir()
+        and any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir())
     )
 
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from mrcnn.app.application import Application
 
 TRAIN, EVALUATE, DETECT, CHECK, PACK = "train", "evaluate", "detect", "check", "pack"
+CONVERT = "convert"
 
 EXIT_STATUS = "Exit status: 0 on success, 2 on bad input (with the reason on stderr)."
 
@@ -59,6 +60,14 @@ def commands(application: "Application") -> list[Command]:
             "Read all annotations and images of DIR and list, by file and region, what training "
             "would stop at (errors) and what may be a mistake (look).",
             "Exit status: 0 without errors, 2 with some.",
+        ),
+        Command(
+            CONVERT,
+            "mrcnn.app.convert:run",
+            "write annotations in another format",
+            "Read the annotations of IN in any format and write them to OUT in another one, with "
+            "the images beside them. Told is what the format cannot hold.",
+            EXIT_STATUS,
         ),
     ]
     return [*own, *application.own_commands, *others]

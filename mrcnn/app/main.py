@@ -1,4 +1,4 @@
-"""The command `mrcnn`: train, evaluate, detect, check and pack for any annotated images."""
+"""The command `mrcnn`: train, evaluate, detect, check, convert and pack, for any objects."""
 
 from collections.abc import Sequence
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mrcnn.app.commands import CHECK, DETECT, EVALUATE, PACK, TRAIN
+from mrcnn.app.commands import CHECK, CONVERT, DETECT, EVALUATE, PACK, TRAIN
 from mrcnn.app.option import Group, Option, Stored
 from mrcnn.app.option_types import (
     anchor_scales,
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from mrcnn.app.application import Application
 
 MAX_OVERLAP = 0.5
+# Those of `mrcnn.formats.writing`, which takes too long to import for a help text.
+FORMATS = (
+    "via", "via-csv", "coco", "cvat", "boxes-csv", "yolo", "voc", "labelme", "geojson", "imagej",
+    "labels",
+)  # fmt: skip
 
 _EXPORT = Group("detections as files of other programs")
 
@@ -46,6 +51,34 @@ def _inputs(application: "Application") -> list[Option]:
     return [
         Option("directory", (PACK, CHECK), type=Path, metavar="DIR"),
         Option(
+            "source",
+            (CONVERT,),
+            type=Path,
+            metavar="IN",
+            help="a data set with folders such as train and val, one such folder, or a file of "
+            "annotations beside its images",
+        ),
+        Option(
+            "out",
+            (CONVERT,),
+            type=Path,
+            metavar="OUT",
+            help="folder of the new data set, or for a file of annotations also a file",
+        ),
+        Option(
+            "--to",
+            (CONVERT,),
+            choices=FORMATS,
+            metavar="FORMAT",
+            help=f"format to write: {', '.join(FORMATS)}",
+        ),
+        Option(
+            "--no-images",
+            (CONVERT,),
+            is_flag=True,
+            help="write the annotations alone; else the images are copied beside them",
+        ),
+        Option(
             "images",
             (DETECT,),
             nargs="+",
@@ -70,7 +103,7 @@ def _inputs(application: "Application") -> list[Option]:
         ),
         Option(
             "--subset",
-            (CHECK,),
+            (CHECK, CONVERT),
             nargs="+",
             metavar="NAME",
             help="folders in DIR (default: all with annotations, and such as val)",
@@ -104,7 +137,7 @@ def _inputs(application: "Application") -> list[Option]:
         Option("--dataset", (EVALUATE,), type=Path, metavar="DIR", help=f"{data} ({default})"),
         Option(
             "--attribute",
-            (TRAIN, EVALUATE, CHECK),
+            (TRAIN, EVALUATE, CHECK, CONVERT),
             metavar="NAME",
             help="region attribute that holds the class (default: found by itself)",
             stored=Stored(None, (str, type(None))),
@@ -126,7 +159,7 @@ def _inputs(application: "Application") -> list[Option]:
         ),
         Option(
             "--classes",
-            (CHECK,),
+            (CHECK, CONVERT),
             nargs="+",
             metavar="NAME",
             help=f"names of the classes (default: {application.words.default_classes})",

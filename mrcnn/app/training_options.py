@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mrcnn.app.commands import DETECT, EVALUATE, PACK, TRAIN
+from mrcnn.app.commands import CONVERT, DETECT, EVALUATE, PACK, TRAIN
 from mrcnn.app.option import Group, Option, Stored
 from mrcnn.app.option_types import (
     ALL,
@@ -155,7 +155,7 @@ def training_options(application: "Application") -> list[Option]:
         ),
         Option(
             "--on-error",
-            (TRAIN,),
+            (TRAIN, CONVERT),
             choices=(STOP, SKIP),
             help="what to do with images and regions that cannot be used: stop, or skip them with "
             "a warning (default stop); `{program} check` lists them all",

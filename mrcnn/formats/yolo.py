@@ -1,4 +1,4 @@
-"""YOLO's label files: a text file for each image, with a line for each object; read.
+"""YOLO's label files: a text file for each image, with a line for each object; read and written.
 
 A line is `class x y width height`, a box by its centre and sides, or `class x1 y1 x2 y2 x3 y3 ...`,
 an outline; all in parts of the image's width and height. The files lie in a folder `labels` beside
@@ -6,6 +6,7 @@ an outline; all in parts of the image's width and height. The files lie in a fol
 Format: https://docs.ultralytics.com/datasets/detect
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,10 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.errors import DataError, shown
+from mrcnn.files import atomic_write
 from mrcnn.formats.annotations import AnnotatedImage
 from mrcnn.formats.classes import ClassReader
+from mrcnn.formats.naming import check_class_names, check_classes
 from mrcnn.formats.regions import Note, RawImage, RawRegion, collect_images
 from mrcnn.formats.yaml_names import names_in_yaml
+from mrcnn.instances import Instances
+from mrcnn.instances.outlines import outline_polygon
 
 LABELS, IMAGES = "labels", "images"
 # Where the names of classes stand: in YAML, or a line for each.
@@ -214,3 +219,57 @@ def _text(path: Path) -> str:
         raise DataError(f"Cannot read {path}: {error.strerror}.") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text (byte {error.start}).") from None
+
+
+# ---- writing
+
+
+def write_yolo(path: str | os.PathLike, instances: Instances, class_names: Sequence[str]) -> None:
+    """Write the label file of one image: an outline for each mask, else the box.
+
+    Points, instances without a pixel, and scores are left out.
+
+    Args:
+        path: the text file.
+        instances: of one image. Classes count from 0 in the file.
+        class_names: the name of class 1, of class 2 and so on, which `write_yolo_names` writes.
+
+    Raises:
+        ConfigError: class names that cannot be used.
+        DataError: an instance of an unknown class.
+    """
+    check_class_names(class_names)
+    check_classes(instances, class_names)
+    instances = instances.tight()
+    height, width = instances.image_shape
+    lines = []
+    for row, (box, crop) in enumerate(zip(instances.boxes, instances.crops, strict=True)):
+        y1, x1, y2, x2 = box.tolist()
+        if crop is not None:
+            # Pixel centres count as whole numbers.
+            places = (outline_polygon(crop, box[:2])[:, ::-1] + 0.5) / (width, height)
+            numbers = places.ravel().tolist()
+        elif y2 > y1 and x2 > x1:
+            numbers = [(x1 + x2) / 2 / width, (y1 + y2) / 2 / height]
+            numbers += [(x2 - x1) / width, (y2 - y1) / height]
+        else:
+            continue
+        text = " ".join(f"{min(max(number, 0), 1):.7g}" for number in numbers)
+        lines.append(f"{instances.class_ids[row] - 1} {text}\n")
+    atomic_write(path, "".join(lines))
+
+
+def write_yolo_names(folder: str | os.PathLike, class_names: Sequence[str]) -> None:
+    """Write `data.yaml` of a data set whose folders are `train` and `val`.
+
+    Args:
+        folder: of the data set.
+        class_names: the name of class 1, which is 0 in the files, and so on.
+    """
+    check_class_names(class_names)
+    names = "".join(
+        f"  {number}: {json.dumps(name, ensure_ascii=False)}\n"
+        for number, name in enumerate(class_names)
+    )
+    text = f"path: .\ntrain: train/{IMAGES}\nval: val/{IMAGES}\nnames:\n{names}"
+    atomic_write(Path(folder) / _YAML_FILES[0], text)

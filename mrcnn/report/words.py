@@ -40,7 +40,9 @@ class Words:
     """
 
     program: str = "mrcnn"
-    description: str = "Instances of objects in images: train, evaluate, detect, check, pack."
+    description: str = (
+        "Instances of objects in images: train, evaluate, detect, check, convert, pack."
+    )
     title: str = "Objects"
     subject: str = "objects"
     object: str = "object"
