@@ -307,6 +307,8 @@ def run(application: Application, options: Any) -> int:
                 print(f"  {warning(str(path), doubts)}", flush=True)
         exporter.finish(folder)
         detection.write_tables()
+    for line in exporter.left_out:
+        print(f"Warning: {line}")
     if method.limits is not None:
         for line in limit_warnings(method.limits, limited, words):
             print(line)

@@ -12,6 +12,9 @@ from mrcnn.instances import Instances
 VIA_FILE = "via_predictions.json"
 COCO_FILE = "coco_predictions.json"
 GEOJSON, IMAGEJ = ".geojson", "_rois.zip"
+# VIA and ImageJ get no image with more objects: all outlines of a file are in memory at once, some
+# 5 kB each, and these programs would not open it.
+MOST_OUTLINES = 2**17
 
 
 class Exporter:
@@ -22,6 +25,9 @@ class Exporter:
         out: folder of the results.
         class_names: of classes 1, 2, ...
         attribute: VIA region attribute of the class; None for "name".
+
+    Attributes:
+        left_out: a line for each image that is not in a file that was asked for.
     """
 
     def __init__(
@@ -35,6 +41,7 @@ class Exporter:
         self.colors = [(red / 255, green / 255, blue / 255) for red, green, blue in chosen]
         self.images: dict[str, Instances] = {}
         self.sizes: dict[str, int] = {}
+        self.left_out: list[str] = []
 
     @property
     def wanted(self) -> bool:
@@ -58,7 +65,14 @@ class Exporter:
             return
         if self.options.geojson:
             write_geojson(self.out / f"{stem}{GEOJSON}", found, self.class_names, self.colors)
-        if self.options.imagej:
+        asked = [each for each in ("via", "imagej") if getattr(self.options, each)]
+        if asked and len(found) > MOST_OUTLINES:
+            names = " and ".join(f"--{each}" for each in asked)
+            self.left_out.append(
+                f"{path}: {len(found)} outlines are more than the {MOST_OUTLINES} that {names} can "
+                "write for one image, so it is left out there. --geojson and --coco have all."
+            )
+        elif self.options.imagej:
             write_imagej(self.out / f"{stem}{IMAGEJ}", found, self.class_names, self.colors)
         if not (self.options.via or self.options.coco):
             return
@@ -77,9 +91,10 @@ class Exporter:
             image_folder: where VIA looks for the images.
         """
         if self.options.via:
+            few = {name: each for name, each in self.images.items() if len(each) <= MOST_OUTLINES}
             write_via(
                 self.out / VIA_FILE,
-                self.images,
+                few,
                 self.class_names,
                 sizes=self.sizes,
                 attribute=self.attribute,

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import mrcnn.app.export
 from mrcnn.app.export import COCO_FILE, VIA_FILE, Exporter
 from mrcnn.errors import DataError
 from mrcnn.instances import Instances
@@ -53,3 +54,20 @@ def test_two_images_of_one_name_are_refused(tmp_path, picture):
     exporter.add("a.png", picture, "a", ONE)
     with pytest.raises(DataError, match=r"Two images are called 'a\.png'"):
         exporter.add("a.png", picture, "a-2", ONE)
+
+
+def test_an_image_of_too_many_objects_for_some_formats_is_told(tmp_path, picture, monkeypatch):
+    monkeypatch.setattr(mrcnn.app.export, "MOST_OUTLINES", 1)
+    out = tmp_path / "out"
+    exporter = Exporter(ALL, out, ["large", "small"])
+    exporter.add("a.png", picture, "a", ONE)
+    exporter.add("b.png", picture, "b", Instances.merged([ONE, ONE]))
+    exporter.finish(picture.parent)
+    assert {path.name for path in out.iterdir()} == {
+        VIA_FILE, COCO_FILE, "a.geojson", "a_rois.zip", "b.geojson",
+    }  # fmt: skip
+    via, coco = (json.loads((out / name).read_text()) for name in (VIA_FILE, COCO_FILE))
+    assert list(via["_via_img_metadata"]) == ["a.png5"]
+    assert len(coco["annotations"]) == 3
+    (line,) = exporter.left_out
+    assert "2 outlines are more than the 1 that --via and --imagej can write" in line
