@@ -13,6 +13,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mrcnn.app.application import Application, Baseline
 from mrcnn.app.commands import DETECT, EVALUATE, EXIT_STATUS
@@ -20,10 +21,12 @@ from mrcnn.app.option import Command, Option
 from mrcnn.app.option_types import positive_integer, seed_number
 from mrcnn.config import Config
 from mrcnn.data.annotated import STOP, AnnotatedDataset
-from mrcnn.formats import AnnotatedImage
 from mrcnn.report.words import Words
 from rbc_cells.kinds import OBJECTS, PLATELET, RED, WHITE, name_white_cells
 from rbc_cells.ways import LEARNED, MEASURED, NETWORK, STAIN
+
+if TYPE_CHECKING:
+    from mrcnn.formats import AnnotatedImage
 
 __all__ = ["APPLICATION", "RBCConfig", "RBCDataset", "main"]
 
@@ -112,7 +115,7 @@ class RBCDataset(AnnotatedDataset):
         class_names: Sequence[str] | None,
         attribute: str | None = None,
         problems: list[str] | None = None,
-    ) -> list[AnnotatedImage]:
+    ) -> "list[AnnotatedImage]":
         """As `AnnotatedDataset.read`; where kinds are the classes, leukocytes are white cells."""
         images = super().read(annotations, class_names, attribute, problems)
         if class_names is not None and WHITE in class_names:

@@ -7,11 +7,14 @@ of them, has a box and a name for each cell; what it calls a leukocyte is a whit
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mrcnn.errors import DataError
-from mrcnn.formats import AnnotatedImage
+
+if TYPE_CHECKING:
+    from mrcnn.formats import AnnotatedImage
 
 RED, WHITE, PLATELET = "red blood cell", "white blood cell", "platelet"
 KINDS = (RED, WHITE, PLATELET)
@@ -23,7 +26,7 @@ _LEUKOCYTE = "leukocyte"
 _SAME = 0.5
 
 
-def name_white_cells(images: Sequence[AnnotatedImage], table: Path) -> None:
+def name_white_cells(images: "Sequence[AnnotatedImage]", table: Path) -> None:
     """Make white cells of the outlines that a table calls leukocytes, in place.
 
     A leukocyte without an outline is added as a box. Nothing changes where there is no table.
@@ -48,7 +51,7 @@ def name_white_cells(images: Sequence[AnnotatedImage], table: Path) -> None:
             _name_white_cell(by_name[row["filename"]], box)
 
 
-def _name_white_cell(image: AnnotatedImage, box: np.ndarray) -> None:
+def _name_white_cell(image: "AnnotatedImage", box: np.ndarray) -> None:
     overlaps = [_iou(outline, box) for outline in image.polygons]
     if overlaps and max(overlaps) >= _SAME:
         image.class_names[int(np.argmax(overlaps))] = WHITE
