@@ -13,7 +13,7 @@ from unittest.mock import patch
 import numpy as np
 import tifffile
 
-import mrcnn.app.detect
+import mrcnn.app.methods
 from benchmarks.speed_workload import resident_memory
 from benchmarks.tiles_slide import DIAMETER, PITCH, SCALE, DarkParts, DiscsConfig, Slide
 from mrcnn.inference import Predictor, ScaledPredictor, TiledPredictor
@@ -87,7 +87,7 @@ def follow_command(side: int) -> dict[str, Any]:
         looker.start()
         words = ["detect", path, "--diameter", DIAMETER, "--out", out]
         made_up = {"load_predictor": load_predictor, "trained_weights": lambda *_: path}
-        with patch.multiple(mrcnn.app.detect, **made_up):
+        with patch.multiple(mrcnn.app.methods, **made_up):
             status = rbc.main([str(word) for word in words])
         took = perf_counter() - began
         is_over.set()

@@ -141,10 +141,13 @@ class Detection:
         Raises:
             DataError: see `detect_large`.
         """
-        masks = self.files.enter_context(MaskFile(self.out))
-        found, labels, visible, measured, small = detect_large(
-            finder, picture, self.out, name, masks
-        )
+        with ExitStack() as opened:
+            masks = opened.enter_context(MaskFile(self.out))
+            found, labels, visible, measured, small = detect_large(
+                finder, picture, self.out, name, masks
+            )
+            # What fails takes no room any more; else the tables need it.
+            self.files.push(opened.pop_all())
         self.measured = measured
         rows = partial(
             iterate_rows,

@@ -6,10 +6,12 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from mrcnn.app.finding import Finder, Found
 from mrcnn.app.inputs import MANY_LABELS, OVERLAY
 from mrcnn.drawing.results import overlay_picture
+from mrcnn.errors import DataError
 from mrcnn.files import atomic_write
 from mrcnn.formats.label_images import write_label_image
 from mrcnn.inference import Prediction, ScaledPredictor
@@ -28,10 +30,24 @@ _BETWEEN_LINES = 10.0
 def is_large(picture: Picture, predictor: Any) -> bool:
     """Whether a picture is detected in by tiles that are read one after the other.
 
-    Without a scale it can only be seen as a whole.
+    Args:
+        picture: of any size.
+        predictor: of the finder; None of a method without one.
+
+    Raises:
+        DataError: it can only be seen as a whole, since its scale is not known, and is too large.
     """
     height, width = picture.shape
-    return height * width > MOST_PIXELS and isinstance(predictor, ScaledPredictor)
+    if isinstance(predictor, ScaledPredictor):
+        return height * width > MOST_PIXELS
+    most = 2 * (Image.MAX_IMAGE_PIXELS or height * width)
+    if height * width > most:
+        raise DataError(
+            f"{picture.name}: {height} x {width} pixels are too many to be seen as a whole, as "
+            "--image-size, --method and models do that do not know how large their objects are. "
+            "Leave these options out; `pack DIR --diameter PX` tells a model."
+        )
+    return False
 
 
 class LargeResult(NamedTuple):

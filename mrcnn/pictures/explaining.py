@@ -41,8 +41,8 @@ def explained(path: Path) -> Iterator[None]:
 def too_large(path: Path) -> DataError:
     """Of a file whose pixels would fill the memory."""
     return DataError(
-        f"Cannot read the image {path}: it has too many pixels. Cut it into smaller images, or "
-        "read it a region at a time (open_picture)."
+        f"Cannot read the image {path}: it has too many pixels. Cut it into smaller images, save "
+        "it as a TIFF of tiles, or read it a region at a time (open_picture)."
     )
 
 

@@ -5,8 +5,9 @@ import pytest
 import tifffile
 from PIL import Image
 
+import mrcnn.app.methods
 import mrcnn.inference.tile_grid
-from tests.app.large_slides import DIAMETER, pyramid, rows_of, slide
+from tests.app.large_slides import DIAMETER, made_up, pyramid, rows_of, slide
 
 SMALL, LARGE = slide(300), slide(900)
 
@@ -158,3 +159,13 @@ def test_zarr_with_chunks_that_are_missing_or_damaged(detect, capsys, good, tmp_
     (path / "2.2.0").write_bytes(b"no chunk")
     problem = fails(detect, capsys, good, path, "--diameter", DIAMETER)
     assert problem.startswith(f"Cannot read the image {path}: it is damaged or cut short")
+
+
+def test_a_slide_that_can_only_be_seen_as_a_whole(detect, capsys, good, tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200_000)
+    monkeypatch.setattr(
+        mrcnn.app.methods, "load_predictor", lambda *given: made_up(*given).predictor
+    )
+    tifffile.imwrite(tmp_path / "bad.tif", LARGE, photometric="rgb", tile=(256, 256))
+    problem = fails(detect, capsys, good, tmp_path / "bad.tif")
+    assert "900 x 900 pixels are too many to be seen as a whole, as --image-size" in problem
