@@ -1,9 +1,10 @@
 """Tries the readers of files from anywhere with a great many changed files.
 
-    python -m benchmarks.fuzz [--inputs 100000] [--only via coco weights settings] [--seed 1]
+    python -m benchmarks.fuzz [--inputs 100000] [--only via coco labelme ... weights settings]
 
 The inputs are made from valid files of every kind that is read, by changes of values and of bytes,
-and from files that were made to do harm (`fuzz_json.py`, `fuzz_weights.py`). A process of its own
+and from files that were made to do harm (`fuzz_json.py`, `fuzz_formats.py`,
+`fuzz_weights.py`). A process of its own
 reads them one after the other (`fuzz_worker.py`), so that a reader that hangs or crashes is found
 out: its input is kept, and a new process goes on with the next one.
 

@@ -21,10 +21,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 MEMORY_BYTES = 1 << 30
 SECONDS = 1.0
 _TOLD_EVERY = 200
-KINDS = ("via", "coco", "weights", "settings", "planted")
+# Formats of annotations besides those of VIA and COCO, made in `fuzz_formats.py`.
+FORMATS = ("labelme", "geojson", "xml", "tables", "imagej", "labels", "yolo")
+KINDS = ("via", "coco", *FORMATS, "weights", "settings", "planted")
 
 Input = tuple[str, bytes]
 
@@ -49,6 +53,8 @@ def kind_of(name: str, folder: Path) -> Kind:
     """Everything that is needed for inputs of a kind; takes seconds for weights."""
     if name in ("via", "coco"):
         return _annotations(name)
+    if name in FORMATS:
+        return _formats(name)
     if name == "weights":
         return _weights(folder)
     if name == "settings":
@@ -83,6 +89,39 @@ def _annotations(name: str) -> Kind:
                     raise AssertionError(f"{found} is outside of {path.parent}")
 
     return Kind(lambda rng, _: ("via.json", fuzz_json.changed_json(seeds, rng, bombs)), read)
+
+
+def _formats(name: str) -> Kind:
+    from PIL import Image
+
+    from benchmarks import fuzz_formats
+    from mrcnn.errors import DataError
+    from mrcnn.formats import locate_image, read_annotations
+
+    seeds = fuzz_formats.seeds(name)
+
+    def read(path: Path, rng: random.Random) -> None:
+        image = path.parent / fuzz_formats.IMAGE
+        if not image.exists():
+            Image.new("RGB", (50, 40)).save(image)
+        if name == "yolo":
+            (path.parent / "data.yaml").write_text(fuzz_formats.names_of_classes())
+            path = path.parent
+        classes = rng.choice([None, ["large", "normal", "small"], ["cell"]])
+        problems = rng.choice([None, []])
+        for found in read_annotations(path, classes, problems=problems):
+            lists = (found.class_names, found.region_numbers, found.is_box)
+            if any(len(each) != len(found.polygons) for each in lists):
+                raise AssertionError("lists of different lengths")
+            for polygon in found.polygons:
+                if polygon.ndim != 2 or polygon.shape[1] != 2 or polygon.dtype != np.float64:
+                    raise AssertionError(f"an outline of {polygon.dtype}, {polygon.shape}")
+                if not (np.abs(polygon) <= 4e6).all():
+                    raise AssertionError("an outline that is nowhere")
+            with contextlib.suppress(DataError):
+                locate_image(image.parent, found.filename)
+
+    return Kind(lambda rng, _: fuzz_formats.changed(name, rng, seeds), read)
 
 
 def _weights(folder: Path) -> Kind:

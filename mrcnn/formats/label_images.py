@@ -23,6 +23,8 @@ from mrcnn.formats.shapes import join_outlines
 from mrcnn.instances import Instances
 from mrcnn.instances.outlines import signed_area
 from mrcnn.pictures.explaining import Unreadable, check_size, explained
+from mrcnn.pictures.tiff_damage import damage_heard
+from mrcnn.pictures.tiff_pages import PageReader, SegmentCache
 
 _PNG = b"\x89PNG"
 # Share of the largest part below which another one is a speck of the same object.
@@ -67,7 +69,7 @@ def iterate_labels(
 
 
 def decode_labels(content: bytes, path: Path) -> np.ndarray:
-    """The numbers of a label image, int64 [H, W].
+    """The numbers of a label image, integers [H, W].
 
     Args:
         content: of the file.
@@ -92,7 +94,7 @@ def decode_labels(content: bytes, path: Path) -> np.ndarray:
         raise DataError(f"{path} has fractions, and labels are whole numbers.")
     if values.size and (values.min() < 0 or values.max() >= 2**40):
         raise DataError(f"{path} has numbers below 0 or above 2^40, and labels count objects.")
-    return values.astype(np.int64)
+    return values.astype(np.int64) if values.dtype.kind in "fb" else values
 
 
 def _png_values(content: bytes, path: Path) -> np.ndarray:
@@ -107,7 +109,7 @@ def _png_values(content: bytes, path: Path) -> np.ndarray:
 def _tiff(content: bytes, path: Path) -> np.ndarray:
     from tifffile import TiffFile
 
-    with TiffFile(io.BytesIO(content)) as file:
+    with damage_heard(), TiffFile(io.BytesIO(content)) as file:
         page = file.pages.first
         if len(file.pages) > 1 and not page.is_reduced and not file.pages[1].is_reduced:
             raise Unreadable(
@@ -115,9 +117,12 @@ def _tiff(content: bytes, path: Path) -> np.ndarray:
                 "belongs to the image by itself"
             )
         check_size(path, page.imagelength, page.imagewidth)
-        if page.size > 8 * page.imagelength * page.imagewidth:
-            raise Unreadable("it has more than one number for each pixel")
-        return np.squeeze(page.asarray(maxworkers=1))
+        if page.samplesperpixel != 1 or page.imagedepth != 1:
+            raise Unreadable(
+                f"it has {page.samplesperpixel} numbers for each pixel, and a label image one"
+            )
+        height, width = page.imagelength, page.imagewidth
+        return PageReader(page, SegmentCache()).read(0, 0, height, width)[..., 0]
 
 
 def _check_is_no_mask(label: int, outlines: list[np.ndarray], path: Path) -> None:

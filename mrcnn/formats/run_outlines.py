@@ -68,12 +68,14 @@ def label_outlines(labels: np.ndarray) -> dict[int, list[np.ndarray]]:
         label -> its outlines, float64 [K, 2] of (y, x) in pixels.
     """
     height, width = labels.shape
-    values, numbers = np.unique(labels, return_inverse=True)
-    columns = numbers.reshape(height, width).T.ravel()
-    begins = np.flatnonzero(np.diff(columns, prepend=-1) != 0)
+    if not labels.size:
+        return {}
+    columns = labels.T.ravel()
+    begins = np.append(0, np.flatnonzero(columns[1:] != columns[:-1]) + 1)
     ends = np.append(begins[1:], columns.size)
-    kept = values[columns[begins]] != 0
-    owners, begins, ends = columns[begins][kept], begins[kept], ends[kept]
+    kept = columns[begins] != 0
+    begins, ends = begins[kept], ends[kept]
+    values, owners = np.unique(columns[begins], return_inverse=True)
     # Each label lies in an image of its own, and all of these side by side with a gap.
     shift = owners * (width + 1) * height
     order = np.lexsort((begins, owners))

@@ -2,10 +2,14 @@
 
 import json
 import random
+from collections import Counter
 
 import pytest
+from PIL import Image
 
-from benchmarks import fuzz, fuzz_json, fuzz_weights
+from benchmarks import fuzz, fuzz_formats, fuzz_json, fuzz_weights
+from benchmarks.fuzz_worker import FORMATS, kind_of, try_input
+from mrcnn.formats import read_annotations
 
 
 def test_planted_faults_are_found_and_their_inputs_are_kept(tmp_path, capsys):
@@ -30,6 +34,23 @@ def test_planted_faults_are_found_and_their_inputs_are_kept(tmp_path, capsys):
         f"planted_5_{number}_a.json": str(number) for number in sorted(why)
     }
     assert "input 2: ended the process" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", FORMATS)
+def test_readers_of_other_formats_pass_some_inputs(tmp_path, kind):
+    """In this process, which needs no start of its own."""
+    tried = kind_of(kind, tmp_path)
+    results = Counter()
+    for number in range(100):
+        rng = random.Random(f"{kind} 2 {number}")
+        name, content = tried.make(rng, number)
+        (tmp_path / name).write_bytes(content)
+        result, told = try_input(tried, tmp_path / name, rng)
+        assert result != "failure", told
+        results[result] += 1
+        (tmp_path / name).unlink()
+    assert set(results) == {"accepted", "DataError"}
 
 
 @pytest.mark.parametrize("kind", ["via", "coco", "settings"])
@@ -64,3 +85,18 @@ def test_unchanged_seeds_are_read(tmp_path):
         path.write_bytes(contents[0])
         report = model.load_weights(path, by_name=True)
         assert len(report.loaded) == 3
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind not in ("labels", "yolo")])
+def test_unchanged_files_of_all_formats_are_read(tmp_path, kind):
+    Image.new("RGB", (50, 40)).save(tmp_path / fuzz_formats.IMAGE)
+    for content in fuzz_formats.seeds(kind):
+        if kind in ("labelme", "geojson"):
+            content = json.dumps(content).encode()
+        if isinstance(content, bytes) and b"<!ENTITY" in content:
+            continue
+        path = tmp_path / (fuzz_formats.NAMES[kind] if kind != "imagej" else "a.roi")
+        path.write_bytes(content)
+        (image,) = read_annotations(path)
+        assert image.polygons or image.point_regions
