@@ -24,7 +24,18 @@ GOLDEN = Path(__file__).parent / "golden"
 
 # Folders and files that are begun first, so that no process has a long one left when the others
 # have none.
-LONG = ("backends", "clients", "notebooks", "training", "packaging", "test_packaging.py")
+LONG = (
+    "backends",
+    "clients",
+    "notebooks",
+    "rbc_sample",
+    "training",
+    "packaging",
+    "benchmarks",
+    "nuclei",
+    "test_packaging.py",
+    "test_model.py",
+)
 
 
 def pytest_collection_modifyitems(items):

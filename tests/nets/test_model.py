@@ -165,6 +165,7 @@ def detector(request, tiny_config):
     return build_training_model(config, shuffle_targets=False), training_inputs(config)
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_detector_comes_back_from_its_file_or_its_description(detector, tmp_path):
     model, inputs = detector
     path = tmp_path / "whole.keras"

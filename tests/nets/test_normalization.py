@@ -108,6 +108,7 @@ def test_outputs_of_single_layers_are_what_they_are_called(tiny_config):
     np.testing.assert_allclose(normalised, expected, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.usefixtures("eager")
 def test_losses_and_gradients_of_all_weights_are_the_same(tiny_config, disks):
     # Regions around the cells, so that the heads have something to learn.
     config = tiny_config(NORMALIZATION="batch", USE_RPN_ROIS=False)
@@ -127,6 +128,7 @@ def test_losses_and_gradients_of_all_weights_are_the_same(tiny_config, disks):
         assert np.linalg.norm(found[name] - gradient) < 5e-3 * scale, name
 
 
+@pytest.mark.usefixtures("eager")
 def test_statistics_that_are_learned_are_not_folded_in_training(tiny_config, disks):
     config = tiny_config(NORMALIZATION="batch", TRAIN_BN=None)
     model = build_training_model(config)

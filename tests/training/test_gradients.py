@@ -44,6 +44,7 @@ def test_with_the_leak_all_norms_are_the_original_s(golden, gradients_of):
         )
 
 
+@pytest.mark.usefixtures("eager")
 def test_without_it_the_heads_do_not_reach_the_rpn(gradients_of):
     _, found = gradients_of(stop_gradients=True).of_losses((0.0, 0.0, 0.0, 1.0, 0.0))
     for layer in ("rpn_conv_shared", "rpn_class_raw", "rpn_bbox_pred"):

@@ -47,6 +47,7 @@ def test_masks_of_a_size_that_the_head_does_not_make(tiny_config):
         build_training_model(tiny_config(MASK_SHAPE=[56, 56]))
 
 
+@pytest.mark.usefixtures("eager")
 def test_the_loss_is_the_weighted_sum_and_the_l2_term(tiny_config, disks):
     weights = dict(zip(LOSS_NAMES, (1.0, 2.0, 0.5, 0.0, 3.0), strict=True))
     config = tiny_config(LOSS_WEIGHTS=weights, WEIGHT_DECAY=0.01)

@@ -54,6 +54,7 @@ def test_outputs_are_those_of_the_whole_maps(stride, ratios):
             np.testing.assert_allclose(ops.convert_to_numpy(one), other, atol=1e-5)
 
 
+@pytest.mark.usefixtures("eager")
 def test_gradients_are_those_of_the_whole_maps(tiny_config, disks):
     config = tiny_config(RPN_ANCHOR_STRIDE=1)
     model = build_training_model(config, shuffle_targets=False)

@@ -49,6 +49,7 @@ def served_coco(tmp_path, monkeypatch):
     thread.join()
 
 
+@pytest.mark.usefixtures("eager")
 def test_coco_weights_are_fetched_and_what_fits_is_loaded(
     served_coco, dataset_dir, tmp_path, capsys
 ):

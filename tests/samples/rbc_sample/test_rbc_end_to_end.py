@@ -16,6 +16,9 @@ TINY = (
     "--backbone", "resnet18", "--light", "--image-size", "128", "--batch-size", "1",
     "--steps", "2", "--seed", "3", "--crop", "64",
 )  # fmt: skip
+# Shows pictures as large as in training. Where that is not said the network is asked how large
+# cells are, by a dozen looks at each picture, and one that has learned nothing answers at random.
+AS_TRAINED = ("--image-size", "128")
 
 
 pytestmark = pytest.mark.usefixtures("eager_module")
@@ -81,6 +84,7 @@ def evaluated(work, data, logs) -> Path:
     status = run(
         "evaluate", "--dataset", data, "--logs", logs, "--out", out,
         "--min-conf", 0.9, 0, 0.3, 0.3, "--via", "--coco", "--geojson", "--imagej",
+        *AS_TRAINED,
     )  # fmt: skip
     assert status == 0
     return out
@@ -168,8 +172,9 @@ def test_evaluation_is_repeatable(work, data, logs, evaluated):
     out = work / "evaluated_again"
     weights = only_run(logs) / "mask_rcnn_rbc_0001.h5"
     status = run(
-        "evaluate", "--dataset", data, "--weights", weights, "--out", out, "--min-conf", 0, 0.3, 0.9
-    )
+        "evaluate", "--dataset", data, "--weights", weights, "--out", out,
+        "--min-conf", 0, 0.3, 0.9, *AS_TRAINED,
+    )  # fmt: skip
     assert status == 0
     for name in ("per_image.csv", "per_cell.csv"):
         assert (out / name).read_bytes() == (evaluated / name).read_bytes()
@@ -184,7 +189,7 @@ def test_a_sweep_is_kept_for_auto(work, data, logs, capsys):
     assert status == 2
     assert "evaluate --sweep" in capsys.readouterr().err
     # On training fields a confidence is found, but not kept.
-    common = ("evaluate", "--dataset", data, "--weights", weights)
+    common = ("evaluate", "--dataset", data, "--weights", weights, *AS_TRAINED)
     assert run(*common, "--subset", "train", "--sweep", "--out", work / "swept") == 0
     assert "not kept" in capsys.readouterr().out
     assert run(*common, "--sweep", "--out", work / "swept") == 0
@@ -199,7 +204,7 @@ def test_a_sweep_is_kept_for_auto(work, data, logs, capsys):
     assert [point["min_confidence"] for point in summary["operating_points"]] == [chosen]
     status = run(
         "detect", data / "val" / "c.png", "--weights", weights, "--min-conf", "auto", "--via",
-        "--coco", "--geojson", "--imagej", "--out", work / "auto_detected",
+        "--coco", "--geojson", "--imagej", "--out", work / "auto_detected", *AS_TRAINED,
     )  # fmt: skip
     assert status == 0
     detected = csv_rows(work / "auto_detected" / "cells.csv")
@@ -245,7 +250,7 @@ def test_detect_goes_on_after_bad_images(work, logs, make_field, capsys):
     out = work / "detected"
     status = run(
         "detect", images, images / "more" / "a.png", images / "missing.png", images / "a.png",
-        "--logs", logs, "--min-conf", 0, "--pixel-size", 0.1, "--out", out,
+        "--logs", logs, "--min-conf", 0, "--pixel-size", 0.1, "--out", out, *AS_TRAINED,
     )  # fmt: skip
     assert status == 2
     error = capsys.readouterr().err
@@ -290,8 +295,9 @@ def test_detect_in_good_images_succeeds(work, logs, make_field):
     make_field().save(work / "good.png")
     out = work / "good"
     status = run(
-        "detect", work / "good.png", "--weights", only_run(logs), "--min-conf", 1, "--out", out
-    )
+        "detect", work / "good.png", "--weights", only_run(logs), "--min-conf", 1, "--out", out,
+        *AS_TRAINED,
+    )  # fmt: skip
     assert status == 0
     # Nothing reaches that confidence, and that is a result, not a failure.
     assert (out / "cells.csv").read_text().count("\n") == 1
@@ -357,7 +363,8 @@ def test_a_packed_model_detects_nearly_the_same(work, data, logs, capsys):
     counts = []
     for weights in (packed, checkpoint):
         out = work / f"of_{weights.name}"
-        assert run("detect", data / "val", "--weights", weights, "--min-conf", 0, "--out", out) == 0
+        detect = ("detect", data / "val", "--weights", weights, "--min-conf", 0, *AS_TRAINED)
+        assert run(*detect, "--out", out) == 0
         counts.append(len((out / "cells.csv").read_text().splitlines()))
     assert counts[0] == pytest.approx(counts[1], rel=0.1)
 
