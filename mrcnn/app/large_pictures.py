@@ -99,6 +99,12 @@ def detect_large(
     )
     overlay_path = out / f"{name}{OVERLAY}"
     visible = write_label_image(out / f"{name}{MANY_LABELS}", work.kept(parts, count))
+    objects = finder.application.words.objects
+    print(
+        f"  {picture.name}: {np.count_nonzero(visible)} {objects} found; classes, overlay and "
+        "tables follow",
+        flush=True,
+    )
     try:
         instances = finder.classified(work.instances())
         # What others cover has no pixel, and is no object.

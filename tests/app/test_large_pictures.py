@@ -25,6 +25,7 @@ def test_a_large_picture_gives_what_it_gives_as_a_whole(detect, tmp_path, capsys
     assert status == 0
     assert "1200 x 1200 pixels are detected in by 9 tiles" in said
     assert re.search(r"a\.tif: 3 of 9 tiles, \d+ objects so far", said)
+    assert "576 objects found; classes, overlay and tables follow" in said
     assert "the overlay shows it 3 times smaller" in said
     monkeypatch.setattr(mrcnn.app.large_pictures, "MOST_PIXELS", 10**9)
     assert detect(tmp_path / "a.tif", "--diameter", DIAMETER, out="whole")[0] == 0
