@@ -51,8 +51,8 @@ SURE, LEAST = 0.7, 0.3
 WEIGHTS = {"fields": 3, "smears": 1, "txl": 4, "chula": 2}
 TRAINING = (
     "--backbone resnet18 --light --normalization group --precision mixed_bfloat16 --scale auto "
-    "--crop 320 --anchors auto --batch-size 4 --learning-rate 0.02 --overlay 0.5 --steps 200 "
-    "--epochs 30 --seed 1"
+    "--crop 320 --anchors auto --batch-size 4 --learning-rate 0.02 --overlay 0.5 "
+    "--color-jitter 2 --steps 200 --epochs 30 --seed 1"
 ).split()
 VIA_FILE, TABLE = "via_region_data.json", "objects.csv"
 

@@ -32,6 +32,8 @@ from mrcnn.weights.settings import CONFIG_FILE, settings_text
 
 LAYER_PRESETS = ("all", "heads", "3+", "4+", "5+")
 _MAX_VALIDATION_STEPS = 50
+# Beyond it some images would be all black.
+_MOST_COLORFUL = 0.9
 
 
 def training_settings(
@@ -147,7 +149,14 @@ def augmentation_of(options: Any) -> Any:
 
     usual = AUTO_JITTER if options.scale == AUTO else Augmentation.scale
     # From a file of options it is a list.
-    return Augmentation(overlay=options.overlay, scale=tuple(options.scale_jitter or usual))
+    return Augmentation(
+        overlay=options.overlay,
+        scale=tuple(options.scale_jitter or usual),
+        **{
+            name: min(options.color_jitter * getattr(Augmentation, name), _MOST_COLORFUL)
+            for name in ("brightness", "contrast", "colour", "gamma")
+        },
+    )
 
 
 def run(application: Application, options: Any) -> int:
@@ -168,6 +177,10 @@ def run(application: Application, options: Any) -> int:
     if options.no_augmentation and options.scale_jitter:
         raise ConfigError(
             "--scale-jitter varies sizes, which --no-augmentation leaves as they are."
+        )
+    if options.no_augmentation and options.color_jitter != 1:
+        raise ConfigError(
+            "--color-jitter varies colors, which --no-augmentation leaves as they are."
         )
     settings = training_settings(application, options, stored)
     config = application.make_config(settings)

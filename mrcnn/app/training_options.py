@@ -170,6 +170,15 @@ def training_options(application: "Application") -> list[Option]:
             "new pairs touch and overlap (default 0)",
             stored=Stored(0.0, (int, float)),
         ),
+        Option(
+            "--color-jitter",
+            (TRAIN,),
+            type=positive,
+            metavar="FACTOR",
+            help="how much more than usual brightness, contrast, gamma and the single colors vary "
+            "(default 1); 2 to 3 for {images} of laboratories with other stains and lamps",
+            stored=Stored(1.0, (int, float)),
+        ),
     ]
 
 

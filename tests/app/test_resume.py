@@ -21,6 +21,7 @@ DEFAULTS = {
     "overlay": 0.0,
     "scale": "image-size",
     "scale_jitter": None,
+    "color_jitter": 1.0,
     "on_error": "stop",
     "validate_every": 5,
     "patience": None,

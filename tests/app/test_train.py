@@ -95,3 +95,14 @@ def test_stored_settings_come_back_and_options_win(tmp_path):
     options = train_options("--weights", "last", "--epochs", "7")
     resumed = APPLICATION.make_config(training_settings(options, stored))
     assert (resumed.EPOCHS, resumed.BACKBONE) == (7, "resnet18")
+
+
+@pytest.mark.parametrize(
+    ("factor", "expected"), [(1.0, (0.15, 0.08)), (2.0, (0.3, 0.16)), (50.0, (0.9, 0.9))]
+)
+def test_colors_vary_by_the_factor(factor, expected):
+    options = train_options("--color-jitter", str(factor))
+    options.scale, options.no_augmentation, options.overlay = "image-size", False, 0.0
+    augmentation = train.augmentation_of(options)
+    assert (augmentation.brightness, augmentation.colour) == pytest.approx(expected)
+    assert augmentation.scale == (0.8, 1.25)
