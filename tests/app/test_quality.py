@@ -105,7 +105,10 @@ def test_an_overview_is_judged_like_the_whole():
 def test_an_application_that_knows_no_foreground_and_an_image_without_one():
     image, found = cells()
     for foreground in (None, lambda image: None):
-        assert reasons(image, without(found, 20), program=application(foreground)) == "ok"
+        assert reasons(image, without(found, 19), program=application(foreground)) == "ok"
+        # Where nothing is found, there may be nothing.
+        nothing = without(found, 20)
+        assert reasons(image, nothing, program=application(foreground)) == "foreign"
 
 
 def test_the_foreground_may_ask_for_what_hooks_ask_for():
