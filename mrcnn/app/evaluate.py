@@ -1,6 +1,7 @@
 """`evaluate`: detections against annotated objects, from one pass over the images."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,12 @@ import numpy as np
 
 from mrcnn.app.application import Application
 from mrcnn.app.commands import EVALUATE
-from mrcnn.app.evaluation_pictures import EvaluatedImage, draw_images
+from mrcnn.app.evaluation_pictures import EvaluatedImage, at_least, draw_images
 from mrcnn.app.export import Exporter
 from mrcnn.app.finding import limit_warnings
 from mrcnn.app.methods import Method, choose_method
 from mrcnn.app.names import unique_names
+from mrcnn.app.quality import column, judge, warning
 from mrcnn.app.threshold import store_threshold
 from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.errors import DataError, LimitWarning
@@ -25,6 +27,7 @@ from mrcnn.evaluation import (
     without_ignored,
 )
 from mrcnn.files import atomic_write, make_writable_folder
+from mrcnn.inference.quality import LIMIT
 from mrcnn.report.evaluation_files import (
     per_image_csv,
     per_object_csv,
@@ -60,7 +63,11 @@ def load_images(
 
 
 def find_objects(
-    dataset: AnnotatedDataset, method: Method, evaluator: InstanceEvaluator
+    application: Application,
+    options: Any,
+    dataset: AnnotatedDataset,
+    method: Method,
+    evaluator: InstanceEvaluator,
 ) -> tuple[list[EvaluatedImage], list[str]]:
     """Detect in every image and hand the objects to the evaluator.
 
@@ -83,14 +90,25 @@ def find_objects(
         drawn = truth.replaced(crops=truth.filled_crops())
         image = EvaluatedImage(image_id, name, stem, drawn, counted)
         # Of a full list the weakest are missing; it matters when they would have counted.
-        if found.limit_reached and image.scores.min(initial=1.0) >= lowest:
+        is_limited = found.limit_reached and image.scores.min(initial=1.0) >= lowest
+        if is_limited:
             limited.append(name)
-        images.append(image)
+        told = tuple(reason for reason in found.quality if reason != LIMIT or is_limited)
+        doubts = judge(
+            application,
+            dataset.load_image(image_id),
+            replace(found, instances=at_least(found.instances, lowest), quality=told),
+            options,
+            class_names=method.class_names,
+        )
+        images.append(replace(image, quality=column(doubts)))
         print(
             f"[{number}/{len(names)}] {name}: ground truth {len(truth)}, detected "
             f"{np.count_nonzero(image.scores >= lowest)}",
             flush=True,
         )
+        if doubts:
+            print(f"  {warning(name, doubts)}", flush=True)
     return images, limited
 
 
@@ -102,8 +120,8 @@ def classes_by_method(
         {name for image in images for name in image.found.columns if name.startswith(CLASS_COLUMN)}
     )
     by_method: dict[str, list[Classification]] = {}
-    for column in columns:
-        classifications = by_method[column.removeprefix(CLASS_COLUMN)] = []
+    for name in columns:
+        classifications = by_method[name.removeprefix(CLASS_COLUMN)] = []
         for point in evaluation.operating_points:
             matched = [
                 (image, pairs)
@@ -111,7 +129,7 @@ def classes_by_method(
                 if len(pairs)
             ]
             true_ids = [image.truth.class_ids[pairs[:, 0]] for image, pairs in matched]
-            named = [image.found.columns[column][pairs[:, 1]] for image, pairs in matched]
+            named = [image.found.columns[name][pairs[:, 1]] for image, pairs in matched]
             classifications.append(
                 classify(class_names, np.concatenate([*true_ids, []]), np.concatenate([*named, []]))
             )
@@ -159,7 +177,7 @@ def run(application: Application, options: Any) -> int:
     evaluator = InstanceEvaluator(method.class_names, border=options.border)
     count, by = len(dataset.image_ids), method.weights or f"--method {method.name}"
     print(f"Evaluating {count} {words.images} of {Path(folder) / options.subset} with {by}")
-    images, limited = find_objects(dataset, method, evaluator)
+    images, limited = find_objects(application, options, dataset, method, evaluator)
     confidences = list(method.confidences)
     best = evaluator.sweep().best("f1") if options.sweep else None
     if best:
@@ -175,7 +193,8 @@ def run(application: Application, options: Any) -> int:
     page_images = draw_images(dataset, images, evaluator.records, evaluation, method.scored, out)
     atomic_write(out / "table.md", report + "\n")
     atomic_write(out / "summary.json", summary_text(summary))
-    atomic_write(out / "per_image.csv", per_image_csv(evaluation, method.scored))
+    quality = {image.name: image.quality for image in images}
+    atomic_write(out / "per_image.csv", per_image_csv(evaluation, method.scored, quality))
     atomic_write(
         out / f"per_{words.object}.csv",
         per_object_csv(evaluator.records, evaluation.operating_points[0], method.class_names),

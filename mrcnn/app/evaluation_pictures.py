@@ -18,6 +18,13 @@ from mrcnn.report.page import PageField, picture_data
 PICTURES = "pictures"
 
 
+def at_least(found: Instances, min_confidence: float) -> Instances:
+    """Those with such a score; all where a method has none."""
+    if found.scores is None:
+        return found
+    return found.take(np.flatnonzero(found.scores >= min_confidence))
+
+
 @dataclass(frozen=True)
 class EvaluatedImage:
     """One evaluated image.
@@ -28,6 +35,7 @@ class EvaluatedImage:
         stem: of the names of its files.
         truth: the annotated objects.
         found: detections by falling score.
+        quality: see `mrcnn.app.quality.column`, at the lowest operating point.
     """
 
     image_id: int
@@ -35,6 +43,7 @@ class EvaluatedImage:
     stem: str
     truth: Instances
     found: Instances
+    quality: str = "ok"
 
     @property
     def scores(self) -> np.ndarray:
@@ -44,7 +53,7 @@ class EvaluatedImage:
 
     def at(self, min_confidence: float) -> Instances:
         """The detections of an operating point."""
-        return self.found.take(np.flatnonzero(self.scores >= min_confidence))
+        return at_least(self.found, min_confidence)
 
 
 def draw_images(

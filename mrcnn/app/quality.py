@@ -71,7 +71,8 @@ def judge(
     doubts += _of_picture(application, image, found, options, known)
     if not doubts and not len(found.instances):
         # Nothing was expected either, for all that is known.
-        text = f"nothing was found, perhaps no {application.words.image} of {application.words.subject}"
+        text = application.words("nothing was found, perhaps no {image} of ")
+        text += application.words.subject
         doubts.append(Doubt(FOREIGN, text, _remedies(application, options)))
     return sorted(doubts, key=lambda doubt: REASONS.index(doubt.reason))
 

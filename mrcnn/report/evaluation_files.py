@@ -97,9 +97,18 @@ def summary_text(summary: dict[str, Any]) -> str:
     return json.dumps(summary, indent=2, allow_nan=False) + "\n"
 
 
-def per_image_csv(evaluation: Evaluation, scored: bool = True) -> str:
-    """A line for each image and operating point; ratios in 0..1, empty where not defined."""
-    rows: list[list] = [["image", "min_confidence", "border", *IMAGE_COLUMNS]]
+def per_image_csv(
+    evaluation: Evaluation, scored: bool = True, quality: Mapping[str, str] | None = None
+) -> str:
+    """A line for each image and operating point; ratios in 0..1, empty where not defined.
+
+    Args:
+        evaluation: of the images.
+        scored: whether confidences mean anything.
+        quality: of each image by its name, a last column.
+    """
+    last = [] if quality is None else ["quality"]
+    rows: list[list] = [["image", "min_confidence", "border", *IMAGE_COLUMNS, *last]]
     for point in evaluation.operating_points:
         for image in point.to_dict()["images"]:
             rows.append(
@@ -108,6 +117,7 @@ def per_image_csv(evaluation: Evaluation, scored: bool = True) -> str:
                     f"{point.min_confidence:g}" if scored else "",
                     point.border,
                     *(_number(image[name]) for name in IMAGE_COLUMNS),
+                    *([] if quality is None else [quality[image["name"]]]),
                 ]
             )
     return csv_text(rows)

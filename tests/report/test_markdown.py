@@ -158,6 +158,14 @@ def test_per_image_csv(evaluation):
     assert rows[0]["accuracy"] == "0.7500"
     assert rows[2]["accuracy"] == ""
     assert (rows[2]["unmatched"], rows[2]["unmatched_at_border"]) == ("1", "1")
+    assert "quality" not in rows[0]
+
+
+def test_the_quality_of_an_image_stands_last_at_each_confidence(evaluation):
+    quality = {"one|a.jpg": "ok", "two.jpg": "blur;scale", "none.jpg": "foreign"}
+    rows = list(csv.DictReader(io.StringIO(per_image_csv(evaluation, quality=quality))))
+    assert list(rows[0])[-1] == "quality"
+    assert [row["quality"] for row in rows] == ["ok", "blur;scale", "foreign"] * 2
 
 
 def test_per_object_csv(evaluator, evaluation):
