@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mrcnn.app.application import Application, loaded
-from mrcnn.data.annotated import AnnotatedDataset
+from mrcnn.data.annotated import AnnotatedDataset, subset_folder
 from mrcnn.errors import ConfigError, DataError
 
 VALIDATION = "val"
@@ -148,14 +148,11 @@ def _source_names(folders: Sequence[Path]) -> list[str]:
 
 def _subsets_of(folder: Path, subsets: Sequence[str], all_of_them: bool) -> list[str]:
     """The subsets that a data set has; or all, so that what is wrong with one is told."""
-    from mrcnn.formats import find_yolo
-
     if all_of_them:
         return list(subsets)
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder.")
-    return [
-        subset
-        for subset in subsets
-        if (folder / subset).is_dir() or find_yolo(folder / subset) is not None
-    ]
+    from mrcnn.formats import find_yolo
+
+    found = [(subset, subset_folder(folder / subset)) for subset in subsets]
+    return [name for name, place in found if place.is_dir() or find_yolo(place) is not None]

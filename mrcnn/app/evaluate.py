@@ -227,7 +227,8 @@ def export(
     for image in images:
         path = Path(dataset.image_reference(image.image_id))
         exporter.add(image.name, path, image.stem, image.at(lowest))
-    exporter.finish(Path(options.dataset or application.default_dataset) / options.subset)
+    folder = Path(options.dataset or application.default_dataset) / options.subset
+    exporter.finish(dataset.image_folder(folder))
 
 
 def keep_threshold(

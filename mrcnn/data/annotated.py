@@ -19,6 +19,19 @@ ANNOTATION_FILE = "via_region_data.json"
 STOP, SKIP = "stop", "skip"
 
 _SHOWN_PROBLEMS = 10
+# What other programs call a subset.
+_OTHER_NAMES = {"val": ("valid", "validation")}
+
+
+def subset_folder(folder: Path) -> Path:
+    """The folder of a subset; where there is no `val`, `valid` or `validation` is meant."""
+    from mrcnn.formats import find_yolo
+
+    others = [folder.with_name(name) for name in _OTHER_NAMES.get(folder.name, ())]
+    for each in (folder, *others):
+        if each.is_dir() or find_yolo(each) is not None:
+            return each
+    return folder
 
 
 class AnnotatedDataset(Dataset):
@@ -56,6 +69,7 @@ class AnnotatedDataset(Dataset):
         """
         from mrcnn.formats import annotation_files, find_yolo
 
+        folder = subset_folder(folder)
         labels = None if any(folder.glob("*.json")) else find_yolo(folder)
         if labels is not None:
             return labels
@@ -84,7 +98,7 @@ class AnnotatedDataset(Dataset):
         found = cls.find_annotations(folder)
         if is_yolo(found):
             return sorted(found.glob("*.txt"))
-        return annotation_files(found) if found == folder else [found]
+        return annotation_files(found) if found.is_dir() else [found]
 
     @classmethod
     def image_folder(cls, folder: Path) -> Path:
@@ -96,7 +110,7 @@ class AnnotatedDataset(Dataset):
         from mrcnn.formats import images_of_labels, is_yolo
 
         found = cls.find_annotations(folder)
-        return images_of_labels(found) if is_yolo(found) else folder
+        return images_of_labels(found) if is_yolo(found) else subset_folder(folder)
 
     @classmethod
     def read(

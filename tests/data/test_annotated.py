@@ -156,3 +156,53 @@ def test_label_files_of_yolo_are_found(tmp_path, images, labels):
     dataset.prepare()
     assert dataset.load_instances(0).boxes.tolist() == [[56, 48, 72, 80]]
     assert dataset.load_instances(0).class_ids.tolist() == [2]
+
+
+@pytest.mark.filterwarnings("ignore:.*boxes without masks")
+@pytest.mark.parametrize("name", ["valid", "validation"])
+def test_the_export_of_roboflow_as_it_comes(tmp_path, name):
+    """Its folders, names of files and categories: the first is the name of the project."""
+    for subset in ("train", name):
+        (tmp_path / subset).mkdir()
+        picture = f"smear_1_png.rf.{'0123456789abcdef' * 2}.jpg"
+        draw_field().save(tmp_path / subset / picture)
+        content = {
+            "info": {"year": "2026", "contributor": "", "url": "https://public.roboflow.com"},
+            "licenses": [{"id": 1, "url": "", "name": "CC BY 4.0"}],
+            "categories": [
+                {"id": 0, "name": "cells-0abc", "supercategory": "none"},
+                {"id": 1, "name": "RBC", "supercategory": "cells-0abc"},
+            ],
+            "images": [{"id": 0, "license": 1, "file_name": picture, "height": 128, "width": 128}],
+            "annotations": [
+                {
+                    "id": number,
+                    "image_id": 0,
+                    "category_id": 1,
+                    "bbox": [10, 20, 30, 40.5],
+                    "area": 1215,
+                    "segmentation": segmentation,
+                    "iscrowd": 0,
+                }
+                for number, segmentation in enumerate(([], [[10, 20, 40, 20, 40, 60, 10, 60]]))
+            ],
+        }
+        (tmp_path / subset / "_annotations.coco.json").write_text(json.dumps(content))
+    assert AnnotatedDataset.classes_in(tmp_path, ["train", "val"]) == ("RBC",)
+    dataset = AnnotatedDataset()
+    dataset.load(tmp_path, "val", ["RBC"])
+    dataset.prepare()
+    assert dataset.image_info[0]["path"] == str(tmp_path / name / picture)
+    boxes, class_ids = dataset.load_boxes(0)
+    assert boxes.tolist() == [[20, 10, 60.5, 40]] and class_ids.tolist() == [1]
+    outlines, _ = dataset.load_polygons(0)
+    assert len(outlines) == 1
+    files = AnnotatedDataset.annotation_files(tmp_path / "val")
+    assert [path.name for path in files] == ["_annotations.coco.json"]
+
+
+def test_a_folder_val_comes_before_others(folder):
+    write_subset(folder / "valid", ("other.png",))
+    dataset = AnnotatedDataset()
+    dataset.load(folder, "val", ("large", "normal", "small", "undefined"))
+    assert [info["id"] for info in dataset.image_info] == ["c.png"]
