@@ -14,6 +14,14 @@ from .colour_network import HIDDEN, PYRAMID, set_colour_features, set_colour_hea
 from .scenes import render_scenes, write_via2
 
 PROGRAMS = Path(__file__).parent
+# Runs a program as `python PROGRAM ARGUMENTS` does, but without TensorFlow's graphs.
+EAGERLY = """
+import runpy, sys
+import tensorflow as tf
+tf.config.run_functions_eagerly(True)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 @pytest.fixture(scope="session")
@@ -74,12 +82,18 @@ def fruit_folder(tmp_path):
 
 @pytest.fixture
 def run_program(tmp_path):
-    """Runs a program in a process of its own in `tmp_path`; returns what it printed."""
+    """Runs a program in a process of its own in `tmp_path`; returns what it printed.
 
-    def run(name: str, *arguments, timeout: float = 600) -> str:
+    `eagerly` is for a training of a few steps, where the graphs of TensorFlow would take longer
+    than the steps. Some trainings and all detections are run with them.
+    """
+    without_graphs = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
+
+    def run(name: str, *arguments, eagerly: bool = False, timeout: float = 600) -> str:
+        start = ["-c", EAGERLY] if eagerly and without_graphs else []
         environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
         finished = subprocess.run(
-            [sys.executable, str(PROGRAMS / name), *map(str, arguments)],
+            [sys.executable, *start, str(PROGRAMS / name), *map(str, arguments)],
             cwd=tmp_path,
             env=environment,
             capture_output=True,

@@ -67,7 +67,9 @@ def test_generated_images_in_a_notebook(run_program, tmp_path):
 def test_several_classes_of_via2(run_program, make_weights, fruit_folder, tmp_path):
     _, (scene, _) = fruit_folder
     start = make_weights(THREE_CLASSES)
-    printed = run_program("fruit.py", "train", "--dataset=fruit", f"--weights={start}")
+    printed = run_program(
+        "fruit.py", "train", "--dataset=fruit", f"--weights={start}", eagerly=True
+    )
     assert "Classes: ['BG', 'disc', 'square', 'triangle']" in printed
     epochs = json.loads((tmp_path / "losses.json").read_text())
     assert [epoch["epoch"] for epoch in epochs] == [0, 1]

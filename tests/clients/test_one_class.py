@@ -30,7 +30,7 @@ def test_one_class_via1_with_splash_on_image_and_video(run_program, make_weights
     video.release()
 
     start = make_weights(ONE_CLASS)
-    run_program("buoy.py", "train", "--dataset=buoys", f"--weights={start}")
+    run_program("buoy.py", "train", "--dataset=buoys", f"--weights={start}", eagerly=True)
     (checkpoint,) = tmp_path.glob("logs/buoy*/*.h5")
     assert checkpoint.name == "mask_rcnn_buoy_0001.h5"
 
@@ -63,8 +63,9 @@ def test_mask_folders_with_imgaug_and_run_lengths(run_program, make_weights, tmp
 
     start = make_weights(ONE_CLASS)
     printed = run_program(
-        "colonies.py", "train", "--dataset=plates", "--subset=train", f"--weights={start}"
-    )
+        "colonies.py", "train", "--dataset=plates", "--subset=train", f"--weights={start}",
+        eagerly=True,
+    )  # fmt: skip
     assert printed.index("Learning heads") < printed.index("Learning all")
     names = sorted(path.name for path in tmp_path.glob("logs/colonies*/*.h5"))
     assert names == ["mask_rcnn_colonies_0001.h5", "mask_rcnn_colonies_0002.h5"]
