@@ -210,7 +210,10 @@ def _write(
         stems = _stems(images)
         for name, instances in images.items():
             path = folder / writer.name.format(stems[name])
-            writer.write(path, {name: instances}, class_names, sizes)
+            hidden = writer.write(path, {name: instances}, class_names, sizes)
+            if hidden:
+                text = "objects lost pixels to others that lie over them"
+                lost[text] = lost.get(text, 0) + hidden
     else:
         writer.write(target, images, class_names, sizes)
     if with_images and not is_file:

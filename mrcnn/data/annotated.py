@@ -83,7 +83,10 @@ class AnnotatedDataset(Dataset):
             return usual
         found = annotation_files(folder)
         if not found:
-            raise DataError(f"{folder}: no annotations. Expected the {cls.KIND} {ANNOTATION_FILE}.")
+            raise DataError(
+                f"{folder}: no annotations. Expected is the {cls.KIND} {ANNOTATION_FILE}, or files "
+                "of another program for annotations, beside the images."
+            )
         return found[0] if len(found) == 1 else folder
 
     @classmethod

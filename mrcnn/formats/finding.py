@@ -10,6 +10,8 @@ from mrcnn.pictures import IMAGE_SUFFIXES
 
 # Of these one is looked at after the other: a folder with a JSON file may hold others besides.
 _SUFFIXES = (".json", ".geojson", ".xml", ".csv", ".zip", ".roi")
+# Annotations that are not read, whose message says how they could be.
+_NOT_READ = (".npy", ".h5", ".db")
 
 
 def annotation_files(folder: Path) -> list[Path]:
@@ -37,6 +39,7 @@ def annotation_files(folder: Path) -> list[Path]:
             )
         if files:
             return files
+    unknown += _visible(path for path in folder.iterdir() if path.suffix.lower() in _NOT_READ)
     # What cannot be read says what it is, where there is nothing else.
     return _label_images(folder) or unknown[:1]
 

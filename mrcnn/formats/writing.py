@@ -21,7 +21,8 @@ from mrcnn.formats.yolo import IMAGES, LABELS, write_yolo
 from mrcnn.instances import Instances
 
 # Path, images by their names, class names, and sizes of the image files in bytes by name.
-Write = Callable[[Path, Mapping[str, Instances], Sequence[str], Mapping[str, int]], None]
+# Gives how many objects lost pixels, where the format can lose some.
+Write = Callable[[Path, Mapping[str, Instances], Sequence[str], Mapping[str, int]], int | None]
 
 
 class Writer(NamedTuple):
@@ -50,14 +51,14 @@ def _only(images: Mapping[str, Instances]) -> tuple[str, Instances]:
     return Path(name).name, instances
 
 
-def _labels(path: Path, images: Mapping[str, Instances], *_: object) -> None:
+def _labels(path: Path, images: Mapping[str, Instances], *_: object) -> int:
     name, instances = _only(images)
     if not instances.has_mask().all():
         raise DataError(
             f"{name} has {np.count_nonzero(~instances.has_mask())} objects that are boxes without "
             "masks, which a label image cannot hold: choose a format that has boxes."
         )
-    write_label_image(path, [instances])
+    return int(np.count_nonzero(write_label_image(path, [instances]) < instances.areas()))
 
 
 WRITERS = {

@@ -53,7 +53,7 @@ class Words:
     class_terms: str = "classes"
     class_methods: str = ""
     default_classes: str = "those in the annotations"
-    annotations: str = "a VIA or COCO JSON file"
+    annotations: str = "their annotations (VIA, COCO, YOLO, LabelMe, ...)"
     layers_note: str = ""
     follows_paper: bool = False
     methods: Mapping[str, str] = field(default_factory=lambda: {NETWORK: "Mask R-CNN"})

@@ -151,7 +151,7 @@ WORDS = Words(
     class_methods="Measured: from the mask, against the median of the field. Learned: by the "
     "network.",
     default_classes="sizes",
-    annotations="a VIA JSON file",
+    annotations="their annotations (VIA, COCO, YOLO, LabelMe, ...)",
     layers_note="smears look unlike photographs, so the backbone should adapt too",
     follows_paper=True,
     facts={

@@ -10,7 +10,7 @@ from mrcnn.app.main import main
 from mrcnn.app.options import FORMATS
 from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.formats.writing import WRITERS
-from tests.drawn_cells import write_subset
+from tests.drawn_cells import via_regions, write_annotations, write_subset
 from tests.formats.drawn import iou
 
 NAMES = ("large", "normal", "small", "undefined")
@@ -110,6 +110,15 @@ def test_boxes_are_not_drawn_into_label_images(tmp_path, capsys):
     assert "1 objects that are boxes without masks" in capsys.readouterr().err
     assert run(tmp_path / "in", tmp_path / "out", "--to", "via") == 0
     assert "  1 boxes without masks are outlines there" in capsys.readouterr().out
+
+
+def test_pixels_that_a_label_image_cannot_hold_are_told(tmp_path, capsys):
+    cells = ((30, 30, 14, "normal"), (45, 30, 14, "normal"), (90, 90, 9, "normal"))
+    folder = write_subset(tmp_path / "in" / "train", ("a.png",))
+    write_annotations(folder, {"a.png": via_regions(cells)})
+    assert run(folder, tmp_path / "out", "--to", "labels") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "  1 objects lost pixels to others that lie over them" in lines
 
 
 def test_a_file_becomes_a_file(cells, tmp_path, capsys):

@@ -36,6 +36,8 @@ def files(tmp_path):
         (["images/a.tif", "masks/a.tif", "masks/lost.tif"], ["a.tif"]),
         (["a.tif", "masks/a.png"], ["a.png"]),
         (["a.png", "stray.csv"], ["stray.csv"]),
+        (["a.png", "a_seg.npy"], ["a_seg.npy"]),
+        (["a.png", "a_seg.npy", "a_cp_masks.png"], ["a_cp_masks.png"]),
         (["a.png"], []),
     ],
 )
