@@ -1,6 +1,8 @@
 """What a network itself tells of where it may have failed."""
 
-from mrcnn.inference.scale import BELIEVED, FEWEST, Scale, answer
+import numpy as np
+
+from mrcnn.inference.scale import BELIEVED, COUNTED, FEWEST, Scale, answer
 from mrcnn.instances import Instances
 
 # Reasons to doubt a result.
@@ -35,7 +37,10 @@ def doubts_of_scale(instances: Instances, scale: Scale, object_diameter: float) 
     found = answer(instances, scale.factor)
     if found is None or found.objects < FEWEST:
         return () if scale.certainty >= _CERTAIN else (FOREIGN,)
-    is_sure = found.score >= (_OF_MANY if found.objects >= _MANY else BELIEVED)
-    if not is_sure:
+    # Those that the border cuts count as well: they tell no size, but whether they are known.
+    scores = np.ones(len(instances)) if instances.scores is None else instances.scores
+    counted = scores[scores >= COUNTED]
+    least = _OF_MANY if len(counted) >= _MANY else BELIEVED
+    if counted.mean() < least:
         return (SCALE,) if scale.certainty >= 1 else (FOREIGN,)
     return () if _SMALLEST <= found.shown / object_diameter <= _LARGEST else (SCALE,)
