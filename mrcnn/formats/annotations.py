@@ -1,5 +1,6 @@
 """What a reader of annotation files gives: for each image its outlines and their classes."""
 
+import itertools
 import os
 import re
 import unicodedata
@@ -11,6 +12,8 @@ import numpy as np
 
 from mrcnn.errors import DataError, shown
 
+# Of a folder with more files it is not told which ones have almost the name of a missing one.
+_MOST_ENTRIES = 5_000
 # Names that lead elsewhere on Windows, which are refused on every system.
 _LEADS_AWAY = re.compile(r"[A-Za-z]:[\\/]|\\\\|\.\.\\|.*\\\.\.(\\|$)", re.DOTALL)
 
@@ -68,18 +71,17 @@ def locate_image(folder: str | os.PathLike, filename: str) -> Path:
     path = _inside(folder, filename)
     try:
         found = path if path.is_file() else _otherwise_written(folder, filename)
+    except DataError:
+        raise
     except (OSError, ValueError) as error:
         raise DataError(
             f"The annotations name the image {shown(filename)}, which cannot be looked up in "
             f"{folder}: {getattr(error, 'strerror', None) or error}."
         ) from None
     if found is None:
-        windows = ""
-        if "\\" in filename:
-            windows = " (\\ was taken for a separator of folders, as on Windows, as well)"
         raise DataError(
             f"The annotations name the image {shown(filename)}, but it does not exist in {folder}"
-            f"{windows}: put it there, or remove it from the annotations."
+            f"{_why_not(folder, filename)}: put it there, or remove it from the annotations."
         )
     return found
 
@@ -113,6 +115,24 @@ def _otherwise_written(folder: Path, filename: str) -> Path | None:
         if len(found) == 1 and found[0].is_file():
             return _inside(folder, str(found[0].relative_to(folder)))
     return None
+
+
+def _why_not(folder: Path, filename: str) -> str:
+    """What stands in a message of the cause, where a file of almost this name is there."""
+    name = filename.replace("\\", "/").rpartition("/")[2]
+    try:
+        if name and name != filename and (folder / name).is_file():
+            return f" (there is {shown(name)} in the folder itself)"
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in itertools.islice(entries, _MOST_ENTRIES)]
+    except (OSError, ValueError):
+        names = []
+    for other in names:
+        if other.casefold() == name.casefold():
+            return f" (there is {shown(other)}, with other letters in capitals)"
+    if "\\" in filename:
+        return " (\\ was taken for a separator of folders, as on Windows, as well)"
+    return ""
 
 
 def _same_names(folder: Path, name: str) -> list[Path]:

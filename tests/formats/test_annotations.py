@@ -104,6 +104,21 @@ def test_a_name_as_it_stands_comes_first(tmp_path):
         assert locate_image(tmp_path, name).read_text() == name
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("train/a.JPG", r"\(there is 'a\.JPG' in the folder itself\)"),
+        ("train\\a.JPG", r"\(there is 'a\.JPG' in the folder itself\)"),
+        ("a.jpg", r"\(there is 'a\.JPG', with other letters in capitals\)"),
+        ("b.jpg", r"does not exist in [^(]*: put it there"),
+    ],
+)
+def test_a_file_of_almost_the_name_is_told(tmp_path, name, said):
+    (tmp_path / "a.JPG").touch()
+    with pytest.raises(DataError, match=said):
+        locate_image(tmp_path, name)
+
+
 def test_what_else_was_tried_is_told(tmp_path):
     with pytest.raises(DataError, match=r"does not exist in .* \(\\ was taken for a separator"):
         locate_image(tmp_path, "images\\a.jpg")
