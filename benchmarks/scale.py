@@ -7,7 +7,8 @@ YOLO's form (0 white cell, 1 red cell, 2 platelet). Everything is detected in as
 does by default.
 
 - `resized`: each field at 1/4, 1/2, 1, 2 and 4 times its size: F1 at IoU 0.5, border not counted.
-- `mosaics`: 4 x 4 and 10 x 10 fields side by side, the latter small: cells counted, and F1.
+- `mosaics`: 4 x 4 and 10 x 10 fields side by side, the latter small: each field as if alone, and
+  the same fields alone.
 - `crops`: parts of 400 x 300 pixels: of the cells that are whole in the part, how many are found.
 - `others`: images of txl: red cells at box IoU 0.5, what touches the border not counted.
 - `estimates`: the diameter that was used over the true median, in how many within 15 %.
@@ -20,7 +21,7 @@ import importlib.util
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,15 @@ def finder() -> Any:
     """What `rbc.py detect` detects with by default."""
     sys.modules.setdefault("rbc", _sample())
     from mrcnn.app.finding import Finder, load_predictor
+    from mrcnn.app.threshold import chosen_confidences
     from mrcnn.weights.places import shipped_weights
 
     application = sys.modules["rbc"].APPLICATION
     options = application.parse(["detect", "none.png", "--weights", "rbc"])
-    predictor = load_predictor(application, options, shipped_weights("rbc"), options.min_conf)
+    weights = shipped_weights("rbc")
+    usual = [application.config.DETECTION_MIN_CONFIDENCE]
+    (min_confidence,) = chosen_confidences(usual, weights, application.words)
+    predictor = load_predictor(application, options, weights, min_confidence)
     return Finder(application, predictor, options)
 
 
@@ -106,25 +111,46 @@ def measure_resized(find: Any, data: Path) -> dict[str, Any]:
 
 
 def measure_mosaics(find: Any, data: Path) -> dict[str, Any]:
+    """Each field of a mosaic as if it had been alone: what its edge cuts does not count.
+
+    Beside the figures of the mosaic stand those of the same fields, each detected in by itself.
+    """
     results = {}
     whole = list(fields(data / "rbc" / "val"))
     for side, factor in ((4, 1.0), (4, 0.5), (10, 20 / 105)):
-        rows, polygons = [], []
-        height, width = (round(s * factor) for s in whole[0][1].shape[:2])
-        for row in range(side):
-            chosen = [whole[(row * side + column) % len(whole)] for column in range(side)]
-            rows.append(np.hstack([resized(image, factor) for _, image, _ in chosen]))
-            for column, (_, _, outlines) in enumerate(chosen):
-                offset = np.array((row * height, column * width))
-                polygons += [(each + 0.5) * factor - 0.5 + offset for each in outlines]
-        picture = np.vstack(rows)
+        shown = [resized(image, factor) for _, image, _ in whole]
+        truths = [
+            truth_of(polygons, factor, image.shape)
+            for (_, _, polygons), image in zip(whole, shown, strict=True)
+        ]
+        shape = shown[0].shape[:2]
+        chosen = np.arange(side * side).reshape(side, side) % len(whole)
+        picture = np.vstack([np.hstack([shown[number] for number in row]) for row in chosen])
         found = find.find(picture)
-        result = quality([(truth_of(polygons, 1.0, picture.shape), found.instances)])
-        result["diameter"] = round(found.diameter or 0, 1)
-        results[f"{side} x {side} at {factor:.2f}, {picture.shape[1]} x {picture.shape[0]}"] = (
-            result
-        )
+        pairs = []
+        for (row, column), number in np.ndenumerate(chosen):
+            part = found.instances.moved(-row * shape[0], -column * shape[1], shape)
+            pairs.append((truths[number], part.take(part.areas() > 0)))
+        alone = [find.find(image).instances for image in shown]
+        name = f"{side} x {side} at {factor:.2f}, {picture.shape[1]} x {picture.shape[0]}"
+        results[name] = {
+            "mosaic": {
+                **quality(pairs),
+                "whole": _whole(each for _, each in pairs),
+                "diameter": round(found.diameter or 0, 1),
+                "objects": len(found.instances),
+            },
+            "fields alone": {
+                **quality([(truths[number], alone[number]) for number in chosen.flat]),
+                "whole": _whole(alone[number] for number in chosen.flat),
+            },
+        }
     return results
+
+
+def _whole(parts: Iterable[Instances]) -> int:
+    """Objects that do not touch the border of their field."""
+    return sum(int((~part.touches_border()).sum()) for part in parts)
 
 
 def measure_crops(find: Any, data: Path) -> dict[str, Any]:

@@ -257,7 +257,7 @@ class ScaledPredictor:
         factor, usual = float(self.config.OBJECT_DIAMETER) / found.diameter, self._usual(picture)
         if abs(math.log(factor / usual)) <= math.log(_MOST_OFF):
             factor = usual
-        return Scale(factor, found.diameter, "estimate", found.weight)
+        return Scale(factor, found.diameter, "estimate", found.certainty)
 
     def _at(self, picture: Picture, scale: Scale, stacklevel: int) -> Prediction:
         factor = None if scale.factor == self._usual(picture) else scale.factor

@@ -101,6 +101,39 @@ def test_a_step_that_finds_a_single_object_is_followed_by_the_one_between():
     assert found.diameter == pytest.approx(60, rel=0.15)
 
 
+@pytest.mark.parametrize("middle", [(0.5, 0.5), (0.3, 0.6)])
+def test_one_object_that_is_certain_is_enough(middle):
+    y, x = np.mgrid[:120, :160]
+    inside = np.hypot(y - middle[0] * 120, x - middle[1] * 160) < 25
+    image = np.where(inside[..., None], (150, 60, 90), (230, 225, 220)).astype(np.uint8)
+    found = estimate(Picture.of(image), KNOWN, Network().look)
+    assert found.objects == 1
+    assert found.diameter == pytest.approx(50, rel=0.05)
+    assert found.certainty > 0.95
+    assert estimate(Picture.of(image), KNOWN, Network(sureness=0.95).look) is None
+
+
+def test_many_objects_that_are_nearly_as_sure_count_more_than_few():
+    def look(image, scale):
+        objects = 2 if min(image.shape[:2]) * scale < 150 else 8
+        size = 48 / scale
+        boxes = [
+            (20, 20 + n * (size + 1), 20 + size, 20 + n * (size + 1) + size) for n in range(objects)
+        ]
+        crops = [
+            np.ones((round(b[2]) - round(b[0]), round(b[3]) - round(b[1])), bool) for b in boxes
+        ]
+        scores = [0.98 if objects == 2 else sure] * objects
+        shape = (4000, 9000)
+        return Instances(shape, np.round(boxes).astype(int), crops, [1] * objects, scores)
+
+    picture = Picture.of(np.zeros((384, 384, 3), np.uint8))
+    sure = 0.96
+    assert estimate(picture, KNOWN, look).objects == 8
+    sure = 0.88
+    assert estimate(picture, KNOWN, look).objects == 2
+
+
 def test_the_cost_does_not_grow_with_the_picture():
     costs = []
     for across in (14, 56):
@@ -119,15 +152,38 @@ def test_nothing_is_found_where_there_is_nothing():
     assert estimate(single, KNOWN, Network().look) is None
 
 
-def test_an_answer_counts_whole_objects_that_are_sure():
+def test_an_answer_counts_sure_objects_of_which_half_is_seen():
     disc = np.hypot(*np.mgrid[-9.5:10, -9.5:10]) < 10
-    boxes = np.array([[40, 40, 60, 60], [0, 10, 20, 30], [70, 70, 90, 90], [99, 40, 119, 60]])
-    instances = Instances((120, 120), boxes, [disc] * 4, [1] * 4, [0.9, 0.9, 0.4, 0.7])
+    seen = {
+        "whole": ((40, 40, 60, 60), disc, 0.9),
+        "unsure": ((70, 70, 90, 90), disc, 0.4),
+        "cut above, center inside": ((0, 10, 13, 30), disc[7:], 0.8),
+        "cut on the right, center inside": ((60, 108, 80, 120), disc[:, :12], 0.7),
+        "cut below, center outside": ((112, 30, 120, 50), disc[:8], 0.95),
+        "in a corner": ((0, 106, 14, 120), disc[6:, :14], 0.95),
+    }
+    boxes, masks, scores = zip(*seen.values(), strict=True)
+    instances = Instances((120, 120), np.array(boxes), masks, [1] * len(boxes), scores)
     found = answer(instances, 0.5)
-    # The second touches the border, the fourth ends within a pixel of the network from it.
-    assert found.objects == 1
-    assert found.diameter == pytest.approx(20, rel=0.02)
-    assert found.shown == pytest.approx(10, rel=0.02)
-    assert found.score == 0.9
-    assert answer(instances, 2.0).objects == 2
+    assert found.objects == 3
+    # What is cut counts as 0.97 of its width.
+    assert found.diameter == pytest.approx(19.4)
+    assert found.shown == pytest.approx(9.7)
+    assert found.score == pytest.approx(0.8)
     assert answer(Instances.empty((9, 9)), 1.0) is None
+
+
+def test_what_is_cut_counts_only_beside_few_whole_objects():
+    disc = np.hypot(*np.mgrid[-9.5:10, -9.5:10]) < 10
+    boxes = [(40, 20 * n, 60, 20 * n + 20) for n in range(1, 8)] + [(0, 80, 13, 100)]
+    instances = Instances((120, 200), np.array(boxes), [disc] * 7 + [disc[7:]], [1] * 8, [0.9] * 8)
+    assert answer(instances, 1.0).objects == 7
+    assert answer(instances.take([0, 1, 7]), 1.0).objects == 3
+
+
+def test_what_ends_within_a_pixel_of_the_network_from_the_border_may_go_on_beyond_it():
+    disc = np.ones((6, 20), bool)
+    instances = Instances((120, 120), np.array([[113, 40, 119, 60]]), [disc], [1], [0.9])
+    # As one that is cut, less than half of it is seen.
+    assert answer(instances, 0.5) is None
+    assert answer(instances, 2.0).objects == 1
