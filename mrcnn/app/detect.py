@@ -20,7 +20,7 @@ from mrcnn.app.inputs import LABELS, MANY_LABELS, OVERLAY, common_folder, expand
 from mrcnn.app.large_pictures import detect_large, is_large
 from mrcnn.app.methods import BaselineFinder, choose_detector
 from mrcnn.app.names import unique_names
-from mrcnn.app.quality import Doubt, column, judge, warning
+from mrcnn.app.quality import OK, Doubt, column, judge, warning
 from mrcnn.drawing.results import overlay_picture
 from mrcnn.errors import DataError, LimitWarning
 from mrcnn.files import atomic_write, make_writable_folder
@@ -315,6 +315,9 @@ def run(application: Application, options: Any) -> int:
     if method.limits is not None:
         for line in limit_warnings(method.limits, limited, words):
             print(line)
+    doubtful = sum(result.quality != OK for result in detection.results)
+    if doubtful:
+        print(f"{doubtful} of {len(paths)} images are doubtful: see `quality` in summary.csv.")
     count = sum(len(result.rows) for result in detection.results)
     print(f"{count} {words.objects}; results: {out}")
     return _tell_failed(detection.results)

@@ -26,8 +26,10 @@ _MODEL = "another model"
 # nothing says how large they are.
 _WORKING_DIAMETER = 24
 _WORKING_SIDE = 1024
-# In fewer pixels than these nothing can be told of single objects.
-_LEAST_DIAMETER = 8
+# A longer side than this is never looked at.
+_MOST_SIDE = 4096
+# In fewer pixels than these nothing can be told of single objects, and of their edges.
+_LEAST_DIAMETER, _LEAST_SHARP = 8, 20
 # So many objects have a typical size.
 _FEWEST = 3
 # The share of the foreground outside all outlines that is too much. Good results leave 0.02 of it,
@@ -117,7 +119,8 @@ def _of_picture(
     if diameter is None:
         factor = -(-max(image.shape[:2]) // _WORKING_SIDE)
     else:
-        factor = max(1, int(diameter * shown / _WORKING_DIAMETER))
+        side = max(image.shape[:2])
+        factor = max(int(diameter * shown / _WORKING_DIAMETER), -(-side // _MOST_SIDE))
         diameter *= shown / factor
         if diameter < _LEAST_DIAMETER:
             diameter = None
@@ -134,7 +137,7 @@ def _of_picture(
         if outside.objects > most:
             text = f"about {outside.objects} {words.objects} have no outline"
             doubts.append(Doubt(MISSED, text, others))
-    if diameter is not None:
+    if diameter is not None and diameter >= _LEAST_SHARP:
         width = edge_width(small, objects, diameter)
         if width is not None and width > _WIDEST_EDGE:
             text = f"edges are {width:.0%} of {words('{an_object}')} wide"

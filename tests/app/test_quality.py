@@ -93,6 +93,14 @@ def test_blurred_edges():
         assert reasons(blurred, found) == expected
 
 
+def test_edges_of_small_cells_are_not_judged():
+    # A pixel is a tenth of them.
+    image, found = cells(diameter=10)
+    blurred = ndimage.gaussian_filter(image, (1, 1, 0))
+    assert reasons(blurred, found) == "ok"
+    assert reasons(blurred, without(found, 5)) == "cells-missed"
+
+
 def test_an_overview_is_judged_like_the_whole():
     image, found = cells(diameter=80)
     for step in (2, 3):

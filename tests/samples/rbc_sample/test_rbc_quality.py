@@ -44,7 +44,9 @@ def test_a_smear_is_ok_and_what_is_none_is_not(pictures, tmp_path, capsys):
     assert quality.pop("field") == "ok"
     assert int(rows["field"]["cells"]) > 5
     assert all("foreign" in reasons.split(";") for reasons in quality.values()), quality
-    warned = [line for line in capsys.readouterr().out.splitlines() if "Warning: " in line]
+    lines = capsys.readouterr().out.splitlines()
+    assert "4 of 5 images are doubtful: see `quality` in summary.csv." in lines
+    warned = [line for line in lines if "Warning: " in line]
     assert len(warned) == len(quality) == 4
     for line in warned:
         assert any(f"{name}.png: " in line for name in quality)
