@@ -12,6 +12,7 @@ import numpy as np
 
 from mrcnn.errors import DataError, shown
 
+_IMAGES = "images"
 # Of a folder with more files it is not told which ones have almost the name of a missing one.
 _MOST_ENTRIES = 5_000
 # Names that lead elsewhere on Windows, which are refused on every system.
@@ -103,7 +104,15 @@ def _inside(folder: Path, filename: str) -> Path:
 
 
 def _otherwise_written(folder: Path, filename: str) -> Path | None:
-    """A file whose name reads the same; None where there is none, or more than one."""
+    """A file whose name reads the same; None where there is none, or more than one.
+
+    Programs that export images lay them into a folder `images`.
+    """
+    inner = folder / _IMAGES
+    if inner.is_dir():
+        path = _inside(folder, f"{_IMAGES}/{filename}")
+        if path.is_file():
+            return path
     for name in dict.fromkeys((filename, unquote(filename))):
         name = name.replace("\\", "/")
         path = _inside(folder, name)

@@ -10,9 +10,10 @@ LABEL_ENDINGS = ("_cp_masks", "_masks", "_labels", "_mask", "_label")
 ENDINGS = (*LABEL_ENDINGS, "_rois", "_RoiSet", "-annotations", "_annotations")
 # What the image has then at its place.
 _IMAGE_ENDINGS = ("", "_img", "_image")
-# Folders of label images, and where the images lie beside them.
+# Folders of label images and of other annotations, and where the images lie beside them.
 LABEL_FOLDERS = ("masks", "labels")
-_IMAGE_FOLDERS = ("images", "image", ".")
+ANNOTATION_FOLDERS = ("annotations", "Annotations")
+_IMAGE_FOLDERS = ("images", "image", "JPEGImages", ".")
 
 
 def image_beside(annotations: Path, named: str = "") -> str:
@@ -49,7 +50,7 @@ def image_beside(annotations: Path, named: str = "") -> str:
 def image_of_name(annotations: Path) -> str | None:
     """The image that a file of annotations is called after, as `image_beside`; None without one."""
     folder, stem = annotations.parent, annotations.name.removesuffix(annotations.suffix)
-    if folder.name not in LABEL_FOLDERS:
+    if folder.name not in (*LABEL_FOLDERS, *ANNOTATION_FOLDERS):
         return _image_of(folder, stem, annotations)
     for other in _IMAGE_FOLDERS:
         found = _image_of(folder.parent / other, stem, annotations)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mrcnn.errors import DataError, listed
-from mrcnn.formats.beside import LABEL_FOLDERS, image_of_name, is_label_name
+from mrcnn.formats.beside import ANNOTATION_FOLDERS, LABEL_FOLDERS, image_of_name, is_label_name
 from mrcnn.formats.reading import format_of
 from mrcnn.pictures import IMAGE_SUFFIXES
 
@@ -18,7 +18,8 @@ def annotation_files(folder: Path) -> list[Path]:
     """The annotations in a folder: one file for all images, or one for each, sorted.
 
     A JSON file comes first, then GeoJSON, XML, CSV and ROI archives, then label images beside the
-    images (`NAME_masks.png`) or in a folder `masks` or `labels`; [] where there is none of all.
+    images (`NAME_masks.png`) or in a folder `masks` or `labels`, then what is in a folder
+    `annotations`; [] where there is none of all.
 
     Raises:
         DataError: several files could be meant.
@@ -40,6 +41,9 @@ def annotation_files(folder: Path) -> list[Path]:
         if files:
             return files
     unknown += _visible(path for path in folder.iterdir() if path.suffix.lower() in _NOT_READ)
+    for name in ANNOTATION_FOLDERS:
+        if not _label_images(folder) and (folder / name).is_dir():
+            return annotation_files(folder / name)
     # What cannot be read says what it is, where there is nothing else.
     return _label_images(folder) or unknown[:1]
 

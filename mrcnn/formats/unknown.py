@@ -43,6 +43,12 @@ def _of_bytes(content: bytes) -> str:
     start = content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.lower().startswith((b"<!doctype html", b"<html")):
         return "a web page, not the file that it links to: download that one"
+    if b"CSV_HEADER" in start[:1000]:
+        return "a table of VIA 3; read are the formats of VIA 1 and 2: export from VIA 2 as JSON"
+    if start.startswith(b"<"):
+        return (
+            "XML of a kind that is not read: read are CVAT's ('CVAT for images') and Pascal VOC's"
+        )
     first = start.split(b"\n", 1)[0]
     # Text in columns; JSON begins with one of the brackets or a quote.
     if first and first[:1] not in b'[{"' and (first.count(b",") >= 3 or first.count(b"\t") >= 3):

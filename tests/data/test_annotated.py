@@ -206,3 +206,24 @@ def test_a_folder_val_comes_before_others(folder):
     dataset = AnnotatedDataset()
     dataset.load(folder, "val", ("large", "normal", "small", "undefined"))
     assert [info["id"] for info in dataset.image_info] == ["c.png"]
+
+
+@pytest.mark.filterwarnings("ignore:.*boxes without masks")
+def test_the_folders_of_pascal_voc(tmp_path):
+    for name in ("one", "two"):
+        for path in (f"Annotations/{name}.xml", f"JPEGImages/{name}.jpg"):
+            (tmp_path / "train" / path).parent.mkdir(parents=True, exist_ok=True)
+        draw_field().save(tmp_path / "train" / "JPEGImages" / f"{name}.jpg")
+        (tmp_path / "train" / "Annotations" / f"{name}.xml").write_text(
+            f"<annotation><filename>{name}.jpg</filename><object><name>cell</name><bndbox>"
+            "<xmin>5</xmin><ymin>6</ymin><xmax>50</xmax><ymax>60</ymax></bndbox></object>"
+            "</annotation>"
+        )
+    dataset = AnnotatedDataset()
+    dataset.load(tmp_path, "train", AnnotatedDataset.classes_in(tmp_path, ["train"]))
+    dataset.prepare()
+    assert [info["id"] for info in dataset.image_info] == [
+        "JPEGImages/one.jpg",
+        "JPEGImages/two.jpg",
+    ]
+    assert dataset.load_boxes(1)[0].tolist() == [[6, 5, 60, 50]]

@@ -96,6 +96,15 @@ def test_names_that_read_the_same(tmp_path, name, written):
     assert locate_image(tmp_path, written).samefile(path)
 
 
+def test_images_of_an_export_lie_in_a_folder_of_their_own(tmp_path):
+    (tmp_path / "images" / "part").mkdir(parents=True)
+    for name in ("a.jpg", "part/b.jpg"):
+        (tmp_path / "images" / name).touch()
+        assert locate_image(tmp_path, name) == tmp_path / "images" / name
+    (tmp_path / "a.jpg").touch()
+    assert locate_image(tmp_path, "a.jpg") == tmp_path / "a.jpg"
+
+
 def test_a_name_as_it_stands_comes_first(tmp_path):
     for name in ("a%20b.jpg", "a b.jpg", COMPOSED, DECOMPOSED):
         (tmp_path / name).parent.mkdir(exist_ok=True)

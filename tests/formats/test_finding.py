@@ -37,6 +37,11 @@ def files(tmp_path):
         (["a.tif", "masks/a.png"], ["a.png"]),
         (["a.png", "stray.csv"], ["stray.csv"]),
         (["a.png", "a_seg.npy"], ["a_seg.npy"]),
+        (["annotations/instances.json", "images/a.png"], ["instances.json"]),
+        (
+            ["Annotations/a.xml", "Annotations/b.xml", "JPEGImages/a.jpg", "JPEGImages/b.jpg"],
+            ["a.xml", "b.xml"],
+        ),
         (["a.png", "a_seg.npy", "a_cp_masks.png"], ["a_cp_masks.png"]),
         (["a.png"], []),
     ],

@@ -41,6 +41,8 @@ def test_json_of_other_programs(tmp_path, content, said, name):
         (b"\xff\xd8\xff\xe0\x00", "a JPEG picture"),
         (b"\n<!DOCTYPE html><html>", "a web page"),
         (b"Name,Area,X,Y\n1,2,3,4\n", "a table"),
+        (b"<?xml version='1.0'?><dataset/>", "XML of a kind that is not read"),
+        (b"# Exported using VGG\n# CSV_HEADER = metadata_id,a,b,c\n", "a table of VIA 3"),
         (b"\x1f\x8b\x08", "packed by gzip"),
         (b"0 0.5 0.5 0.1 0.1\n", "not valid JSON"),
     ],

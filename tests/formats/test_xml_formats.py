@@ -186,7 +186,7 @@ LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
         ("<annotations>&nbsp;</annotations>", "not valid XML: undefined entity"),
         ('<?xml version="1.0" encoding="nowhere"?><annotations/>', "not valid XML"),
         (b"<annotations>\xff</annotations>", "not valid XML"),
-        ("<other/>", "not valid JSON"),
+        ("<other/>", "XML of a kind that is not read"),
     ],
 )  # fmt: skip
 def test_xml_that_does_harm_or_is_damaged(read, content, said):
