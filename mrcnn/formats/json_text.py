@@ -29,7 +29,7 @@ def read_json(path: Path, program: str = "") -> Any:
 
 def parse_json(content: bytes, path: Path, program: str = "") -> Any:
     """As `read_json`, from the bytes of the file."""
-    if not content.strip():
+    if not content or content.isspace():
         raise DataError(f"{path} is empty: export the annotations {_from(program)}again.")
     try:
         read = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_without_repetition)

@@ -35,7 +35,7 @@ def what_it_is(content: Any) -> str:
 
 
 def _of_bytes(content: bytes) -> str:
-    if not content.strip():
+    if not content or content.isspace():
         return "empty: export the annotations again"
     for signature, name in _SIGNATURES.items():
         if content.startswith(signature):
