@@ -15,7 +15,8 @@ from mrcnn.app.application import Application
 from mrcnn.data.annotated import AnnotatedDataset, size_problem
 from mrcnn.errors import DataError
 from mrcnn.formats.annotations import AnnotatedImage, locate_image
-from mrcnn.formats.finding import annotation_files
+from mrcnn.formats.beside import ANNOTATION_FOLDERS
+from mrcnn.formats.finding import annotation_files, annotations_of_subset
 from mrcnn.formats.outline_checks import check_outlines
 from mrcnn.formats.yolo import IMAGES, LABELS, find_yolo
 from mrcnn.pictures import IMAGE_SUFFIXES, read_image
@@ -219,7 +220,8 @@ def find_subsets(folder: Path, kind: str) -> list[str]:
     inner = [path for path in sorted(folder.iterdir()) if path.is_dir()]
     # YOLO's folders `labels` and `images` have those of the subsets in them.
     inner += [folder / path.name for path in sorted((folder / LABELS).glob("*/"))]
-    subsets = [path.name for path in inner if path.name != IMAGES and _is_subset(path)]
+    others = (IMAGES, *ANNOTATION_FOLDERS)
+    subsets = [path.name for path in inner if path.name not in others and _is_subset(path)]
     if not subsets:
         raise DataError(
             f"{folder}: no subset. Expected are folders such as train and val, each with images "
@@ -232,7 +234,7 @@ def _is_subset(folder: Path) -> bool:
     if find_yolo(folder):
         return True
     try:
-        if folder.is_dir() and annotation_files(folder):
+        if folder.is_dir() and (annotation_files(folder) or annotations_of_subset(folder)):
             return True
     except DataError:
         return True

@@ -108,7 +108,8 @@ def _read(
     subset = Subset(out, annotations)
     read = dataset.read(annotations, names, attribute, subset.problems)
     known = {name: number for number, name in enumerate(names or [], start=1)}
-    place = folder if annotations.is_file() else dataset.image_folder(folder)
+    is_beside = annotations.is_file() and annotations.parent == folder
+    place = folder if is_beside else dataset.image_folder(folder)
     for image in read:
         try:
             path = locate_image(place, image.filename)

@@ -67,7 +67,7 @@ class AnnotatedDataset(Dataset):
         Raises:
             DataError: no folder, no such file, or several that could be meant.
         """
-        from mrcnn.formats import annotation_files, find_yolo
+        from mrcnn.formats import annotation_files, annotations_of_subset, find_yolo
 
         folder = subset_folder(folder)
         labels = None if any(folder.glob("*.json")) else find_yolo(folder)
@@ -82,6 +82,9 @@ class AnnotatedDataset(Dataset):
         if usual.is_file():
             return usual
         found = annotation_files(folder)
+        shared = None if found else annotations_of_subset(folder)
+        if shared is not None:
+            return shared
         if not found:
             raise DataError(
                 f"{folder}: no annotations. Expected is the {cls.KIND} {ANNOTATION_FILE}, or files "

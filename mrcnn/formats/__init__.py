@@ -8,7 +8,7 @@ from mrcnn.formats.annotations import AnnotatedImage, locate_image
 from mrcnn.formats.box_tables import write_box_table
 from mrcnn.formats.coco import coco_dataset, read_coco, write_coco
 from mrcnn.formats.cvat import write_cvat
-from mrcnn.formats.finding import annotation_files
+from mrcnn.formats.finding import annotation_files, annotations_of_subset
 from mrcnn.formats.geojson import feature_collection, write_geojson
 from mrcnn.formats.imagej import imagej_rois, write_imagej
 from mrcnn.formats.label_images import write_label_image
@@ -23,6 +23,7 @@ from mrcnn.formats.yolo import find_yolo, images_of_labels, is_yolo, read_yolo
 __all__ = [
     "AnnotatedImage",
     "annotation_files",
+    "annotations_of_subset",
     "check_outlines",
     "coco_dataset",
     "feature_collection",

@@ -1,5 +1,6 @@
 """Which files of a folder hold the annotations of the images in it."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -46,6 +47,22 @@ def annotation_files(folder: Path) -> list[Path]:
             return annotation_files(folder / name)
     # What cannot be read says what it is, where there is nothing else.
     return _label_images(folder) or unknown[:1]
+
+
+def annotations_of_subset(folder: Path) -> Path | None:
+    """The file for a subset in a folder `annotations` beside it, as COCO's own data sets have it.
+
+    Args:
+        folder: of the subset. Its name is a part of the file's: `instances_train2017.json`.
+    """
+    for name in ANNOTATION_FOLDERS:
+        files = _visible((folder.parent / name).glob("*.json"))
+        files = [path for path in files if folder.name in re.split(r"[^A-Za-z0-9]+", path.stem)]
+        # Others hold captions and points of the same images.
+        files = [path for path in files if path.name.startswith("instances")] or files
+        if len(files) == 1:
+            return files[0]
+    return None
 
 
 def _is_known(path: Path) -> bool:

@@ -130,6 +130,15 @@ def test_a_file_becomes_a_file(cells, tmp_path, capsys):
     assert "has a file for each image. Give a folder" in capsys.readouterr().err
 
 
+def test_images_in_folders_of_other_names(cells, tmp_path):
+    (cells / "val").rename(cells / "valid")
+    assert run(cells, tmp_path / "out", "--to", "coco", "--subset", "val") == 0
+    assert {path.name for path in (tmp_path / "out" / "val").iterdir()} == {
+        "annotations.json",
+        "c.png",
+    }
+
+
 def test_a_folder_of_images_and_the_same_folder(cells):
     folder = cells / "train"
     before = {path.name for path in folder.iterdir()}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mrcnn.app.check import find_subsets
 from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.errors import DataError
 from tests.drawn_cells import draw_field, via_regions, write_subset
@@ -227,3 +228,33 @@ def test_the_folders_of_pascal_voc(tmp_path):
         "JPEGImages/two.jpg",
     ]
     assert dataset.load_boxes(1)[0].tolist() == [[6, 5, 60, 50]]
+
+
+def test_the_folders_of_coco(tmp_path):
+    write_subset(tmp_path / "train2017", ("a.png",))
+    (tmp_path / "train2017" / "via_region_data.json").unlink()
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 128, "width": 128}],
+        "annotations": [
+            {
+                "id": 1,
+                "image_id": 1,
+                "category_id": 1,
+                "segmentation": [[10, 10, 40, 10, 40, 40, 10, 40]],
+            }
+        ],
+        "categories": [{"id": 1, "name": "box"}],
+    }
+    (tmp_path / "annotations").mkdir()
+    for name in ("instances_train2017", "captions_train2017", "instances_val2017"):
+        path = tmp_path / "annotations" / f"{name}.json"
+        path.write_text(json.dumps(content if name == "instances_train2017" else {}))
+    found = AnnotatedDataset.find_annotations(tmp_path / "train2017")
+    assert found.name == "instances_train2017.json"
+    dataset = AnnotatedDataset()
+    dataset.load(tmp_path, "train2017", ["box"])
+    dataset.prepare()
+    assert dataset.load_instances(0).areas().tolist() == [31 * 31]
+    assert find_subsets(tmp_path, "file") == ["train2017"]
+    with pytest.raises(DataError, match="no such folder"):
+        AnnotatedDataset.find_annotations(tmp_path / "val2017")
