@@ -94,7 +94,9 @@ def decode_labels(content: bytes, path: Path) -> np.ndarray:
         raise DataError(f"{path} has fractions, and labels are whole numbers.")
     if values.size and (values.min() < 0 or values.max() >= 2**40):
         raise DataError(f"{path} has numbers below 0 or above 2^40, and labels count objects.")
-    return values.astype(np.int64) if values.dtype.kind in "fb" else values
+    if values.dtype.kind == "b":
+        return values.astype(np.uint8)
+    return values.astype(np.int64) if values.dtype.kind == "f" else values
 
 
 def _png_values(content: bytes, path: Path) -> np.ndarray:

@@ -136,7 +136,7 @@ def _mask(packed: Any, x: float, y: float, where: str) -> np.ndarray:
     with explained(name), Image.open(io.BytesIO(content), formats=["PNG"]) as image:
         check_size(name, *image.size)
         mask = np.asarray(image.convert("L")) != 0
-    outlines = label_outlines(mask.astype(np.int64)).get(1, [])
+    outlines = label_outlines(mask.astype(np.uint8)).get(1, [])
     corner = np.array([round(y), round(x)])
     return join_outlines([outline + corner for outline in outlines])
 
