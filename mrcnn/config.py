@@ -26,6 +26,7 @@ from mrcnn.config_checks import (
     find_problems,
 )
 from mrcnn.errors import ConfigError, shown
+from mrcnn.ops.image_meta import image_meta_size
 
 __all__ = [
     "BACKBONES",
@@ -183,8 +184,7 @@ class Config:
         self.BATCH_SIZE = self.IMAGES_PER_GPU * self.GPU_COUNT
         side = self.IMAGE_MIN_DIM if self.IMAGE_RESIZE_MODE == "crop" else self.IMAGE_MAX_DIM
         self.IMAGE_SHAPE = np.array([side, side, self.IMAGE_CHANNEL_COUNT])
-        # id, original shape (3), moulded shape (3), window (4), scale, one flag a class
-        self.IMAGE_META_SIZE = 1 + 3 + 3 + 4 + 1 + self.NUM_CLASSES
+        self.IMAGE_META_SIZE = image_meta_size(self.NUM_CLASSES)
 
     def check_for(self, mode: str) -> None:
         """Check what matters in one mode only.

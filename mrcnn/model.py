@@ -1,6 +1,6 @@
 """Matterport's `mrcnn.model`: the names that programs import; the work is done elsewhere."""
 
-from mrcnn.data.moulding import compose_image_meta, mold_image, parse_image_meta, unmold_image
+from mrcnn.data.moulding import mold_image, unmold_image
 from mrcnn.data.rpn_targets import build_rpn_targets
 from mrcnn.mask_rcnn import MaskRCNN
 from mrcnn.matterport.generator import (
@@ -9,6 +9,7 @@ from mrcnn.matterport.generator import (
     generate_random_rois,
     load_image_gt,
 )
+from mrcnn.matterport.image_meta import parse_image_meta, parse_image_meta_graph
 from mrcnn.matterport.log import log
 from mrcnn.matterport.losses import (
     detection_targets_graph,
@@ -37,7 +38,6 @@ from mrcnn.matterport.tensors import (
     log2_graph,
     norm_boxes_graph,
     overlaps_graph,
-    parse_image_meta_graph,
     trim_zeros_graph,
 )
 from mrcnn.nets.detection import DetectionLayer
@@ -45,6 +45,7 @@ from mrcnn.nets.normalization import BatchNorm
 from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.roi_align import PyramidROIAlign
 from mrcnn.ops.anchors import backbone_shapes as compute_backbone_shapes
+from mrcnn.ops.image_meta import compose_image_meta
 from mrcnn.training.targets import DetectionTargetLayer
 
 __all__ = [

@@ -30,7 +30,7 @@ ROOMS = {
     "files": {"errors"},
     "locks": set(),
     "config_checks": {"errors"},
-    "config": {"errors", "config_checks"},
+    "config": {"errors", "config_checks", "ops"},
     "instances": {"errors"},
     "pictures": {"errors"},
     "formats": BASE | {"instances", "pictures"},

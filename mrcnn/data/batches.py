@@ -15,6 +15,7 @@ from mrcnn.data.training_item import TrainingItem, check_augmentation, load_trai
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.instances import Instances
 from mrcnn.ops.anchors import pyramid_anchors
+from mrcnn.ops.image_meta import ImageMeta
 
 
 class BatchMaker:
@@ -24,7 +25,7 @@ class BatchMaker:
     h x w = MINI_MASK_SHAPE, or H x W without USE_MINI_MASK):
 
     - images float32 [B, H, W, C], the mean colour subtracted
-    - image_meta float32 [B, 12 + classes]
+    - image_meta float32 [B, IMAGE_META_SIZE]
     - rpn_match int32 [B, A, 1]: 1 positive, -1 negative, 0 neutral anchor
     - rpn_bbox float32 [B, RPN_TRAIN_ANCHORS_PER_IMAGE, 4]: deltas of the positive anchors, then 0
     - gt_class_ids int32 [B, G], then 0; negative for crowds, `IGNORED_CLASS_ID` for regions to
@@ -176,7 +177,7 @@ class BatchMaker:
     def _note_limits(self, count: int, item: TrainingItem) -> None:
         """Note settings that leave out part of what is annotated, and warn of the first of each."""
         config, note = self.config, self.limits.note
-        name = image_name(self.dataset, int(item.image_meta[0]))
+        name = image_name(self.dataset, int(ImageMeta(item.image_meta).image_id))
         positives = int(config.TRAIN_ROIS_PER_IMAGE * config.ROI_POSITIVE_RATIO)
         trained = min(count, config.MAX_GT_INSTANCES)
         if count > config.MAX_GT_INSTANCES:

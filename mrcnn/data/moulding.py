@@ -1,8 +1,8 @@
-"""What the network is fed besides pixels: centred images, the image meta vector, small masks."""
+"""What the network is fed: centred images and small masks."""
 
 import functools
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,53 +43,6 @@ def warn_of_unit_range(image: np.ndarray, config: Any, name: str = "An image") -
 def unmold_image(normalized_images: np.ndarray, config: Any) -> np.ndarray:
     """Add the mean colour again; uint8. The inverse of `mold_image`."""
     return (normalized_images + config.MEAN_PIXEL).astype(np.uint8)
-
-
-def compose_image_meta(
-    image_id: int,
-    original_image_shape: Sequence[int],
-    image_shape: Sequence[int],
-    window: Sequence[int],
-    scale: float,
-    active_class_ids: Iterable[int],
-) -> np.ndarray:
-    """Put what is known of an image into one vector.
-
-    Args:
-        image_id: number of the image in its dataset.
-        original_image_shape: (H, W, C) as read.
-        image_shape: (H, W, C) after resizing and padding.
-        window: (y1, x1, y2, x2) of the picture in the resized image, in pixels.
-        scale: factor from the original to the resized image.
-        active_class_ids: for each class 1 if the image's source annotates it, else 0.
-
-    Returns:
-        float64 [1 + 3 + 3 + 4 + 1 + classes], in this order.
-    """
-    return np.array(
-        [image_id, *original_image_shape, *image_shape, *window, scale, *active_class_ids],
-        np.float64,
-    )
-
-
-def parse_image_meta(meta: np.ndarray) -> dict[str, np.ndarray]:
-    """Take the vectors of `compose_image_meta` apart.
-
-    Args:
-        meta: [B, 12 + classes].
-
-    Returns:
-        image_id [B], original_image_shape [B, 3], image_shape [B, 3], window [B, 4] and
-        active_class_ids [B, classes] as int32, scale [B] as float32.
-    """
-    return {
-        "image_id": meta[:, 0].astype(np.int32),
-        "original_image_shape": meta[:, 1:4].astype(np.int32),
-        "image_shape": meta[:, 4:7].astype(np.int32),
-        "window": meta[:, 7:11].astype(np.int32),
-        "scale": meta[:, 11].astype(np.float32),
-        "active_class_ids": meta[:, 12:].astype(np.int32),
-    }
 
 
 def minimize_mask(bbox: np.ndarray, mask: np.ndarray, mini_shape: Sequence[int]) -> np.ndarray:

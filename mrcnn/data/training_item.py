@@ -9,12 +9,12 @@ from mrcnn.data.augmentation import Augmentation, random_place
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.frames import Frame
 from mrcnn.data.imgaug_augmentation import apply_imgaug, is_imgaug
-from mrcnn.data.moulding import compose_image_meta
 from mrcnn.data.overlay import lay_over
 from mrcnn.data.prepared_image import ImageCache, PreparedImage
 from mrcnn.data.resizing import ResizePlan
 from mrcnn.errors import ConfigError
 from mrcnn.instances import Instances
+from mrcnn.ops.image_meta import compose_image_meta
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from mrcnn.data.limits import LimitNotes
 from mrcnn.inference.placing import count_filled
 from mrcnn.inference.proposals import keep_best, refine_boxes
 from mrcnn.instances.geometry import norm_boxes
+from mrcnn.ops.image_meta import ImageMeta
 
 
 class Candidates(NamedTuple):
@@ -64,8 +65,8 @@ class DetectionLimits(LimitNotes):
             if count_filled(detections) < len(detections):
                 reached.append(())
                 continue
-            height, width, _, *window = image_meta[slot][4:11]
-            window = norm_boxes(np.array([window]), (height, width))[0]
+            meta = ImageMeta(image_meta[slot])
+            window = norm_boxes(meta.window[None], meta.image_shape[:2])[0]
             candidates = candidates_of(rois, probabilities, deltas, window, self.config)
             reached.append(self._look_at_detections(candidates))
         return reached

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.data.moulding import compose_image_meta, mold_image, warn_of_unit_range
+from mrcnn.data.moulding import mold_image, warn_of_unit_range
 from mrcnn.data.resizing import ResizePlan, plan_resize, resize_settings, scale_evenly, scale_image
 from mrcnn.errors import DataError
 from mrcnn.ops.anchors import normalized_anchors
+from mrcnn.ops.image_meta import compose_image_meta
 
 # Anchors of so many image shapes are kept: images padded to their own size have many shapes, and
 # the anchors of one take megabytes.
@@ -26,7 +27,7 @@ class MouldedImage:
     Attributes:
         picture: [H, W, C], resized and padded, the mean not yet subtracted: in its own type it
             takes a quarter of the memory, and there may be many.
-        meta: float64 [M], see `mrcnn.data.moulding.compose_image_meta`.
+        meta: float64 [M], see `mrcnn.ops.image_meta.compose_image_meta`.
         window: int64 [4], pixel box of the image in `picture`.
         seen: int64 [4], pixel box of what objects may lie in: `window`, or all of `picture` where
             the padding mirrors the image.

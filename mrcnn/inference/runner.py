@@ -31,7 +31,7 @@ class Runner(Protocol):
                 anchors of a moulded image of H x W pixels, both of which 64 divides:
 
                 - images [B, H, W, C], 0 to 255 less MEAN_PIXEL;
-                - image meta [B, M], see `mrcnn.data.moulding.compose_image_meta`;
+                - image meta [B, M], see `mrcnn.ops.image_meta.compose_image_meta`;
                 - anchors [B, A, 4], normalized, see `mrcnn.ops.anchors.normalized_anchors`.
 
         Returns:

@@ -36,7 +36,7 @@ def load_image_gt(
         use_mini_mask: masks of the boxes, resized to MINI_MASK_SHAPE, instead of whole ones.
 
     Returns:
-        image [H, W, C] resized and padded; image meta float64 [12 + classes]; class ids int32
+        image [H, W, C] resized and padded; image meta float64 [IMAGE_META_SIZE]; class ids int32
         [N]; pixel boxes int32 [N, 4]; masks bool [H, W, N], or [h, w, N] mini-masks. Instances of
         which nothing is left are left out.
 

@@ -144,23 +144,3 @@ def batch_slice(
         results.append(result if isinstance(result, list | tuple) else [result])
     stacked = [ops.stack(list(values), axis=0) for values in zip(*results, strict=True)]
     return stacked[0] if len(stacked) == 1 else stacked
-
-
-def parse_image_meta_graph(meta: Tensor) -> dict[str, Any]:
-    """Take the vectors of `compose_image_meta` apart.
-
-    Args:
-        meta: tensor [B, 12 + classes].
-
-    Returns:
-        image_id [B], original_image_shape [B, 3], image_shape [B, 3], window [B, 4] in pixels,
-        scale [B] and active_class_ids [B, classes], in the dtype of `meta`.
-    """
-    return {
-        "image_id": meta[:, 0],
-        "original_image_shape": meta[:, 1:4],
-        "image_shape": meta[:, 4:7],
-        "window": meta[:, 7:11],
-        "scale": meta[:, 11],
-        "active_class_ids": meta[:, 12:],
-    }

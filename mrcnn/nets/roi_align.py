@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from mrcnn.nets.layers import register
+from mrcnn.ops.image_meta import ImageMeta
 from mrcnn.ops.roi_align import pyramid_roi_align, roi_levels
 from mrcnn.ops.tensor import Shape, Tensor
 
@@ -36,10 +37,11 @@ class PyramidROIAlign(keras.layers.Layer):
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         boxes, image_meta, *feature_maps = inputs
-        # All images of a batch have one shape; columns 4 and 5 of the meta row hold it.
-        image_area = image_meta[0, 4] * image_meta[0, 5]
-        levels = roi_levels(boxes, image_area)
-        image_shape = (image_meta[0, 4], image_meta[0, 5]) if self.even else None
+        # All images of a batch have one shape.
+        shape = ImageMeta(image_meta).image_shape
+        height, width = shape[0, 0], shape[0, 1]
+        levels = roi_levels(boxes, height * width)
+        image_shape = (height, width) if self.even else None
         grid = pyramid_roi_align(
             boxes, levels, feature_maps, self.pool_shape, image_shape=image_shape
         )

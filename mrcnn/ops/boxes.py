@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from keras import ops
 
+from mrcnn.ops.image_meta import ImageMeta
 from mrcnn.ops.tensor import Tensor
 
 # No coordinate reaches this far: areas are finite below it.
@@ -179,7 +180,8 @@ def denormalize_boxes(boxes: Tensor, image_shape: Sequence[Tensor]) -> Tensor:
 
 def normalized_windows(image_meta: Tensor) -> Tensor:
     """Windows float32 [B, 4], normalised, from image meta rows [B, M]."""
-    image_meta = ops.cast(image_meta, "float32")
-    window = image_meta[:, 7:11] - ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
-    height, width = spans_of_sides(image_meta[:, 4:5]), spans_of_sides(image_meta[:, 5:6])
+    meta = ImageMeta(ops.cast(image_meta, "float32"))
+    window = meta.window - ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
+    shape = meta.image_shape
+    height, width = spans_of_sides(shape[:, :1]), spans_of_sides(shape[:, 1:2])
     return window / ops.concatenate([height, width, height, width], axis=-1)

@@ -17,12 +17,12 @@ from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.speed.sampled_anchors import SampledAnchors
 from mrcnn.ops.anchors import normalized_anchors
 from mrcnn.ops.boxes import normalize_boxes
+from mrcnn.ops.image_meta import ImageMeta, image_meta_size
 from mrcnn.ops.tensor import Shape, Tensor
 from mrcnn.training import losses
 from mrcnn.training.optimizer import RegularizedSGD, l2_factor, weighted_squares
 from mrcnn.training.targets import DetectionTargetLayer
 
-META_CLASSES_START = 12
 SAMPLED_ANCHORS = "sampled_anchors"
 
 
@@ -62,10 +62,10 @@ class ActiveClasses(keras.layers.Layer):
     """The class flags at the end of image meta rows: [B, M] to [B, classes]."""
 
     def call(self, image_meta: Tensor) -> Tensor:
-        return image_meta[:, META_CLASSES_START:]
+        return ImageMeta(image_meta).active_class_ids
 
     def compute_output_shape(self, image_meta_shape: tuple[int | None, int]) -> Shape:
-        return (image_meta_shape[0], image_meta_shape[1] - META_CLASSES_START)
+        return (image_meta_shape[0], image_meta_shape[1] - image_meta_size(0))
 
 
 @register

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mrcnn import utils
+from mrcnn import model, utils
 from mrcnn.data import moulding
 from mrcnn.data.rpn_targets import build_rpn_targets
 from mrcnn.errors import ConfigError
@@ -114,11 +114,11 @@ def test_mold_and_unmold_image(recorded):
 
 
 def test_image_meta(recorded):
-    meta = moulding.compose_image_meta(
+    meta = model.compose_image_meta(
         5, (50, 70, 3), (128, 128, 3), (18, 0, 109, 128), 1.83, [1, 0, 1]
     )
     assert_same(meta, recorded["compose_image_meta"])
-    parts = moulding.parse_image_meta(meta[None])
+    parts = model.parse_image_meta(meta[None])
     assert len(parts) == 6
     for name, part in parts.items():
         assert_same(part, recorded[f"parse_meta_{name}"])
