@@ -14,6 +14,7 @@ from keras import ops
 from benchmarks.figures import Figures, difference, match_boxes, relative_difference, resolve
 from benchmarks.golden import Golden, give_golden_weights
 from benchmarks.parity_layers import tensor
+from mrcnn.ops.outputs import InferenceOutputs
 
 WEIGHTS = "regenerated weights (relative to the recorded sums)"
 FEATURES = "feature maps, from the image (relative to the largest value)"
@@ -109,7 +110,7 @@ def _whole_graph(golden: Golden, figures: Figures, model) -> None:
     )
     outputs["rpn_rois"] = graph.get_layer("ROI").output
     outputs["detections"] = graph.get_layer("mrcnn_detection").output
-    outputs["mrcnn_mask"] = graph.outputs[3]
+    outputs["mrcnn_mask"] = InferenceOutputs(*graph.outputs).mrcnn_mask
     found = _run(graph.inputs, outputs, network_inputs(data))
 
     for name in BACKBONE_MAPS:
@@ -193,7 +194,7 @@ def _fed_heads(golden: Golden, figures: Figures, model) -> None:
     detections = graph.get_layer("mrcnn_detection").output
     found |= _run(
         [*graph.inputs[:2], detections],
-        {"mrcnn_mask": graph.outputs[3]},
+        {"mrcnn_mask": InferenceOutputs(*graph.outputs).mrcnn_mask},
         [image, meta, data["detections"]],
     )
     for name in (*HEAD_OUTPUTS, "mrcnn_mask"):

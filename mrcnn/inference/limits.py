@@ -10,6 +10,7 @@ from mrcnn.inference.placing import count_filled
 from mrcnn.inference.proposals import keep_best, refine_boxes
 from mrcnn.instances.geometry import norm_boxes
 from mrcnn.ops.image_meta import ImageMeta
+from mrcnn.ops.outputs import InferenceOutputs
 
 
 class Candidates(NamedTuple):
@@ -42,14 +43,14 @@ class DetectionLimits(LimitNotes):
 
     def look_at(
         self,
-        outputs: Sequence[np.ndarray],
+        outputs: InferenceOutputs,
         inputs: Sequence[np.ndarray],
         slots: Sequence[int],
     ) -> list[tuple[str, ...]]:
         """Note what some images of a batch needed.
 
         Args:
-            outputs: of the inference graph, see `mrcnn.nets.detector.build_inference_model`.
+            outputs: of the inference graph.
             inputs: images, image_meta [B, M] and anchors [B, A, 4] that it was given.
             slots: images of the batch that count.
 
@@ -59,15 +60,19 @@ class DetectionLimits(LimitNotes):
         _, image_meta, _ = inputs
         reached: list[tuple[str, ...]] = []
         for slot in slots:
-            detections, probabilities, deltas, _, rois = (
-                np.asarray(output[slot]) for output in outputs[:5]
-            )
+            detections = outputs.detections[slot]
             if count_filled(detections) < len(detections):
                 reached.append(())
                 continue
             meta = ImageMeta(image_meta[slot])
             window = norm_boxes(meta.window[None], meta.image_shape[:2])[0]
-            candidates = candidates_of(rois, probabilities, deltas, window, self.config)
+            candidates = candidates_of(
+                outputs.rpn_rois[slot],
+                outputs.mrcnn_class[slot],
+                outputs.mrcnn_bbox[slot],
+                window,
+                self.config,
+            )
             reached.append(self._look_at_detections(candidates))
         return reached
 

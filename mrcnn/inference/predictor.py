@@ -23,9 +23,10 @@ from mrcnn.inference.moulding import (
 from mrcnn.inference.placing import count_filled, of_the_picture, placement, unmold
 from mrcnn.inference.prediction import Prediction
 from mrcnn.inference.quality import LIMIT
-from mrcnn.inference.runner import Runner, check_outputs
+from mrcnn.inference.runner import Runner, named_outputs
 from mrcnn.inference.stream import Waiting, batches, mould_ahead, pixels_of
 from mrcnn.instances import Instances
+from mrcnn.ops.outputs import InferenceOutputs
 from mrcnn.pictures import Picture
 
 # What the settings of moulding and placing have to have in common with those of the network.
@@ -200,7 +201,9 @@ class Predictor:
         self._say(stacklevel)
         return [
             unmold(detections, masks, image.shape, image.shape, (0, 0, *image.shape[:2]))
-            for image, detections, masks in zip(images, outputs[0], outputs[3], strict=True)
+            for image, detections, masks in zip(
+                images, outputs.detections, outputs.mrcnn_mask, strict=True
+            )
         ]
 
     def _stream(
@@ -229,8 +232,9 @@ class Predictor:
         found = {}
         for slot, (number, image, seconds) in enumerate(batch):
             began_placing = perf_counter()
-            is_full = count_filled(outputs[0][slot]) == len(outputs[0][slot])
-            instances = self._placed(outputs[0][slot], outputs[3][slot], image)
+            detections = outputs.detections[slot]
+            is_full = count_filled(detections) == len(detections)
+            instances = self._placed(detections, outputs.mrcnn_mask[slot], image)
             found[number] = Prediction(
                 instances,
                 image.scale,
@@ -255,10 +259,9 @@ class Predictor:
 
     def _run(
         self, inputs: list[np.ndarray], count: int
-    ) -> tuple[list[np.ndarray], list[tuple[str, ...]]]:
+    ) -> tuple[InferenceOutputs, list[tuple[str, ...]]]:
         """Outputs for a batch, and for each of its first `count` images what limits it reached."""
-        outputs = [np.asarray(output) for output in self.runner.run(inputs)]
-        check_outputs(outputs, inputs)
+        outputs = named_outputs(self.runner.run(inputs), inputs)
         if self.limits is None:
             return outputs, [()] * count
         return outputs, self.limits.look_at(outputs, inputs, range(count))

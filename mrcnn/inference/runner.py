@@ -6,9 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from mrcnn.errors import ConfigError
-
-INPUTS = ("images", "image_meta", "anchors")
-OUTPUTS = ("detections", "mrcnn_class", "mrcnn_bbox", "mrcnn_mask", "rois", "rpn_class", "rpn_bbox")
+from mrcnn.ops.outputs import InferenceOutputs
 
 
 @runtime_checkable
@@ -35,36 +33,26 @@ class Runner(Protocol):
                 - anchors [B, A, 4], normalized, see `mrcnn.ops.anchors.normalized_anchors`.
 
         Returns:
-            seven arrays of floats, boxes normalized to the moulded image. D is
-            DETECTION_MAX_INSTANCES, R POST_NMS_ROIS_INFERENCE, K NUM_CLASSES:
-
-            - detections [B, D, 6] of (y1, x1, y2, x2, class id, score) by falling score, padded
-              with zeros;
-            - class probabilities [B, R, K] of the proposals;
-            - box deltas [B, R, K, 4] of the proposals, divided by BBOX_STD_DEV;
-            - masks [B, D, h, w, K] of the detections, 0 to 1, of their boxes widened by
-              MASK_MARGIN;
-            - proposals [B, R, 4] by falling score of the RPN, padded with zeros;
-            - class probabilities [B, A, 2] of the anchors, background and object;
-            - box deltas [B, A, 4] of the anchors, divided by RPN_BBOX_STD_DEV.
+            seven arrays of floats, those of `mrcnn.ops.outputs.InferenceOutputs` in its order.
         """
         ...
 
 
-def check_outputs(outputs: Sequence[np.ndarray], inputs: Sequence[np.ndarray]) -> None:
-    """Whether a runner gave what it must, as far as shapes tell.
+def named_outputs(outputs: Sequence[np.ndarray], inputs: Sequence[np.ndarray]) -> InferenceOutputs:
+    """What a runner gave by name, if it is what it must be as far as shapes tell.
 
     Raises:
         ConfigError: another number of outputs, or one of another shape.
     """
     axes = {"B": inputs[0].shape[0], "A": inputs[2].shape[1]}
-    if len(outputs) != len(OUTPUTS):
+    names = InferenceOutputs._fields
+    if len(outputs) != len(names):
         raise ConfigError(
-            f"The runner gave {len(outputs)} outputs: expected {len(OUTPUTS)}, in the order "
-            f"{', '.join(OUTPUTS)}."
+            f"The runner gave {len(outputs)} outputs: expected {len(names)}, in the order "
+            f"{', '.join(names)}."
         )
     expected = ("BD6", "BRK", "BRK4", "BDhwK", "BR4", "BA2", "BA4")
-    for name, output, letters in zip(OUTPUTS, outputs, expected, strict=True):
+    for name, output, letters in zip(names, outputs, expected, strict=True):
         shape = tuple(np.shape(output))
         known = [axes.setdefault(axis, side) if axis.isalpha() else int(axis)
                  for axis, side in zip(letters, shape, strict=False)]  # fmt: skip
@@ -73,6 +61,7 @@ def check_outputs(outputs: Sequence[np.ndarray], inputs: Sequence[np.ndarray]) -
                 f"The runner's output {name} has the shape {shape}: expected "
                 f"[{', '.join(letters)}] with {_told(axes)}. See mrcnn.inference.runner.Runner."
             )
+    return InferenceOutputs(*map(np.asarray, outputs))
 
 
 def _told(axes: dict[str, int]) -> str:

@@ -17,6 +17,7 @@ from mrcnn.nets.model import DetectorModel
 from mrcnn.nets.precision import compute_precision
 from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.rpn import build_rpn, rpn_on_pyramid
+from mrcnn.ops.outputs import InferenceOutputs
 from mrcnn.ops.tensor import Tensor
 
 
@@ -100,8 +101,7 @@ def build_inference_model(config: Config) -> DetectorModel:
 
     Inputs: input_image [B, H, W, C], input_image_meta [B, M], input_anchors [B, A, 4] normalised.
 
-    Outputs: detections [B, D, 6], mrcnn_class [B, R, classes], mrcnn_bbox [B, R, classes, 4],
-    mrcnn_mask [B, D, h, w, classes], rpn_rois [B, R, 4], rpn_class [B, A, 2], rpn_bbox [B, A, 4].
+    Outputs: see `mrcnn.ops.outputs.InferenceOutputs`.
     """
     return _inference_model(config, lambda image: region_network(image, config))
 
@@ -194,7 +194,17 @@ def _inference_graph(
         masks = FillUp(rows, name="detection_masks", dtype="float32")(masks)
     model = DetectorModel(
         [image, image_meta, anchors],
-        [detections, probabilities, deltas, masks, rois, network.rpn_class, network.rpn_bbox],
+        list(
+            InferenceOutputs(
+                detections=detections,
+                mrcnn_class=probabilities,
+                mrcnn_bbox=deltas,
+                mrcnn_mask=masks,
+                rpn_rois=rois,
+                rpn_class=network.rpn_class,
+                rpn_bbox=network.rpn_bbox,
+            )
+        ),
         name="mask_rcnn",
     )
     # Left to itself Keras has TensorFlow compile with XLA, which takes long before the first

@@ -18,6 +18,7 @@ from mrcnn.nets.speed.sampled_anchors import SampledAnchors
 from mrcnn.ops.anchors import normalized_anchors
 from mrcnn.ops.boxes import normalize_boxes
 from mrcnn.ops.image_meta import ImageMeta, image_meta_size
+from mrcnn.ops.outputs import TrainingOutputs
 from mrcnn.ops.tensor import Shape, Tensor
 from mrcnn.training import losses
 from mrcnn.training.optimizer import RegularizedSGD, l2_factor, weighted_squares
@@ -70,7 +71,7 @@ class ActiveClasses(keras.layers.Layer):
 
 @register
 class TrainingModel(DetectorModel):
-    """A model whose outputs end with the five losses; training minimises their weighted sum + L2.
+    """A model of `TrainingOutputs`; training minimises the weighted sum of their losses + L2.
 
     L2 is `weight_decay * sum(w ** 2) / size(w)` for each trainable weight but the scales and
     shifts of normalisation layers.
@@ -116,7 +117,9 @@ class TrainingModel(DetectorModel):
         total = self.regularization_loss()
         if self._l2_of_optimizer():
             total = ops.stop_gradient(total)
-        for name, value in zip(LOSS_NAMES, y_pred[-len(LOSS_NAMES) :], strict=True):
+        outputs = TrainingOutputs(*y_pred)
+        for name in LOSS_NAMES:
+            value = getattr(outputs, name)
             self.loss_trackers[name].update_state(value)
             total = total + self.loss_weights[name] * value
         return total
@@ -154,8 +157,7 @@ def build_training_model(
     input_rpn_bbox [B, K, 4], input_gt_class_ids int32 [B, G], input_gt_boxes [B, G, 4] in pixels,
     input_gt_masks bool [B, h, w, G]; with USE_RPN_ROIS False also input_roi [B, R, 4] in pixels.
 
-    Outputs: rpn_class_logits, rpn_class, rpn_bbox, mrcnn_class_logits, mrcnn_class, mrcnn_bbox,
-    mrcnn_mask (for the regions that can be positive), rpn_rois, output_rois, and the five losses.
+    Outputs: see `mrcnn.ops.outputs.TrainingOutputs`.
 
     Args:
         config: the settings.
@@ -239,21 +241,21 @@ def _training_graph(config: Config, shuffle_targets: bool, stop_gradients: bool)
         "mrcnn_bbox_loss": [target_deltas, target_class_ids, deltas],
         "mrcnn_mask_loss": [target_masks, positive_class_ids, masks],
     }
-    outputs = [
-        network.rpn_class_logits,
-        network.rpn_class,
-        network.rpn_bbox,
-        logits,
-        probabilities,
-        deltas,
-        masks,
-        rois,
-        keras.layers.Identity(name="output_rois", dtype="float32")(target_rois),
-    ]
-    outputs += [LossLayer(name)(loss_inputs[name]) for name in LOSS_NAMES]
+    outputs = TrainingOutputs(
+        rpn_class_logits=network.rpn_class_logits,
+        rpn_class=network.rpn_class,
+        rpn_bbox=network.rpn_bbox,
+        mrcnn_class_logits=logits,
+        mrcnn_class=probabilities,
+        mrcnn_bbox=deltas,
+        mrcnn_mask=masks,
+        rpn_rois=rois,
+        output_rois=keras.layers.Identity(name="output_rois", dtype="float32")(target_rois),
+        **{name: LossLayer(name)(loss_inputs[name]) for name in LOSS_NAMES},
+    )
     return TrainingModel(
         inputs,
-        outputs,
+        list(outputs),
         name="mask_rcnn",
         loss_weights=config.LOSS_WEIGHTS,
         weight_decay=config.WEIGHT_DECAY,

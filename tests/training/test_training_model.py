@@ -10,6 +10,7 @@ from keras import ops
 from mrcnn.config import LOSS_NAMES, Config
 from mrcnn.data.loader import BatchLoader
 from mrcnn.errors import ConfigError
+from mrcnn.ops.outputs import TrainingOutputs
 from mrcnn.training.freezing import LAYER_CHOICES, set_trainable
 from mrcnn.training.model import build_training_model
 from mrcnn.training.schedules import WarmupSchedule, learning_rate_for
@@ -31,12 +32,15 @@ def test_losses_and_targets_are_the_original_s(golden, give_golden_weights):
         else data[f"in_{name}"]
         for name in ("image_meta", "rpn_match", "rpn_bbox", "gt_class_ids", "gt_boxes", "gt_masks")
     ]
-    outputs = outputs_of(model, inputs, training=True)
-    for name, value in zip(LOSS_NAMES, outputs[-5:], strict=True):
+    outputs = TrainingOutputs(*outputs_of(model, inputs, training=True))
+    for name in LOSS_NAMES:
+        value = getattr(outputs, name)
         np.testing.assert_allclose(
             float(ops.convert_to_numpy(value)), float(data[name]), rtol=1e-5, err_msg=name
         )
-    np.testing.assert_allclose(ops.convert_to_numpy(outputs[8]), data["output_rois"], atol=1e-5)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(outputs.output_rois), data["output_rois"], atol=1e-5
+    )
     np.testing.assert_allclose(
         float(ops.convert_to_numpy(model.regularization_loss())), float(data["reg_loss"]), rtol=1e-5
     )
