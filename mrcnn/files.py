@@ -1,17 +1,27 @@
-"""Writing files so that a crash, a full disk or an interruption never leaves half of one."""
+"""Writing files so that a crash, a full disk or an interruption never leaves half of one.
+
+And by one process at a time: a lock ends with the process that holds it, also when that process is
+killed; the file that may then be left means nothing.
+"""
 
 import contextlib
+import errno
 import os
+import platform
 import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from mrcnn.errors import OutputError
 
 # `.cells.4711-0badcafe.csv` on its way to becoming `cells.csv`.
 _TEMPORARY_NAME = re.compile(r"\..+?\.\d+-[0-9a-f]{8}(\..*)?")
+# Some network file systems have no locks.
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
 @contextlib.contextmanager
@@ -99,6 +109,76 @@ def remove_leftovers(folder: str | os.PathLike, prefix: str) -> None:
         for path in Path(folder).iterdir():
             if path.name.startswith(f".{prefix}") and _TEMPORARY_NAME.fullmatch(path.name):
                 path.unlink(missing_ok=True)
+
+
+class InUseError(Exception):
+    """Another process or thread has what was asked for; the text names that process."""
+
+
+@contextlib.contextmanager
+def alone(
+    lock_file: Path, on_wait: Callable[[str], None] | None = None, seconds: float = 0
+) -> Iterator[bool]:
+    """Be the only process, and the only thread, inside the block.
+
+    Args:
+        lock_file: path in a folder that exists. The file is made, and removed at the end.
+        on_wait: called once, with the holder in words, if another one holds the lock.
+        seconds: how long to wait for it.
+
+    Yields:
+        True; or False, at once, where the file system has no locks.
+
+    Raises:
+        InUseError: another one still holds it.
+        OSError: the file cannot be made.
+    """
+    # A lock that is only a file would outlive a killed process.
+    lock = FileLock(lock_file, on_acquired=_write_holder, fallback_to_soft=False)
+    held = _acquire(lock, lock_file, on_wait, seconds)
+    try:
+        yield held
+    finally:
+        # While it is held: whoever opened the file before finds that it has no name, and makes
+        # another. Windows removes no open file; there the library does it.
+        with contextlib.suppress(OSError):
+            lock_file.unlink()
+        lock.release()
+
+
+def _acquire(
+    lock: FileLock, lock_file: Path, on_wait: Callable[[str], None] | None, seconds: float
+) -> bool:
+    """Whether there are locks; if so, this one is held."""
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if on_wait:
+                on_wait(_holder(lock_file))
+            lock.acquire(timeout=seconds)
+    except Timeout:
+        raise InUseError(_holder(lock_file)) from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return False
+    return True
+
+
+def _write_holder(descriptor: int) -> None:
+    # On a full disk the lock holds as well.
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"process {os.getpid()} on {platform.node()}".encode())
+
+
+def _holder(lock_file: Path) -> str:
+    try:
+        text = lock_file.read_bytes()[:200].decode("utf-8", "replace")
+    except OSError:
+        text = ""
+    return text if text.isprintable() and text else "another process"
 
 
 def _flush_folder(folder: Path) -> None:

@@ -1,10 +1,8 @@
 """A real server on this machine that misbehaves as it is told, and processes that ask it."""
 
 import contextlib
-import dataclasses
 import hashlib
 import http.server
-import re
 import signal
 import socket
 import struct
@@ -14,38 +12,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from mrcnn.errors import WeightsError
-from mrcnn.weights import published as downloads
-from mrcnn.weights.connections import Patience
-from mrcnn.weights.published import WeightsFile, fetch_weights
+from mrcnn.weights import downloads
+from mrcnn.weights.published import MIRROR_VARIABLE, WeightsFile, fetch_weights
 
 if TYPE_CHECKING:
     # Not in the processes that this file starts: it would double the time of their start.
     import pytest
 
-CONTENT = bytes(range(256)) * 9000  # more than two chunks
+CONTENT = bytes(range(256)) * 9000  # more than one chunk
 WHOLE = len(CONTENT)
-HALF = WHOLE // 2
+HALF = 1 << 20  # of whole chunks
 MD5 = hashlib.md5(CONTENT).hexdigest()
-# What stays of a transfer that broke.
-LEFT = [".good.h5.part", ".good.h5.part.json"]
-# Short pauses; limits that a machine with much else to do does not reach.
-QUICK = Patience(
-    silence_seconds=60,
-    slow_seconds=60,
-    first_pause_seconds=0.01,
-    longest_pause_seconds=2,
-    progress_bytes=1 << 20,
-    lock_seconds=60,
-)
-
-
-class Request(NamedTuple):
-    path: str
-    range: str | None = None
-    if_range: str | None = None
+# Pauses between tries.
+QUICK = (0.01, 0.01, 0.01)
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -53,10 +34,8 @@ class Server(http.server.ThreadingHTTPServer):
 
     Attributes:
         content: what is served.
-        etag: strong or weak name of the content; None for none.
-        ranges: whether requests of a part are understood.
         answers: functions that answer the next requests; when there are none, `Handler.serve`.
-        requests: all that were made.
+        requests: the paths that were asked for.
         sent: bytes of content that were given to the network.
         go: what `stop_at` waits for.
     """
@@ -66,10 +45,8 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self, port: int = 0):
         super().__init__(("127.0.0.1", port), Handler)
         self.content = CONTENT
-        self.etag: str | None = '"one"'
-        self.ranges = True
         self.answers: list[Callable[[Handler], None]] = []
-        self.requests: list[Request] = []
+        self.requests: list[str] = []
         self.sent = 0
         self.go = threading.Event()
 
@@ -85,8 +62,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self):
-        headers = self.headers
-        self.server.requests.append(Request(self.path, headers["Range"], headers["If-Range"]))
+        self.server.requests.append(self.path)
         answer = self.server.answers.pop(0) if self.server.answers else Handler.serve
         answer(self)
 
@@ -98,24 +74,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             stop: bytes after which `Server.go` is waited for.
             length: whether the length of the answer is told.
         """
-        content, etag = self.server.content, self.server.etag
-        first = 0
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
-        same = self.headers["If-Range"] in (None, etag)
-        if asked and same and self.server.ranges:
-            first = int(asked[1])
-            if first >= len(content):
-                self.send_response(416)
-                self.send_header("Content-Range", f"bytes */{len(content)}")
-                self.end_headers()
-                return
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
-        else:
-            self.send_response(200)
-        if etag:
-            self.send_header("ETag", etag)
-        body = content[first:]
+        body = self.server.content
+        self.send_response(200)
         if length:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -206,39 +166,19 @@ def mirror(monkeypatch: "pytest.MonkeyPatch", folder: str = "") -> Iterator[Serv
     """A server that is the mirror of this process and its children."""
     # Proxies of the environment must not stand between this machine and itself.
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    set_patience(monkeypatch)
+    monkeypatch.setattr(downloads, "PAUSES", QUICK)
     with running(Server()) as server:
-        monkeypatch.setenv(downloads.MIRROR_VARIABLE, server.address + folder)
+        monkeypatch.setenv(MIRROR_VARIABLE, server.address + folder)
         yield server
 
 
-def set_patience(monkeypatch: "pytest.MonkeyPatch", **changes: float) -> None:
-    monkeypatch.setattr(downloads, "PATIENCE", dataclasses.replace(QUICK, **changes))
-
-
-def leave_half(server: Server, folder: Path, monkeypatch: "pytest.MonkeyPatch") -> None:
-    """Have a transfer that broke in the middle; the server forgets it."""
-    server.answers = [cut_at(HALF)]
-    set_patience(monkeypatch, failures=1)
-    with contextlib.suppress(WeightsError):
-        fetch(folder)
-    set_patience(monkeypatch)
-    assert part_of(folder).read_bytes() == CONTENT[:HALF]
-    server.requests.clear()
-    server.sent = 0
-
-
-def rest_of(offset: int, validator: str | None = '"one"') -> Request:
-    """A request for what follows."""
-    return Request("/good.h5", f"bytes={offset}-", validator)
+def on_the_way(folder: Path) -> list[Path]:
+    """What has another name than it shall get."""
+    return list(folder.glob(".good.*-*.h5"))
 
 
 def has_half(folder: Path) -> bool:
-    return part_of(folder).exists() and part_of(folder).stat().st_size == HALF
-
-
-def part_of(folder: Path) -> Path:
-    return folder / ".good.h5.part"
+    return [path.stat().st_size for path in on_the_way(folder)] == [HALF]
 
 
 def names(folder: Path) -> list[str]:
@@ -258,9 +198,9 @@ import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import sys
 from pathlib import Path
-from mrcnn.weights import published as downloads
+from mrcnn.weights import downloads
 from tests.download_server import QUICK, fetch
-downloads.PATIENCE = QUICK
+downloads.PAUSES = QUICK
 {setup}
 print(fetch(Path(sys.argv[1]), progress=True))
 """

@@ -1,11 +1,21 @@
 """Atomic writing: all or nothing."""
 
 import errno
+import os
+import platform
+import threading
 
 import pytest
 
 from mrcnn.errors import OutputError
-from mrcnn.files import atomic_path, atomic_write, make_writable_folder, remove_leftovers
+from mrcnn.files import (
+    InUseError,
+    alone,
+    atomic_path,
+    atomic_write,
+    make_writable_folder,
+    remove_leftovers,
+)
 
 
 @pytest.mark.parametrize(
@@ -97,3 +107,49 @@ def test_a_disk_that_is_read_only(small_disk):
         atomic_write(disk / "a.csv", "x")
     with pytest.raises(OutputError, match="cannot write there"):
         make_writable_folder(disk)
+
+
+def test_there_are_never_two_holders(tmp_path):
+    lock = tmp_path / "lock"
+    inside, most = [], []
+
+    def work():
+        for _ in range(5):
+            with alone(lock, seconds=60) as held:
+                assert held
+                inside.append(1)
+                most.append(len(inside))
+                inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 20
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_holder_of_a_lock_is_named(tmp_path):
+    lock = tmp_path / "lock"
+    waited = []
+    named = pytest.raises(InUseError, match=rf"^process {os.getpid()} on .")
+    with alone(lock), named, alone(lock, waited.append):
+        pass
+    assert waited == [f"process {os.getpid()} on {platform.node()}"]
+
+
+def test_an_error_of_the_block_ends_the_lock(tmp_path):
+    lock = tmp_path / "lock"
+    with pytest.raises(RuntimeError), alone(lock):
+        raise RuntimeError
+    with alone(lock) as held:
+        assert held
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\x00", b"\x1b[31mred"])
+def test_a_lock_that_was_left_behind_holds_nobody_off(tmp_path, content):
+    lock = tmp_path / "lock"
+    lock.write_bytes(content)
+    with alone(lock) as held:
+        assert held

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mrcnn.errors import TrainingError
-from mrcnn.files import atomic_write, make_writable_folder, remove_leftovers
-from mrcnn.locks import LockHeldError, exclusive
+from mrcnn.files import InUseError, alone, atomic_write, make_writable_folder, remove_leftovers
 from mrcnn.runs.checkpoints import (
     CHECKPOINT_PREFIX,
     STATE_PREFIX,
@@ -203,13 +202,12 @@ class Run:
             OutputError: the folder cannot be made or written to.
         """
         folder = make_writable_folder(self.folder)
-        lock = exclusive(folder / _LOCK, lambda holder: None, lambda: None, patience_seconds=0)
         try:
-            with lock:
+            with alone(folder / _LOCK):
                 for prefix in _PREFIXES:
                     remove_leftovers(folder, prefix)
                 yield
-        except LockHeldError as error:
+        except InUseError as error:
             raise TrainingError(
                 f"{folder}: {error} is training in this folder. Wait until it has ended, or begin "
                 "a run of its own."

@@ -4,27 +4,25 @@ Files come over https. `MRCNN_WEIGHTS_URL` names another place that holds the sa
 same names, for example a mirror inside a laboratory; plain http is accepted for this machine only
 (localhost). Whatever the place, a file gets its name after its size and checksum were right.
 
-A transfer that was cut, by the network, by Ctrl-C or by a killed process, goes on where it was when
-the file is asked for again. Of several processes that ask at once, one fetches the file.
+A download that was cut begins again, and leaves nothing under the final name. Of several processes
+that ask at once, one fetches the file.
 """
 
-import contextlib
 import os
 import shutil
 import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mrcnn.errors import WeightsError
-from mrcnn.locks import LockHeldError, exclusive
-from mrcnn.weights.connections import Patience, TransferFailed, is_allowed
-from mrcnn.weights.transfer import Partial, Transfer, md5_of
+from mrcnn.errors import OutputError, WeightsError
+from mrcnn.files import InUseError, alone, atomic_path, remove_leftovers
+from mrcnn.weights.downloads import TransferError, download, is_allowed, md5_of
 
 MIRROR_VARIABLE = "MRCNN_WEIGHTS_URL"
-PATIENCE = Patience()
+# For another process that fetches the same file.
+LOCK_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -89,8 +87,7 @@ def fetch_weights(
     Raises:
         WeightsError: unknown name; a file of another content in its place; no network, a refused or
             broken transfer, a wrong checksum; a folder that cannot be written, a full disk; another
-            process that fetches the file and is stuck. An existing file is never changed. What a
-            broken transfer brought is kept beside it under a hidden name, for the next call.
+            process that fetches the file and does not end. An existing file is never changed.
     """
     if name not in files:
         raise WeightsError(f"There are no published weights {name!r}. Choose {' or '.join(files)}.")
@@ -125,73 +122,44 @@ def download_file(file: WeightsFile, target: Path, progress: bool = True) -> Pat
         WeightsError: as `fetch_weights`.
     """
     url = source_url(file)
-    display = _Display(file, progress)
+    say = _print if progress else _ignore
     try:
         if not _is_there(file, target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            with _alone(file, target, display) as partial:
-                # Another process may have fetched it meanwhile.
-                if not _is_there(file, target):
-                    _check_space(file, partial)
-                    _fetch(file, url, partial, display)
-    except OSError as error:
+            _download_alone(file, url, target, say)
+    except InUseError as error:
+        raise WeightsError(
+            f"The {file.name} weights are being downloaded to {target} by {error}, for more than "
+            f"{_minutes(LOCK_SECONDS)}. End it and start again."
+        ) from None
+    except (OSError, OutputError) as error:
         raise WeightsError(_disk_message(file, target, error)) from error
-    finally:
-        display.close()
     return target
 
 
-@contextlib.contextmanager
-def _alone(file: WeightsFile, target: Path, display: "_Display") -> Iterator[Partial]:
-    """The partial file of `target`, which no other process or thread uses meanwhile."""
-    partial = Partial(target, file.md5, file.size)
-    minutes = f"{PATIENCE.lock_seconds / 60:g} minutes"
+def _download_alone(file: WeightsFile, url: str, target: Path, say: Callable[[str], None]) -> None:
+    """Download while no other process does; or, where there are no locks, beside them."""
 
     def on_wait(holder: str) -> None:
-        display.say(
-            f"The {file.name} weights are being downloaded by {holder}: waiting for it, until "
-            f"nothing has arrived for {minutes}"
+        say(
+            f"The {file.name} weights are being downloaded by {holder}: waiting for it, at most "
+            f"{_minutes(LOCK_SECONDS)}"
         )
 
-    lock = target.with_name(f".{target.name}.lock")
-    try:
-        with exclusive(lock, on_wait, partial.length, PATIENCE.lock_seconds) as held:
-            if held:
-                yield partial
-                return
-            display.say(f"{target.parent} has no locks: what arrives is not kept for a later call")
-            partial = Partial(target, file.md5, file.size, shared=False)
-            try:
-                yield partial
-            finally:
-                partial.discard()
-    except LockHeldError as error:
-        raise WeightsError(
-            f"The {file.name} weights are being downloaded to {target} by {error}, but nothing has "
-            f"arrived for {minutes}. End it and start again: what it received is kept."
-        ) from error
-
-
-def _fetch(file: WeightsFile, url: str, partial: Partial, display: "_Display") -> None:
-    """Bring the partial file to its end and give it its name."""
-    try:
-        Transfer(url, partial, PATIENCE, display, f"{file.name} weights").run()
-        # Someone may have put a file there by hand.
-        if _is_there(file, partial.target):
-            partial.discard()
-        else:
-            partial.publish()
-    except TransferFailed as failure:
-        raise WeightsError(_failure_message(file, url, partial, str(failure))) from failure
-    except KeyboardInterrupt:
-        if kept := _kept(partial):
-            display.say(f"Stopped. {kept}")
-        raise
-    finally:
-        if partial.length() == 0:
-            # Nothing of use: an empty file, or one that belongs to no file that is published now.
-            with contextlib.suppress(OSError):
-                partial.discard()
+    with alone(target.with_name(f".{target.name}.lock"), on_wait, LOCK_SECONDS) as held:
+        # Another process may have fetched it meanwhile.
+        if _is_there(file, target):
+            return
+        if held:
+            remove_leftovers(target.parent, target.name.partition(".")[0] + ".")
+        _check_space(file, target.parent)
+        try:
+            with atomic_path(target) as temporary:
+                download(url, temporary, file.size, file.md5, f"{file.name} weights", say)
+                # Someone may have put another file there by hand.
+                _is_there(file, target)
+        except TransferError as failure:
+            raise WeightsError(_failure_message(file, url, target, str(failure))) from failure
 
 
 def source_url(file: WeightsFile) -> str:
@@ -216,9 +184,7 @@ def _is_there(file: WeightsFile, path: Path) -> bool:
         return False
     if not path.is_file():
         raise WeightsError(f"{path} is where the {file.name} weights go, but it is not a file.")
-    with open(path, "rb") as stream:
-        found = md5_of(stream)
-    if found != file.md5:
+    if (found := md5_of(path)) != file.md5:
         raise WeightsError(
             f"{path} is not the published file of the {file.name} weights: {path.stat().st_size} "
             f"bytes with checksum {found}, expected {file.size} bytes with {file.md5}. It was left "
@@ -228,108 +194,58 @@ def _is_there(file: WeightsFile, path: Path) -> bool:
     return True
 
 
-def _check_space(file: WeightsFile, partial: Partial) -> None:
+def _check_space(file: WeightsFile, folder: Path) -> None:
     """Refuse to begin what cannot end."""
-    folder = partial.path.parent
     usage = shutil.disk_usage(folder)
-    missing = file.size - partial.length()
     # Some network file systems tell zeros.
-    if usage.total and usage.free < missing:
+    if usage.total and usage.free < file.size:
         raise WeightsError(
-            f"The disk of {folder} is too full for the {file.name} weights: {_megabytes(missing)} "
-            f"are needed, {_megabytes(usage.free)} are free. Make room, or have the folder of the "
-            "weights on another disk."
+            f"The disk of {folder} is too full for the {file.name} weights: "
+            f"{_megabytes(file.size)} are needed, {_megabytes(usage.free)} are free. Make room, or "
+            "have the folder of the weights on another disk."
         )
 
 
-def _kept(partial: Partial) -> str:
-    """What is left for the next call, in words; empty if nothing is."""
-    received = partial.length()
-    if not received:
-        return ""
-    return (
-        f"{_megabytes(received)} of {_megabytes(partial.size)} are kept in {partial.path}: start "
-        "again to go on from there."
-    )
-
-
-def _failure_message(file: WeightsFile, url: str, partial: Partial, reason: str) -> str:
+def _failure_message(file: WeightsFile, url: str, target: Path, reason: str) -> str:
     others = [f"--weights {name}" for name in PUBLISHED_FILES if name != file.name]
-    kept = _kept(partial)
     return (
         f"The {file.name} weights ({file.description}; {_megabytes(file.size)}) could not be "
         f"downloaded: {reason}.\n"
-        + (f"  Kept:    {kept}\n" if kept else "")
-        + f"  Address: {url}\n"
-        f"  By hand: download that address on any machine and save it as {partial.target}\n"
+        f"  Address: {url}\n"
+        f"  By hand: download that address on any machine and save it as {target}\n"
         f"  Mirror:  set {MIRROR_VARIABLE} to the https address of a folder with {file.file_name}\n"
         f"  Instead: {', '.join(others)}, --weights none (random weights) or --weights PATH "
         "(a weights file you have)"
     )
 
 
-def _disk_message(file: WeightsFile, target: Path, error: OSError) -> str:
+def _disk_message(file: WeightsFile, target: Path, error: OSError | OutputError) -> str:
     for folder in target.parents:
         if os.path.lexists(folder) and not os.path.isdir(folder):
             return (
                 f"{target} cannot be read or written: {folder} is not a folder. Move it away, or "
                 "give another folder."
             )
-    kept = _kept(Partial(target, file.md5, file.size))
+    reason = error.__cause__ if isinstance(error, OutputError) else error
+    where = getattr(error, "filename", None) or target
     return (
-        f"{error.filename or target} cannot be read or written: {error.strerror or error}. The "
+        f"{where} cannot be read or written: {getattr(reason, 'strerror', None) or reason}. The "
         f"{file.name} weights need {_megabytes(file.size)} of free space there and the right to "
-        "write." + (f" {kept}" if kept else "")
+        "write."
     )
+
+
+def _print(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _ignore(text: str) -> None:
+    pass
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:g} minutes"
 
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.0f} MB" if size >= 9_500_000 else f"{size / 1e6:.1f} MB"
-
-
-class _Display:
-    """How far a download is, on standard error: one line that is rewritten on a terminal, a line
-    for each tenth elsewhere (log files)."""
-
-    def __init__(self, file: WeightsFile, shown: bool) -> None:
-        self._title = f"{file.name} weights"
-        self._size = file.size
-        self._visible = shown
-        self._terminal = shown and sys.stderr.isatty()
-        self._open_line = False
-        self._step = -1
-        self._received = file.size
-        # Where the connection began, in bytes and on the clock.
-        self._first, self._start = 0, time.monotonic()
-
-    def show(self, received: int) -> None:
-        """So many bytes are on the disk; the speed is that of the connection."""
-        if not self._visible:
-            return
-        if received <= self._received:
-            self._first, self._start = received, time.monotonic()
-        self._received = received
-        percent = 100 * received // self._size
-        step = percent // (1 if self._terminal else 10)
-        if step == self._step:
-            return
-        self._step = step
-        seconds = max(time.monotonic() - self._start, 1e-3)
-        line = (
-            f"Downloading {self._title}: {percent:3d} % of {_megabytes(self._size)}, "
-            f"{(received - self._first) / 1e6 / seconds:.1f} MB/s"
-        )
-        print(line, end="\r" if self._terminal else "\n", file=sys.stderr, flush=True)
-        self._open_line = self._terminal
-
-    def say(self, text: str) -> None:
-        """A line of text."""
-        if self._visible:
-            self.close()
-            print(text, file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        """End the line that is being rewritten."""
-        if self._open_line:
-            print(file=sys.stderr)
-        self._open_line = False
