@@ -1,9 +1,13 @@
 """Many small operations as one program, on the backend that compiles each of them by itself."""
 
+import contextlib
 import functools
-from collections.abc import Callable, Hashable
+import math
+from collections.abc import Callable, Hashable, Iterator
 
 import keras
+import numpy as np
+import pytest
 
 
 @functools.cache
@@ -33,3 +37,48 @@ def outputs_of(model: keras.Model, inputs: list, training: bool) -> list:
     ]
     run = jax.jit(lambda *values: model.stateless_call(*values, training=training)[0])
     return run(*variables, inputs)
+
+
+def called(layer: keras.layers.Layer, inputs: list) -> list:
+    """What a layer with a state gives and leaves behind, by one program on JAX."""
+    if keras.backend.backend() != "jax":
+        return layer(inputs)
+    import jax
+
+    if not layer.built:
+        layer.build([value.shape for value in inputs])
+    state = layer.non_trainable_variables
+    values = [variable.value for variable in state]
+    outputs, after = jax.jit(layer.stateless_call)([], values, inputs)
+    for variable, value in zip(state, after, strict=True):
+        variable.assign(value)
+    return outputs
+
+
+@contextlib.contextmanager
+def weights_by_numpy() -> Iterator[None]:
+    """While this lasts NumPy makes the initial weights, for JAX, which compiles each new shape.
+
+    As different from one another as those of Keras, and of the same size.
+    """
+
+    def uniform(self, shape, dtype=None):
+        limit = math.sqrt(6 / (math.prod(shape[:-2]) * (shape[-2] + shape[-1])))
+        drawn = np.random.default_rng(self.seed).uniform(-limit, limit, shape)
+        return keras.ops.convert_to_tensor(drawn.astype(dtype or "float32"))
+
+    def normal(self, shape, dtype=None):
+        drawn = np.random.default_rng(self.seed).normal(
+            0, math.sqrt(2 / math.prod(shape[:-1])), shape
+        )
+        return keras.ops.convert_to_tensor(drawn.astype(dtype or "float32"))
+
+    def constant(self, value, shape, dtype=None):
+        return keras.ops.convert_to_tensor(np.full(shape, value, dtype or "float32"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.initializers.GlorotUniform, "__call__", uniform)
+        patch.setattr(keras.initializers.HeNormal, "__call__", normal)
+        for value, kind in enumerate((keras.initializers.Zeros, keras.initializers.Ones)):
+            patch.setattr(kind, "__call__", functools.partialmethod(constant, value))
+        yield

@@ -48,6 +48,18 @@ def pytest_collection_modifyitems(items):
     items.sort(key=place)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def weights_without_programs():
+    """On JAX NumPy makes the initial weights; see `weights_by_numpy`."""
+    if os.environ.get("KERAS_BACKEND") != "jax":
+        yield
+        return
+    from tests.compiling import weights_by_numpy
+
+    with weights_by_numpy():
+        yield
+
+
 @pytest.fixture(scope="session")
 def golden():
     """Numbers that the original computed: `golden("layers")["roialign_boxes"]`."""

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -147,11 +148,14 @@ def numbers_of_the_original(backend: str) -> None:
     if backend == CURRENT:
         pytest.skip(f"{backend} runs these tests in this process")
     backend_or_skip(backend)
-    run(
-        backend, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
-        "tests/ops", "tests/nets", "tests/training", "tests/matterport",
-        *(f"--ignore=tests/{name}" for name in LEFT_OUT),
-        # On JAX nearly all of the time goes into compiling programs that run once. The three steps
-        # of the other test are compiled as anywhere.
-        JAX_DISABLE_MOST_OPTIMIZATIONS="1",
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        run(
+            backend, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
+            "tests/ops", "tests/nets", "tests/training", "tests/matterport",
+            *(f"--ignore=tests/{name}" for name in LEFT_OUT),
+            # On JAX nearly all of the time goes into compiling programs that run once. The three
+            # steps of the other test are compiled as anywhere.
+            JAX_DISABLE_MOST_OPTIMIZATIONS="1",
+            # The same network in two models is one program.
+            JAX_COMPILATION_CACHE_DIR=folder,
+        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Gradients of every weight: the original's, once its leak is restored."""
+"""The whole training graph: the original's losses, and its gradients once its leak is restored."""
 
 import json
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.gradients import Gradients
-from mrcnn.config import Config
+from mrcnn.config import LOSS_NAMES, Config
+from mrcnn.ops.outputs import TrainingOutputs
 from mrcnn.training.model import build_training_model
 
 INPUTS = ("image_meta", "rpn_match", "rpn_bbox", "gt_class_ids", "gt_boxes", "gt_masks")
@@ -45,8 +46,19 @@ def test_with_the_leak_all_norms_are_the_original_s(golden, gradients_of):
 
 
 @pytest.mark.usefixtures("eager")
-def test_without_it_the_heads_do_not_reach_the_rpn(gradients_of):
-    _, found = gradients_of(stop_gradients=True).of_losses((0.0, 0.0, 0.0, 1.0, 0.0))
+def test_without_it_losses_are_the_original_s_and_the_heads_do_not_reach_the_rpn(
+    golden, gradients_of
+):
+    gradients = gradients_of(stop_gradients=True)
+    values, found = gradients.of_losses((0.0, 0.0, 0.0, 1.0, 0.0))
+    outputs, data = TrainingOutputs(*values), golden("training")
+    for name in LOSS_NAMES:
+        np.testing.assert_allclose(
+            float(getattr(outputs, name)), float(data[name]), rtol=1e-5, err_msg=name
+        )
+    np.testing.assert_allclose(outputs.output_rois, data["output_rois"], atol=1e-5)
+    np.testing.assert_allclose(gradients.of_l2()[0], float(data["reg_loss"]), rtol=1e-5)
+
     for layer in ("rpn_conv_shared", "rpn_class_raw", "rpn_bbox_pred"):
         assert not found[f"{layer}/kernel"].any() and not found[f"{layer}/bias"].any()
     assert found["mrcnn_bbox_fc/kernel"].any() and found["conv1/kernel"].any()
