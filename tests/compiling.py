@@ -49,7 +49,9 @@ def called(layer: keras.layers.Layer, inputs: list) -> list:
         layer.build([value.shape for value in inputs])
     state = layer.non_trainable_variables
     values = [variable.value for variable in state]
-    outputs, after = jax.jit(layer.stateless_call)([], values, inputs)
+    # A function of its own each time, since a layer may have been told to do something else.
+    run = jax.jit(lambda *given: layer.stateless_call([], *given))
+    outputs, after = run(values, inputs)
     for variable, value in zip(state, after, strict=True):
         variable.assign(value)
     return outputs

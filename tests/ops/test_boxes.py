@@ -16,10 +16,11 @@ from mrcnn.ops.boxes import (
     normalize_boxes,
     pairwise_iou,
 )
+from tests.compiling import compiled
 
 
 def run(function, *arrays):
-    return ops.convert_to_numpy(function(*(ops.convert_to_tensor(a) for a in arrays)))
+    return ops.convert_to_numpy(compiled(function)(*map(ops.convert_to_tensor, arrays)))
 
 
 def proper_boxes(count):

@@ -18,6 +18,7 @@ from mrcnn.ops.boxes import (
 )
 from mrcnn.ops.nms import non_max_suppression
 from mrcnn.ops.roi_align import crop_masks, pyramid_roi_align, roi_levels
+from tests.compiling import compiled
 
 COUNT = 8
 # Without area in several ways, inside out, outside, tiny, huge, and some as they should be.
@@ -67,7 +68,7 @@ def all_finite(value_and_gradients):
 
 
 def values(function, *arrays):
-    return ops.convert_to_numpy(function(*map(ops.convert_to_tensor, arrays)))
+    return ops.convert_to_numpy(compiled(function)(*map(ops.convert_to_tensor, arrays)))
 
 
 @FEW
@@ -145,10 +146,13 @@ def test_a_single_row_or_column_of_pixels(shape):
     np.testing.assert_array_equal(again, boxes)
 
 
-def pooled(boxes, *maps):
+def levels_of(boxes):
     # What the proposal and detection layers let through; below the rest does no harm either.
-    levels = roi_levels(finite_boxes(boxes)[0], 64.0 * 64.0)
-    return pyramid_roi_align(boxes, levels, list(maps), (3, 3))
+    return roi_levels(finite_boxes(boxes)[0], 64.0 * 64.0)
+
+
+def pooled(boxes, *maps):
+    return pyramid_roi_align(boxes, levels_of(boxes), list(maps), (3, 3))
 
 
 @FEW
@@ -158,7 +162,7 @@ def pooled(boxes, *maps):
 @example(np.full((COUNT, 4), np.nan, np.float32))
 def test_regions_of_the_pyramid(all_finite, boxes):
     maps = [np.full((1, side, side, 2), 0.5, np.float32) for side in (16, 8, 4, 2)]
-    levels = values(lambda boxes: roi_levels(finite_boxes(boxes)[0], 4096.0), boxes[None])
+    levels = values(levels_of, boxes[None])
     assert set(levels.ravel()) <= {2, 3, 4, 5}
     assert 0 <= all_finite(pooled, boxes[None], *maps) <= COUNT * 9 * 2 * 0.5 * (1 + 1e-6)
 
@@ -182,8 +186,9 @@ def test_crops_of_masks(all_finite, boxes):
 
 @pytest.mark.parametrize("boxes", [ODD[:8], ODD[8:], np.full((COUNT, 4), np.nan, np.float32)])
 def test_suppression(boxes):
-    valid = ops.ones((1, COUNT), dtype="bool")
-    kept, counts = non_max_suppression(ops.convert_to_tensor(boxes[None]), valid, 5, 0.5)
+    suppress = compiled(non_max_suppression, max_outputs=5, iou_threshold=0.5)
+    valid = ops.convert_to_tensor(np.ones((1, COUNT), bool))
+    kept, counts = suppress(ops.convert_to_tensor(boxes[None]), valid)
     (count,), kept = ops.convert_to_numpy(counts), ops.convert_to_numpy(kept)[0]
     assert 1 <= count <= 5
     assert kept[0] == 0 and (np.diff(kept[:count]) > 0).all() and not kept[count:].any()

@@ -10,7 +10,7 @@ from mrcnn.data.loader import BatchLoader
 from mrcnn.nets.rpn import build_rpn, rpn_on_pyramid
 from mrcnn.nets.speed.sampled_anchors import SampledAnchors, sampled_rows
 from mrcnn.training.model import SAMPLED_ANCHORS, build_training_model
-from tests.compiling import compiled, outputs_of
+from tests.compiling import called, compiled, outputs_of
 
 SIZES = [(12, 20), (6, 10), (3, 5), (2, 3), (1, 2)]
 
@@ -18,7 +18,7 @@ SIZES = [(12, 20), (6, 10), (3, 5), (2, 3), (1, 2)]
 def test_rows_are_the_sampled_anchors_in_their_order():
     match = np.zeros((2, 9, 1), np.int32)
     match[0, [1, 4, 8], 0] = (1, -1, 1)
-    rows, found = sampled_rows(ops.convert_to_tensor(match), 4)
+    rows, found = compiled(sampled_rows, count=4)(ops.convert_to_tensor(match))
     rows, found = ops.convert_to_numpy(rows), ops.convert_to_numpy(found)
     assert rows[0, :3].tolist() == [1, 4, 8]
     assert found[..., 0].tolist() == [[1, -1, 1, 0], [0, 0, 0, 0]]
@@ -26,7 +26,7 @@ def test_rows_are_the_sampled_anchors_in_their_order():
 
 def test_more_than_there_is_room_for():
     match = np.array([[[1], [0], [-1], [1]]], np.int32)
-    rows, found = sampled_rows(ops.convert_to_tensor(match), 2)
+    rows, found = compiled(sampled_rows, count=2)(ops.convert_to_tensor(match))
     assert ops.convert_to_numpy(rows).tolist() == [[0, 2]]
     assert ops.convert_to_numpy(found)[0, :, 0].tolist() == [1, -1]
 
@@ -48,7 +48,7 @@ def test_outputs_are_those_of_the_whole_maps(stride, ratios):
     for read in (False, True):
         if read:
             layer.read_from(rpn)
-        found = layer([*dense, *map(ops.convert_to_tensor, maps)])
+        found = called(layer, [*dense, *map(ops.convert_to_tensor, maps)])
         assert layer.weights == []
         for one, other in zip(found, (match, logits, deltas), strict=True):
             np.testing.assert_allclose(ops.convert_to_numpy(one), other, atol=1e-5)
