@@ -1,7 +1,8 @@
-"""Writing files so that a crash, a full disk or an interruption never leaves half of one.
+"""Files of this program: written so that a crash or a full disk never leaves half of one.
 
 And by one process at a time: a lock ends with the process that holds it, also when that process is
-killed; the file that may then be left means nothing.
+killed; the file that may then be left means nothing. Their forms have versions: whole numbers that
+rise where an earlier reader would go wrong.
 """
 
 import contextlib
@@ -11,12 +12,14 @@ import platform
 import re
 import secrets
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from mrcnn.errors import OutputError
+from mrcnn.errors import OutputError, shown
 
 # `.cells.4711-0badcafe.csv` on its way to becoming `cells.csv`.
 _TEMPORARY_NAME = re.compile(r"\..+?\.\d+-[0-9a-f]{8}(\..*)?")
@@ -74,6 +77,25 @@ def atomic_write(
             temporary.write_text(content, encoding="utf-8")
         else:
             temporary.write_bytes(content)
+
+
+def is_newer(name: str | os.PathLike, version: Any, known: int, stacklevel: int = 1) -> bool:
+    """Whether a file is of a version that only a later program knows; a line warns of one.
+
+    Args:
+        name: of the file.
+        version: that it says; None for a file that was written before it had one.
+        known: the last version that this program knows.
+        stacklevel: 1 lets the warning point at the caller, 2 at its caller.
+    """
+    if version is None or (isinstance(version, int) and version <= known):
+        return False
+    warnings.warn(
+        f"{name}: is of version {shown(version)}, and this program knows versions up to {known}: "
+        "what it knows is read, and the rest is left out.",
+        stacklevel=stacklevel + 1,
+    )
+    return True
 
 
 def make_writable_folder(folder: str | os.PathLike) -> Path:

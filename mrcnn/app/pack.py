@@ -7,11 +7,11 @@ from typing import Any
 from mrcnn.app.application import Application
 from mrcnn.app.finding import load_trained_model
 from mrcnn.app.model_files import trained_weights
-from mrcnn.app.record import RECORD_FILE
+from mrcnn.app.record import RECORD_FILE, RECORD_VERSION
 from mrcnn.app.settings import read_settings
 from mrcnn.app.threshold import THRESHOLD_FILE, threshold_entry
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.files import atomic_write
+from mrcnn.files import atomic_write, is_newer
 from mrcnn.weights.settings import CONFIG_FILE, settings_text
 
 MEGABYTE = 1e6
@@ -35,6 +35,8 @@ def _packed_record(path: Path) -> str:
         raise DataError(
             f"{path}: not valid JSON ({error}). Restore it, or remove it to pack without a record."
         ) from None
+    if isinstance(stored, dict):
+        is_newer(path, stored.get("schema_version"), RECORD_VERSION)
     return json.dumps(stored, indent=2) + "\n"
 
 

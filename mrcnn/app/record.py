@@ -14,10 +14,11 @@ from typing import Any
 from mrcnn import __version__
 from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.errors import DataError
-from mrcnn.files import atomic_write
+from mrcnn.files import atomic_write, is_newer
 from mrcnn.report.words import Words
 
 RECORD_FILE = "run.json"
+RECORD_VERSION = 1
 _PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "scikit-image", "h5py")
 
 
@@ -76,12 +77,18 @@ def training_record(
 def store_record(log_dir: Path, record: dict[str, Any]) -> Path:
     """Add a record to those of a run; a run that is resumed has several."""
     path = log_dir / RECORD_FILE
-    earlier = []
+    stored: dict[str, Any] = {}
     if path.exists():
         try:
-            earlier = list(json.loads(path.read_text(encoding="utf-8"))["trainings"])
+            read = json.loads(path.read_text(encoding="utf-8"))
+            stored = {**read, "trainings": list(read["trainings"])}
         except (ValueError, LookupError, TypeError, RecursionError):
             os.replace(path, path.with_suffix(".unreadable.json"))
-    text = json.dumps({"trainings": [*earlier, record]}, indent=2) + "\n"
-    atomic_write(path, text)
+    version = stored.pop("schema_version", None)
+    if not is_newer(path, version, RECORD_VERSION):
+        version = RECORD_VERSION
+    # What a later program added stays, and so does its version.
+    trainings = [*stored.pop("trainings", []), record]
+    values = {"schema_version": version, **stored, "trainings": trainings}
+    atomic_write(path, json.dumps(values, indent=2) + "\n")
     return path

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mrcnn.errors import DataError, shown
+from mrcnn.files import is_newer
 from mrcnn.inference.prediction_json import instances_of, plain_instances
 from mrcnn.instances import Instances
 
@@ -70,15 +71,17 @@ class Prediction:
         """The prediction that `to_dict` told.
 
         Raises:
-            DataError: the values are not those of a prediction, or of a later version.
+            DataError: the values are not those of a prediction. Of a later version a warning
+                tells, and what is known of it is read.
         """
         if not isinstance(values, Mapping) or values.get("schema") != SCHEMA:
             raise DataError(f"Not a prediction: expected an object with 'schema' {SCHEMA!r}.")
-        if values.get("version") != VERSION:
+        version = values.get("version")
+        if not isinstance(version, int) or version < VERSION:
             raise DataError(
-                f"A prediction of version {shown(values.get('version'))}: this program reads "
-                f"version {VERSION}."
+                f"A prediction of version {shown(version)}: this program reads version {VERSION}."
             )
+        is_newer("A prediction", version, VERSION, stacklevel=2)
         notes, timing = values.get("notes"), values.get("timing")
         # What was written before results were judged has none.
         quality = values.get("quality", [])

@@ -14,14 +14,19 @@ import numpy as np
 
 from mrcnn.config import Config
 from mrcnn.errors import ConfigError, shown
+from mrcnn.files import is_newer
 
 CONFIG_FILE = "config.json"
+# Of the form of the file; a setting more or less is no other form.
+CONFIG_VERSION = 1
 ADVICE = "It describes the model beside it; restore it, or move it away."
 
 # Settings have names in capitals: nothing in a file takes the place of a method.
 _SETTING = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
+# Spelled as a setting is, so that programs from before there were versions read the file.
+_VERSION = "SCHEMA_VERSION"
 # Derived by Config when it is built; never taken from a file.
-_DERIVED = ("BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE")
+_DERIVED = ("BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE", _VERSION)
 _MAX_BYTES = 1 << 20
 _MOST_LEVELS = 20
 
@@ -33,7 +38,8 @@ def is_setting_name(name: Any) -> bool:
 
 def settings_text(config: Config) -> str:
     """All settings as JSON text, for `CONFIG_FILE` beside the weights."""
-    return json.dumps(config.to_dict(), indent=2, sort_keys=True) + "\n"
+    values = {**config.to_dict(), _VERSION: CONFIG_VERSION}
+    return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
 
 def read_settings(weights: str | os.PathLike, advice: str = ADVICE) -> dict[str, Any] | None:
@@ -68,11 +74,14 @@ def read_settings(weights: str | os.PathLike, advice: str = ADVICE) -> dict[str,
         raise ConfigError(f"{path}: not valid JSON ({error}). {advice}") from None
     if not isinstance(settings, dict):
         raise ConfigError(f"{path}: expected a JSON object of settings.")
+    may_have_more = is_newer(path, settings.get(_VERSION), CONFIG_VERSION, stacklevel=2)
     read = {}
     for name, value in settings.items():
         if name in _DERIVED:
             continue
         if not is_setting_name(name):
+            if may_have_more:
+                continue
             raise ConfigError(f"{path}: {shown(name)} is not the name of a setting. {advice}")
         try:
             is_array = isinstance(getattr(Config, name, None), np.ndarray)

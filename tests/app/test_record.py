@@ -3,6 +3,8 @@
 import json
 import shutil
 
+import pytest
+
 from mrcnn.app.record import data_checksum, store_record
 from rbc import RBCDataset
 
@@ -33,8 +35,25 @@ def test_the_checksum_is_that_of_the_data(dataset_dir, tmp_path):
 def test_a_resumed_run_has_several_records(tmp_path):
     for number in (1, 2):
         path = store_record(tmp_path, {"seed": number})
-    assert json.loads(path.read_text()) == {"trainings": [{"seed": 1}, {"seed": 2}]}
+    expected = {"schema_version": 1, "trainings": [{"seed": 1}, {"seed": 2}]}
+    assert json.loads(path.read_text()) == expected
     path.write_text("no JSON")
     store_record(tmp_path, {"seed": 3})
-    assert json.loads(path.read_text()) == {"trainings": [{"seed": 3}]}
+    assert json.loads(path.read_text()) == {"schema_version": 1, "trainings": [{"seed": 3}]}
     assert (tmp_path / "run.unreadable.json").read_text() == "no JSON"
+
+
+def test_a_record_without_a_version_goes_on(tmp_path):
+    (tmp_path / "run.json").write_text('{"trainings": [{"seed": 1}]}')
+    path = store_record(tmp_path, {"seed": 2})
+    expected = {"schema_version": 1, "trainings": [{"seed": 1}, {"seed": 2}]}
+    assert json.loads(path.read_text()) == expected
+
+
+def test_what_a_later_version_added_stays(tmp_path):
+    later = {"schema_version": 7, "place": "here", "trainings": [{"seed": 1}]}
+    (tmp_path / "run.json").write_text(json.dumps(later))
+    with pytest.warns(UserWarning, match=r"run\.json: is of version 7"):
+        path = store_record(tmp_path, {"seed": 2})
+    expected = later | {"trainings": [{"seed": 1}, {"seed": 2}]}
+    assert json.loads(path.read_text()) == expected

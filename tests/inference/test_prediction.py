@@ -100,6 +100,9 @@ def test_a_prediction_comes_back_to_the_last_bit():
     assert Prediction.from_json(made.to_json().encode()).to_dict() == made.to_dict()
     values = made.to_dict()
     assert (values["schema"], values["version"]) == ("mrcnn.prediction", 1)
+    with pytest.warns(UserWarning, match="A prediction: is of version 2, .* up to 1"):
+        later = Prediction.from_dict({**values, "version": 2, "weather": "fine"})
+    assert later.to_dict() == values
     assert values["instances"]["masks"][0] is None
     with pytest.raises(dataclasses.FrozenInstanceError):
         made.scale = 2
@@ -141,7 +144,8 @@ def test_a_column_that_json_cannot_hold():
     [
         "", "null", "[]", "{}", "1", '"a"', "{", b"\xff\xfe\xff", "[" * 100_000,
         '{"schema": ' * 100_000, '{"schema": "other"}', '{"schema": ' + "9" * 5000 + "}",
-        '{"schema": "mrcnn.prediction", "version": 2}',
+        '{"schema": "mrcnn.prediction"}',
+        '{"schema": "mrcnn.prediction", "version": "2"}',
         '{"schema": "mrcnn.prediction", "version": 1}',
     ],
 )  # fmt: skip

@@ -1,11 +1,19 @@
 """Settings beside weights that are damaged or made to do harm are refused by name of the file."""
 
+import json
+
 import numpy as np
 import pytest
 
 from mrcnn.config import Config
 from mrcnn.errors import ConfigError
-from mrcnn.weights.settings import CONFIG_FILE, is_setting_name, read_settings, settings_text
+from mrcnn.weights.settings import (
+    CONFIG_FILE,
+    CONFIG_VERSION,
+    is_setting_name,
+    read_settings,
+    settings_text,
+)
 
 
 class CellsConfig(Config):
@@ -34,6 +42,20 @@ def test_what_was_written_comes_back(tmp_path):
     assert is_setting_name("IMAGE_MAX_DIM") and not is_setting_name("IMAGE_SHAPE")
 
 
+def test_a_file_without_a_version_is_read(tmp_path):
+    config = CellsConfig()
+    values = json.loads(settings_text(config))
+    assert values.pop("SCHEMA_VERSION") == CONFIG_VERSION
+    assert read(tmp_path, json.dumps(values)).to_dict() == config.to_dict()
+
+
+def test_of_a_later_version_what_is_known_is_read(tmp_path):
+    values = json.loads(settings_text(CellsConfig())) | {"SCHEMA_VERSION": 9, "network": {"a": 1}}
+    with pytest.warns(UserWarning, match=rf"{CONFIG_FILE}: is of version 9, and .* up to 1: what"):
+        again = read(tmp_path, json.dumps(values))
+    assert again.to_dict() == CellsConfig().to_dict()
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -52,6 +74,7 @@ def test_what_was_written_comes_back(tmp_path):
         '{"display": null}',
         '{"check_for": 1}',
         '{"": 1}',
+        '{"SCHEMA_VERSION": 1, "network": 1}',
         '{"UNKNOWN": ' + "[" * 30 + "]" * 30 + "}",
         '{"UNKNOWN": ' + '{"a":' * 900 + "1" + "}" * 901,
     ],

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mrcnn.errors import DataError
+from mrcnn.files import is_newer
 from mrcnn.report.evaluation_files import SCHEMA_VERSION
 from mrcnn.report.page.gallery import PageField, gallery_data, point_name
 from mrcnn.report.page.html import (
@@ -97,12 +98,14 @@ def report_page(
         HTML, to be written as UTF-8.
 
     Raises:
-        DataError: a summary of another schema version or without an operating point, or fields
-            that do not fit it.
+        DataError: a summary of an earlier schema version or without an operating point, or fields
+            that do not fit it. Of a later version a warning tells.
     """
     words = words or Words()
     version = summary.get("schema_version")
-    if version != SCHEMA_VERSION:
+    if version != SCHEMA_VERSION and not (
+        isinstance(version, int) and is_newer("summary", version, SCHEMA_VERSION)
+    ):
         raise DataError(
             f"summary: schema_version {version!r}, expected {SCHEMA_VERSION}. Run "
             f"`{words.program} evaluate` again to write a new one."

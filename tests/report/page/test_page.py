@@ -268,6 +268,12 @@ def test_another_schema_is_refused(summary, fields):
         report_page({**summary, "operating_points": []}, fields)
 
 
+def test_a_later_schema_is_told_and_read(summary, fields):
+    with pytest.warns(UserWarning, match="summary: is of version 3, .* versions up to 2"):
+        page = report_page({**summary, "schema_version": 3, "weather": "fine"}, fields)
+    assert "</html>" in page
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
