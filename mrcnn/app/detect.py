@@ -29,7 +29,6 @@ from mrcnn.inference.tiles import TooManyTiles
 from mrcnn.instances import Instances
 from mrcnn.instances.stored_masks import MaskFile
 from mrcnn.pictures import Picture, open_picture
-from mrcnn.report.csv_text import write_csv
 from mrcnn.report.detection_files import (
     DetectedImage,
     LateRows,
@@ -38,6 +37,7 @@ from mrcnn.report.detection_files import (
     objects_table,
     summary_csv,
 )
+from mrcnn.report.table_text import write_csv
 
 
 def visible_objects(instances: Instances) -> tuple[Instances, np.ndarray]:

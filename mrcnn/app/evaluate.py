@@ -34,8 +34,8 @@ from mrcnn.report.evaluation_files import (
     summary_of,
     summary_text,
 )
+from mrcnn.report.evaluation_tables import sweep_line
 from mrcnn.report.markdown import format_report
-from mrcnn.report.markdown_tables import sweep_line
 from mrcnn.report.page import report_page
 
 # Columns with the class ids by one way to tell them begin with this.

@@ -12,7 +12,7 @@ from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.drawing.results import comparison_picture
 from mrcnn.evaluation import Evaluation, ImageRecord
 from mrcnn.instances import Instances
-from mrcnn.report.markdown_tables import point_name
+from mrcnn.report.figures import at_confidence
 from mrcnn.report.page import PageField, picture_data
 
 PICTURES = "pictures"
@@ -69,13 +69,14 @@ def draw_images(
     Pictures wait beside the earlier ones and replace them together.
     """
     points = evaluation.operating_points
+    lowest = at_confidence(points[0].min_confidence)
     shown = []
     with tempfile.TemporaryDirectory(dir=out, prefix=".pictures-") as waiting:
         for index, (image, record) in enumerate(zip(images, records, strict=True)):
             pixels = dataset.load_image(image.image_id)
             found = image.at(points[0].min_confidence)
             pairs = [point.pairs[index] for point in points]
-            title = f"{image.name}, confidence {point_name(points[0])}" if scored else image.name
+            title = f"{image.name}, confidence {lowest}" if scored else image.name
             comparison_picture(pixels, image.truth, found, pairs[0], record.iou, title).save(
                 Path(waiting) / f"{image.stem}.png"
             )

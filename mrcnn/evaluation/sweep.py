@@ -13,6 +13,7 @@ from mrcnn.evaluation.records import ImageRecord
 # A threshold is given with so many decimals, so that the one that is printed is the one meant.
 _DECIMALS = 4
 _CURVE_POINTS = 200
+_ROUND_STEPS = 20
 
 
 class BestPoint(NamedTuple):
@@ -52,13 +53,17 @@ class Sweep:
         return BestPoint(float(self.thresholds[index]), float(highest))
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; the curves thinned out to some 200 points, the best ones among them."""
+        """For JSON; the curves thinned out to some 200 points.
+
+        The best ones are among them, and those next to round confidences, which tables show.
+        """
         bests = {name: self.best(name) for name in ("f1", "pq")}
         chosen = np.arange(len(self.thresholds))
         if len(chosen) > _CURVE_POINTS:
             chosen = np.unique(np.linspace(0, len(chosen) - 1, _CURVE_POINTS).astype(int))
             kept = [best.min_confidence for best in bests.values() if best]
             chosen = np.union1d(chosen, np.flatnonzero(np.isin(self.thresholds, kept)))
+            chosen = np.union1d(chosen, near_round_confidences(self.thresholds))
         return {
             "border": self.border,
             "min_iou": self.min_iou,
@@ -66,6 +71,19 @@ class Sweep:
             **{name: values[chosen].tolist() for name, values in self.curves.items()},
             "best": {name: best and best._asdict() for name, best in bests.items()},
         }
+
+
+def near_round_confidences(thresholds: np.ndarray) -> list[int]:
+    """Indices of the thresholds next to 0, 0.05, ..., 1.
+
+    Args:
+        thresholds: float [T], rising. What lies far below the first is next to none.
+    """
+    if not len(thresholds):
+        return []
+    wanted = [step / _ROUND_STEPS for step in range(_ROUND_STEPS + 1)]
+    lowest = thresholds[0] - 0.5 / _ROUND_STEPS
+    return sorted({int(abs(thresholds - value).argmin()) for value in wanted if lowest <= value})
 
 
 def sweep_confidence(

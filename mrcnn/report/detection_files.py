@@ -8,7 +8,8 @@ import numpy as np
 
 from mrcnn.instances import Instances
 from mrcnn.measure.shape import shape_of
-from mrcnn.report.csv_text import csv_text
+from mrcnn.report.table import Table
+from mrcnn.report.table_text import csv_text
 from mrcnn.report.words import Words
 
 OBJECT_COLUMNS = (
@@ -164,11 +165,10 @@ def objects_csv(
 
 def objects_table(
     images: Sequence[DetectedImage], with_micrometres: bool, measured: Sequence[str] = ()
-) -> Iterator[Sequence]:
-    """The lines of the table of objects, the head first."""
-    yield [*OBJECT_COLUMNS, *(MICROMETRE_COLUMNS if with_micrometres else ()), *measured]
-    for image in images:
-        yield from image.rows
+) -> Table:
+    """The table of objects; its rows are made while they are gone over."""
+    titles = [*OBJECT_COLUMNS, *(MICROMETRE_COLUMNS if with_micrometres else ()), *measured]
+    return Table.of_values(titles, (row for image in images for row in image.rows))
 
 
 def summary_csv(images: Sequence[DetectedImage], class_names: Sequence[str], words: Words) -> str:
@@ -179,7 +179,8 @@ def summary_csv(images: Sequence[DetectedImage], class_names: Sequence[str], wor
     `problem` says why. `quality` has the reasons to doubt a result, or "ok".
     """
     last = ["diameter_px", "scale_source", "problem", "quality"]
-    rows: list[list] = [["image", "name", "height", "width", words.objects, *class_names, *last]]
+    titles = ["image", "name", "height", "width", words.objects, *class_names, *last]
+    rows: list[list] = []
     total: Counter[str] = Counter()
     for image in images:
         if image.size is None:
@@ -194,4 +195,4 @@ def summary_csv(images: Sequence[DetectedImage], class_names: Sequence[str], wor
         rows.append([image.image, image.name, *image.size, counts.total(), *by_class, *last])
     by_class = [total[name] for name in class_names]
     rows.append(["all images", "", "", "", total.total(), *by_class, "", "", "", ""])
-    return csv_text(rows)
+    return csv_text(Table.of_values(titles, rows))

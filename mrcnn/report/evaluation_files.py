@@ -1,7 +1,6 @@
 """The files of an evaluation: summary.json, and CSV tables by image and by object."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,9 @@ from mrcnn.evaluation import Classification, Evaluation, ImageRecord, OperatingP
 from mrcnn.evaluation.operating_point import without_nan
 from mrcnn.evaluation.records import InstanceRecord
 from mrcnn.measure.shape import equivalent_diameter
-from mrcnn.report.csv_text import csv_text
+from mrcnn.report.figures import fixed
+from mrcnn.report.table import Column, Row, Table
+from mrcnn.report.table_text import csv_text
 from mrcnn.report.words import Words
 
 SCHEMA_VERSION = 2
@@ -51,12 +52,6 @@ OBJECT_COLUMNS = (
     "y2",
     "x2",
 )
-
-
-def _number(value: Any, digits: int = 4) -> Any:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.{digits}f}"
-    return value
 
 
 def summary_of(
@@ -108,19 +103,23 @@ def per_image_csv(
         quality: of each image by its name, a last column.
     """
     last = [] if quality is None else ["quality"]
-    rows: list[list] = [["image", "min_confidence", "border", *IMAGE_COLUMNS, *last]]
+    columns = [Column("image"), Column("min_confidence"), Column("border")]
+    columns += [*(Column(name, fixed(4)) for name in IMAGE_COLUMNS), *map(Column, last)]
+    rows = []
     for point in evaluation.operating_points:
         for image in point.to_dict()["images"]:
             rows.append(
-                [
-                    image["name"],
-                    f"{point.min_confidence:g}" if scored else "",
-                    point.border,
-                    *(_number(image[name]) for name in IMAGE_COLUMNS),
-                    *([] if quality is None else [quality[image["name"]]]),
-                ]
+                Row(
+                    [
+                        image["name"],
+                        f"{point.min_confidence:g}" if scored else None,
+                        point.border,
+                        *(image[name] for name in IMAGE_COLUMNS),
+                        *([] if quality is None else [quality[image["name"]]]),
+                    ]
+                )
             )
-    return csv_text(rows)
+    return csv_text(Table(columns, rows))
 
 
 def _diameter(area: int) -> str:
@@ -163,7 +162,7 @@ def per_object_csv(
         point: whose matches and confidence count.
         class_names: of classes 1, 2, ...
     """
-    rows: list[Sequence] = [OBJECT_COLUMNS]
+    rows: list[Sequence] = []
     for record, pairs in zip(records, point.pairs, strict=True):
         truth, found = record.truth, record.predictions
         counted = np.flatnonzero(found.scores >= point.min_confidence)
@@ -184,4 +183,4 @@ def per_object_csv(
             if column not in taken:
                 of_found = _found_columns(found, column, class_names)
                 rows.append([record.name, "unmatched", "", *[""] * 5, numbers[column], *of_found])
-    return csv_text(rows)
+    return csv_text(Table.of_values(OBJECT_COLUMNS, rows))

@@ -1,14 +1,14 @@
 """What an evaluation says, in Markdown that reads well on a terminal too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from mrcnn.evaluation import Classification, Evaluation, OperatingPoint
-from mrcnn.report.markdown_tables import (
+from mrcnn.evaluation import Classification, Evaluation
+from mrcnn.report.evaluation_tables import (
     BORDER_NAMES,
     class_method_table,
     class_table,
     counting_table,
-    figure,
     interval_table,
     paper_table,
     precision_table,
@@ -17,6 +17,9 @@ from mrcnn.report.markdown_tables import (
     sweep_line,
     sweep_table,
 )
+from mrcnn.report.figures import at_confidence, figure
+from mrcnn.report.table import Table, stacked
+from mrcnn.report.table_text import markdown_table
 from mrcnn.report.words import Words
 
 
@@ -37,31 +40,51 @@ def format_report(
         words: what objects and images are called; `Words()` by default.
     """
     words = words or Words()
-    points = evaluation.operating_points
+    figures = evaluation.to_dict()
+    points: list[dict[str, Any]] = figures["operating_points"]
+    if not scored:
+        points = [{**point, "min_confidence": None} for point in points]
+    names = [at_confidence(point["min_confidence"]) for point in points]
+    # What follows the name of a row: nothing where there is one operating point by nature.
+    after = names if scored else [""] * len(points)
+
+    def at_each(make: Callable[[dict[str, Any]], Table]) -> str:
+        return markdown_table(stacked(list(map(make, points)), after))
+
+    def quality(pooling: str) -> str:
+        tables = [quality_table(point, pooling, words) for point in points]
+        return markdown_table(stacked(tables, names, "confidence"))
+
     parts = [
         f"# {title}",
-        _introduction(points[0], scored, words),
-        paper_table(points, words, scored),
+        _introduction(evaluation.min_iou, scored, words),
+        markdown_table(paper_table(points, words)),
         words(
             "## Quality\n\nAll {objects} of all {images} pooled. AP is TP / (TP + FP + FN). Border "
             "ignored: an unmatched detection\nthat touches the image border is no false alarm."
         ),
-        quality_table(points, scored),
+        quality("pooled"),
+        words("Means over the {images}, so that every {image} weighs the same."),
+        quality("mean_over_images"),
         _about_intervals(evaluation.border, words),
-        interval_table(points, scored),
+        markdown_table(interval_table(points, evaluation.border)),
         words("## Counting\n\nBias: mean of detected - ground truth over {images}."),
-        counting_table(points, words, scored),
+        at_each(lambda point: counting_table(point, words)),
         words("## {Class_terms} of the matched {objects}"),
-        class_table(points, words, scored),
+        at_each(lambda point: class_table(point, words)),
     ]
     if by_method:
-        parts += [words.class_methods, class_method_table(points, by_method, words)]
+        tables = [
+            class_method_table({name: found[index] for name, found in by_method.items()}, words)
+            for index in range(len(points))
+        ]
+        parts += [words.class_methods, markdown_table(stacked(tables, after))]
     if scored:
-        parts += _about_confidences(evaluation, words)
+        parts += _about_confidences(evaluation, figures, words)
     return "\n\n".join(parts)
 
 
-def _introduction(point: OperatingPoint, scored: bool, words: Words) -> str:
+def _introduction(min_iou: float, scored: bool, words: Words) -> str:
     text = (
         "Segmented: matched one to one with an annotated {object} at mask IoU >= MIN_IOU. "
         "Accuracy: segmented / ground\ntruth. Detected / truth counts all detections, right or "
@@ -69,7 +92,7 @@ def _introduction(point: OperatingPoint, scored: bool, words: Words) -> str:
     )
     if scored:
         text += " Under each confidence stand the segmented {objects}."
-    return words(text).replace("MIN_IOU", str(point.min_iou))
+    return words(text).replace("MIN_IOU", str(min_iou))
 
 
 def _about_intervals(border: str, words: Words) -> str:
@@ -82,7 +105,7 @@ def _about_intervals(border: str, words: Words) -> str:
     )
 
 
-def _about_confidences(evaluation: Evaluation, words: Words) -> list[str]:
+def _about_confidences(evaluation: Evaluation, figures: dict[str, Any], words: Words) -> list[str]:
     sweep, calibration = evaluation.sweep, evaluation.calibration
     if sweep is None or calibration is None:
         return []
@@ -92,15 +115,15 @@ def _about_confidences(evaluation: Evaluation, words: Words) -> list[str]:
             "## Average precision\n\nCOCO's definition, over all detections of all {images}, the "
             "border counted."
         ),
-        precision_table(evaluation),
+        markdown_table(precision_table(figures["average_precision"])),
         f"## Which confidence\n\nBorder {border}. {sweep_line(sweep)}\nA confidence chosen on "
         f"these {words.images} looks a little better on them than it will on others.",
     ]
     if sweep.best():
-        parts.append(sweep_table(sweep))
+        parts.append(markdown_table(sweep_table(figures["sweep"])))
     parts += [
         "## Calibration\n\nOf detections with a confidence of 0.8, are 80 % right? Mean gap "
         f"(detection ECE): {figure(calibration.ece)}.",
-        reliability_table(calibration),
+        markdown_table(reliability_table(figures["calibration"]["bins"])),
     ]
     return parts

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mrcnn.errors import DataError
-from mrcnn.evaluation import InstanceEvaluator, Instances, Quality
+from mrcnn.evaluation import InstanceEvaluator, Instances, Quality, Sweep
+from mrcnn.evaluation.sweep import near_round_confidences
 from tests.evaluation.fields import CellSet, random_field
 
 SHAPE = (64, 80)
@@ -296,3 +297,23 @@ def test_a_predicted_mask_without_pixels_is_a_false_alarm():
     empty = Instances(SHAPE, [(10, 10, 12, 12)], [np.zeros((2, 2), bool)], [1], [0.9])
     evaluator.process("a", empty)
     assert evaluator.quality(0.5).precision == 0.0
+
+
+def test_a_long_sweep_is_thinned_but_keeps_what_tables_show():
+    thresholds = np.round(np.sort(np.random.default_rng(3).beta(8, 1, 5000)), 4)
+    curve = np.linspace(0, 1, 5000)
+    names = ("precision", "recall", "f1", "pq", "accuracy_mean", "count_ratio_mean")
+    sweep = Sweep("ignore", 0.5, thresholds, dict.fromkeys(names, curve))
+    kept = sweep.to_dict()["thresholds"]
+    assert 200 <= len(kept) <= 200 + 21
+    shown = thresholds[near_round_confidences(thresholds)]
+    assert set(shown) <= set(kept) and len(shown) > 10
+    # Of the thinned ones the same are next to round confidences.
+    again = np.array(kept)[near_round_confidences(np.array(kept))]
+    np.testing.assert_array_equal(again, shown)
+
+
+def test_no_threshold_is_next_to_what_lies_far_below():
+    assert near_round_confidences(np.array([0.68, 0.71, 0.9, 0.91])) == [1, 2, 3]
+    assert near_round_confidences(np.array([0.2])) == [0]
+    assert near_round_confidences(np.zeros(0)) == []

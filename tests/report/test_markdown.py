@@ -16,17 +16,20 @@ from mrcnn.report.evaluation_files import (
     summary_of,
     summary_text,
 )
-from mrcnn.report.markdown import format_report
-from mrcnn.report.markdown_tables import (
+from mrcnn.report.evaluation_tables import (
     class_table,
     counting_table,
-    markdown_table,
+    interval_table,
     paper_table,
     precision_table,
     quality_table,
+    reliability_table,
     sweep_line,
     sweep_table,
 )
+from mrcnn.report.markdown import format_report
+from mrcnn.report.table import Table
+from mrcnn.report.table_text import markdown_table
 from rbc import WORDS
 
 CLASSES = ("large", "normal")
@@ -58,16 +61,22 @@ def evaluation(evaluator):
     return evaluator.evaluate([0.7, 0.9])
 
 
-def rows_of(table: str) -> list[list[str]]:
-    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()]
+@pytest.fixture(scope="module")
+def figures(evaluation):
+    return evaluation.to_dict()
+
+
+def rows_of(table: Table) -> list[list[str]]:
+    lines = markdown_table(table).splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
     return [rows[0], *rows[2:]]
 
 
-def test_paper_table_has_every_field_and_the_means(evaluation):
-    head, *rows = rows_of(paper_table(evaluation.operating_points, WORDS))
-    figures = ["accuracy", "unmatched", "det. / truth"]
+def test_paper_table_has_every_field_and_the_means(figures):
+    head, *rows = rows_of(paper_table(figures["operating_points"], WORDS))
+    titles = ["accuracy", "unmatched", "det. / truth"]
     assert head == [
-        "field", "ground truth", ">=0.7", *figures, ">=0.9", *figures
+        "field", "ground truth", ">=0.7", *titles, ">=0.9", *titles
     ]  # fmt: skip
     assert rows[0] == ["one\\|a.jpg", "4", *"3|75.0 %|1|100.0 %|2|50.0 %|0|50.0 %".split("|")]
     assert rows[1] == ["two.jpg", "2", *"1|50.0 %|0|50.0 %|1|50.0 %|0|50.0 %".split("|")]
@@ -80,39 +89,61 @@ def test_paper_table_has_every_field_and_the_means(evaluation):
     ]
 
 
-def test_quality_table_has_both_borders_and_both_ious(evaluation):
-    head, *rows = rows_of(quality_table(evaluation.operating_points))
-    assert [row[:3] for row in rows[:4]] == [
-        [">=0.7", "ignored", "0.50"],
-        [">=0.7", "ignored", "0.75"],
-        [">=0.7", "counted", "0.50"],
-        [">=0.7", "counted", "0.75"],
+def test_quality_table_has_both_borders_and_both_ious(figures):
+    point = figures["operating_points"][0]
+    head, *rows = rows_of(quality_table(point, "pooled", WORDS))
+    assert [row[:2] for row in rows] == [
+        ["ignored", "0.50"],
+        ["ignored", "0.75"],
+        ["counted", "0.50"],
+        ["counted", "0.75"],
     ]
     # 4 of 6 are found; 2 are unmatched, one of them at the border.
-    assert rows[0][3:12] == ["4", "1", "2", "0.800", "0.667", "0.727", "0.571", "1.000", "0.727"]
-    assert rows[2][3:9] == ["4", "2", "2", "0.667", "0.667", "0.667"]
-    assert rows[0][12:] == [f"{400 / 700:.3f}"] * 2
-    assert rows[1][12:] == ["-", "-"]
-    assert len(head) == len(rows[0]) == 14
+    assert rows[0][2:11] == ["4", "1", "2", "0.800", "0.667", "0.727", "0.571", "1.000", "0.727"]
+    assert rows[2][2:8] == ["4", "2", "2", "0.667", "0.667", "0.667"]
+    assert rows[0][11:] == [f"{400 / 700:.3f}"] * 2
+    assert rows[1][11:] == ["-", "-"]
+    assert len(head) == len(rows[0]) == 13
+    # The same as means over the fields.
+    means = rows_of(quality_table(point, "mean_over_images", WORDS))
+    assert means[0] == head and means[1][:5] == ["ignored", "0.50", "1.3", "0.3", "0.7"]
 
 
-def test_counts_and_classes(evaluation):
-    rows = rows_of(counting_table(evaluation.operating_points, WORDS))
-    assert rows[1] == ["all cells >=0.7", "6", "6", "75.0 %", "+0.00", "0.67", "25.0 %", "0.750"]
-    assert rows[2] == ["large >=0.7", "1", "1", "100.0 %", "+0.00", "0.00", "0.0 %", "1.000"]
-    rows = rows_of(class_table(evaluation.operating_points, WORDS))
-    assert rows[1] == ["large >=0.7", "1", "0.000", "0.000", "0.000"]
-    assert rows[2] == ["normal >=0.7", "3", "0.750", "1.000", "0.857"]
-    assert rows[3] == ["mean of classes >=0.7", "4", "0.375", "0.500", "0.429"]
+def test_intervals_stand_after_their_figures(figures):
+    head, low, _ = rows_of(interval_table(figures["operating_points"], figures["border"]))
+    assert head[:3] == ["confidence", "accuracy", "detected / truth"]
+    assert low[0] == ">=0.7"
+    (lowest, highest) = figures["operating_points"][0]["intervals"]["f1"]
+    assert low[head.index("F1")] == f"0.727 ({lowest:.3f} to {highest:.3f})"
 
 
-def test_average_precision_and_sweep(evaluation):
-    rows = rows_of(precision_table(evaluation))
+def test_counts_and_classes(figures):
+    point = figures["operating_points"][0]
+    rows = rows_of(counting_table(point, WORDS))
+    assert rows[1] == ["all cells", "6", "6", "75.0 %", "+0.00", "0.67", "25.0 %", "0.750"]
+    assert rows[2] == ["large", "1", "1", "100.0 %", "+0.00", "0.00", "0.0 %", "1.000"]
+    rows = rows_of(class_table(point, WORDS))
+    assert rows[0][5:] == ["predicted large", "predicted normal"]
+    assert rows[1] == ["large", "1", "0.000", "0.000", "0.000", "0", "1"]
+    assert rows[2] == ["normal", "3", "0.750", "1.000", "0.857", "0", "3"]
+    assert rows[3] == ["mean of classes", "4", "0.375", "0.500", "0.429", "0", "4"]
+
+
+def test_reliability_has_every_bin(figures):
+    bins = figures["calibration"]["bins"]
+    rows = rows_of(reliability_table(bins))[1:]
+    assert len(rows) == len(bins) and rows[0] == ["0.0 to 0.1", "0", "-", "-"]
+    assert [row[1] for row in rows] == [str(each["count"]) for each in bins]
+
+
+def test_average_precision_and_sweep(evaluation, figures):
+    rows = rows_of(precision_table(figures["average_precision"]))
     assert [row[0] for row in rows[1:5]] == [
         "mask, any class", "mask, mean of classes", "mask, large", "mask, normal",
     ]  # fmt: skip
     assert rows[3][1:] == ["0.000"] * 4
-    marked = {row[-1]: row for row in rows_of(sweep_table(evaluation.sweep)) if row[-1]}
+    marked = {row[-1]: row for row in rows_of(sweep_table(figures["sweep"])) if row[-1]}
+    del marked["note"]
     (best,) = marked
     assert best == "best F1, best PQ"
     assert marked[best][0] == ">=0.4000"
@@ -132,6 +163,9 @@ def test_the_whole_report(evaluation):
         "## Calibration",
     ]  # fmt: skip
     assert "nan" not in report.lower()
+    # Each table has the rows of both operating points.
+    for name in ("all cells", "large", "mean of classes"):
+        assert [report.count(f"| {name} >={least} ") > 0 for least in (0.7, 0.9)] == [True, True]
     assert "border ignored: an unmatched detection at the border\nis no false alarm" in report
 
 
@@ -201,9 +235,3 @@ def test_summary_is_strict_json_with_its_context(evaluation):
     assert [point["min_confidence"] for point in summary["operating_points"]] == [0.7, 0.9]
     assert summary["operating_points"][0]["quality"]["ignore"]["0.50"]["pooled"]["tp"] == 4
     assert summary["sweep"]["best"]["f1"]["min_confidence"] == 0.4
-
-
-def test_markdown_is_aligned():
-    assert markdown_table([["a", "bcd"], ["long | one", "1"]]) == (
-        "| a           | bcd |\n| ----------- | --: |\n| long \\| one |   1 |"
-    )

@@ -1,0 +1,54 @@
+"""Tables as text: Markdown, which reads well on a terminal too, and CSV."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from mrcnn.report.table import Table
+
+_UNDEFINED = "-"
+
+
+def markdown_table(table: Table) -> str:
+    """The table in Markdown: the first column to the left, others to the right.
+
+    A "|" in a text is escaped. What is not defined is "-".
+    """
+    rows = [[column.plain_title for column in table.columns]]
+    for row in table.rows:
+        cells = [
+            _UNDEFINED if (text := column.text(value)) is None else text
+            for column, value in zip(table.columns, row.cells, strict=True)
+        ]
+        rows.append([f"{row.group}, {cells[0]}" if row.group else cells[0], *cells[1:]])
+    rows = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    widths = [max(3, *(len(row[column]) for row in rows)) for column in range(len(rows[0]))]
+
+    def line(row: list[str]) -> str:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        return f"| {' | '.join(cells)} |"
+
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join([line(rows[0]), line(rule), *map(line, rows[1:])])
+
+
+def _csv_rows(table: Table) -> Iterator[list[str | None]]:
+    yield [column.plain_title for column in table.columns]
+    for row in table.rows:
+        pairs = zip(table.columns, row.cells, strict=True)
+        yield [column.text(value) for column, value in pairs]
+
+
+def csv_text(table: Table) -> str:
+    """The table as the text of a CSV file; what is not defined is empty."""
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator="\n").writerows(_csv_rows(table))
+    return buffer.getvalue()
+
+
+def write_csv(path: Path, table: Table) -> None:
+    """Write a table to a file while its rows come; the same text as of `csv_text`."""
+    with open(path, "w", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(_csv_rows(table))
