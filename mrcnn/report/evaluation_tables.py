@@ -22,6 +22,8 @@ from mrcnn.report.table import Column, Name, Row, Share, Table
 from mrcnn.report.words import Words
 
 BORDER_NAMES = {"ignore": "ignored", "count": "counted"}
+# The page says beside its tables what a count ratio is.
+_PLAIN = {"count ratio": "detected / truth"}
 _mean_count = fixed(1)
 
 
@@ -55,7 +57,7 @@ def paper_table(points: Sequence[dict[str, Any]], words: Words) -> Table:
             Column("segmented", _mean_count, group, plain),
             Column("accuracy", percent, group),
             Column("unmatched", _mean_count, group),
-            Column("detected / truth", percent, group, "det. / truth"),
+            Column("count ratio", percent, group, "det. / truth"),
         ]
     images = [{entry["name"]: entry for entry in point.get("images") or []} for point in points]
     keys = ("segmented", "accuracy", "unmatched", "count_ratio")
@@ -88,7 +90,7 @@ _QUALITY_COLUMNS = {
     "precision": Column("precision", figure),
     "recall": Column("recall", figure),
     "f1": Column("F1", figure),
-    "ap": Column("AP", figure),
+    "ap": Column("AP@t", figure, plain="AP"),
     "mean_iou": Column("mean IoU", figure),
     "pq": Column("PQ", figure),
 }
@@ -122,7 +124,7 @@ def quality_table(point: dict[str, Any], pooling: str, words: Words) -> Table:
 
 INTERVAL_COLUMNS = {
     "accuracy": "accuracy",
-    "count_ratio": "detected / truth",
+    "count_ratio": "count ratio",
     "precision": "precision",
     "recall": "recall",
     "f1": "F1",
@@ -134,7 +136,9 @@ INTERVAL_COLUMNS = {
 def interval_table(points: Sequence[dict[str, Any]], border: str) -> Table:
     """Headline figures with their 95 % intervals, a row for each operating point."""
     columns = [Column("confidence")]
-    columns += [Column(name, with_interval) for name in INTERVAL_COLUMNS.values()]
+    columns += [
+        Column(name, with_interval, plain=_PLAIN.get(name)) for name in INTERVAL_COLUMNS.values()
+    ]
     rows = []
     for point in points:
         values = {
@@ -158,7 +162,7 @@ def interval_table(points: Sequence[dict[str, Any]], border: str) -> Table:
 _COUNTING_COLUMNS = {
     "ground_truth": Column("ground truth"),
     "detections": Column("detected"),
-    "count_ratio_mean": Column("detected / truth", percent),
+    "count_ratio_mean": Column("count ratio", percent, plain="detected / truth"),
     "bias": Column("bias", signed),
     "mae": Column("MAE", fixed(2)),
     "mape": Column("MAPE", percent),
@@ -186,7 +190,7 @@ def class_table(point: dict[str, Any], words: Words) -> Table:
     found = point["classification"]
     labels, matrix = list(map(Name, found["labels"])), found["matrix"]
     columns = [
-        Column("class"),
+        Column("ground truth", plain="class"),
         Column(words.objects),
         Column("precision", figure),
         Column("recall", figure),
@@ -245,7 +249,7 @@ _SWEEP_COLUMNS = {
     "f1": "F1",
     "pq": "PQ",
     "accuracy_mean": "accuracy",
-    "count_ratio_mean": "detected / truth",
+    "count_ratio_mean": "count ratio",
 }
 
 
@@ -264,7 +268,7 @@ def sweep_table(sweep: dict[str, Any]) -> Table:
         mark = ", ".join(marks.get(index, []))
         rows.append(Row([float(thresholds[index]), *values, mark], is_strong=bool(mark)))
     columns = [Column("confidence", lambda value: f">={value:.4f}")]
-    columns += [Column(title, figure) for title in _SWEEP_COLUMNS.values()]
+    columns += [Column(name, figure, plain=_PLAIN.get(name)) for name in _SWEEP_COLUMNS.values()]
     return Table([*columns, Column("note")], rows, "The same in numbers")
 
 

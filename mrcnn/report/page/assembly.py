@@ -1,5 +1,7 @@
 """The report of `evaluate` as one page that needs nothing else and fetches nothing."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,16 +10,10 @@ from typing import Any
 from mrcnn.errors import DataError
 from mrcnn.files import is_newer
 from mrcnn.report.evaluation_files import SCHEMA_VERSION
-from mrcnn.report.page.gallery import PageField, gallery_data, point_name
-from mrcnn.report.page.html import (
-    Markup,
-    content_hash,
-    element,
-    embedded_json,
-    escape,
-    join,
-    lookup,
-)
+from mrcnn.report.evaluation_tables import point_name
+from mrcnn.report.figures import lookup
+from mrcnn.report.page.gallery import PageField, gallery_data
+from mrcnn.report.page.rendering import ENVIRONMENT, embedded_json
 from mrcnn.report.page.report import Report
 from mrcnn.report.page.sections import SECTIONS
 from mrcnn.report.words import Words
@@ -25,38 +21,20 @@ from mrcnn.report.words import Words
 _SOURCES = Path(__file__).parent
 
 
-def _source(name: str) -> Markup:
-    return Markup((_SOURCES / name).read_text(encoding="utf-8").strip())
+def _source(name: str) -> str:
+    return (_SOURCES / name).read_text(encoding="utf-8").strip()
 
 
-def _script(words: Words) -> Markup:
+def _script(words: Words) -> str:
     """The page's script, which names the objects here and there."""
     forms = words.forms()
-    return Markup(re.sub(r"\{\{(\w+)\}\}", lambda match: forms[match[1]], _source("page.js")))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: forms[match[1]], _source("page.js"))
 
 
-def _switch(report: Report) -> Markup:
-    """Choice of the operating point, where there is more than one."""
-    if len(report.points) < 2:
-        return Markup("")
-    choices = [
-        element(
-            "label",
-            element(
-                "input",
-                type="radio",
-                name="operating-point",
-                value=index,
-                checked=index == report.chosen,
-            ),
-            element("span", point_name(min_confidence).removeprefix("confidence ")),
-        )
-        for index, min_confidence in enumerate(report.confidences)
-    ]
-    fieldset = element(
-        "fieldset", element("legend", "Confidence"), element("div", *choices, class_="choices")
-    )
-    return element("form", fieldset, class_="switch", id="operating-points", hidden=True)
+def content_hash(text: str) -> str:
+    """Source of a Content-Security-Policy that allows exactly this inline script or style."""
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
 def _policy(style: str, script: str) -> str:
@@ -114,25 +92,19 @@ def report_page(
         raise DataError("summary: no operating point, nothing to report. Give --min-conf.")
     report = Report(summary, fields, words)
     sections = [made for make in SECTIONS if (made := make(report)) is not None]
-    links = [
-        element("li", element("a", section.title, href=f"#{section.ident}")) for section in sections
-    ]
     style, script = _source("page.css"), _script(words)
     data = gallery_data(
         report.fields, report.confidences, report.classes, report.border == "ignore", report.chosen
     )
-    heading = _heading(summary, report)
-    parts = {
-        "policy": escape(_policy(style, script)),
-        "title": escape(heading),
-        "heading": escape(heading),
-        "style": style,
-        "switch": _switch(report),
-        "contents": join(links),
-        "sections": join(section.markup() for section in sections),
-        "data": embedded_json(data),
-        "script": script,
-    }
-    # In one pass: what is filled in is never searched for names again.
-    page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _source("page.html"))
+    page = ENVIRONMENT.get_template("page.html").render(
+        policy=_policy(style, script),
+        heading=_heading(summary, report),
+        style=style,
+        confidences=report.confidences,
+        choices=[point_name(value).removeprefix("confidence ") for value in report.confidences],
+        chosen=report.chosen,
+        sections=sections,
+        data=embedded_json(data),
+        script=script,
+    )
     return page + "\n"

@@ -1,11 +1,12 @@
-"""The plane of a chart: ticks, lines, the drawing around them and what the lines mean."""
+"""The plane of a chart: ticks, lines and the drawing around them."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mrcnn.report.page.html import Markup, element, join, number
+from mrcnn.report.figures import number
+from mrcnn.report.page.shapes import Shape, shape
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
@@ -52,34 +53,34 @@ class Axes:
         y_label: str,
         x_ticks: Sequence[float] | None = None,
         y_ticks: Sequence[float] | None = None,
-    ) -> Markup:
+    ) -> list[Shape]:
         """Grid, ticks and labels."""
         parts = []
         for value in ticks(*self.y) if y_ticks is None else y_ticks:
             y = self.at_y(value)
             parts += [
-                element("line", x1=self.left, x2=self.right, y1=y, y2=y, class_="grid"),
-                element("text", f"{value:g}", x=self.left - 7, y=y + 4, text_anchor="end"),
+                shape("line", x1=self.left, x2=self.right, y1=y, y2=y, class_="grid"),
+                shape("text", f"{value:g}", x=self.left - 7, y=y + 4, text_anchor="end"),
             ]
         for value in ticks(*self.x) if x_ticks is None else x_ticks:
             x = self.at_x(value)
             parts += [
-                element("line", x1=x, x2=x, y1=self.bottom, y2=self.bottom + 5, class_="tick"),
-                element("text", f"{value:g}", x=x, y=self.bottom + 19, text_anchor="middle"),
+                shape("line", x1=x, x2=x, y1=self.bottom, y2=self.bottom + 5, class_="tick"),
+                shape("text", f"{value:g}", x=x, y=self.bottom + 19, text_anchor="middle"),
             ]
         middle = (self.top + self.bottom) / 2
         parts += [
-            element("line", x1=self.left, x2=self.right, y1=self.bottom, y2=self.bottom,
+            shape("line", x1=self.left, x2=self.right, y1=self.bottom, y2=self.bottom,
                     class_="tick"),
-            element("text", x_label, x=(self.left + self.right) / 2, y=self.bottom + 38,
+            shape("text", x_label, x=(self.left + self.right) / 2, y=self.bottom + 38,
                     text_anchor="middle", class_="label"),
-            element("text", y_label, x=0, y=0, text_anchor="middle", class_="label",
+            shape("text", y_label, x=0, y=0, text_anchor="middle", class_="label",
                     transform=f"translate(15 {middle:g}) rotate(-90)"),
         ]  # fmt: skip
-        return join(parts)
+        return parts
 
-    def line(self, xs: Sequence[Any], ys: Sequence[Any], class_: str) -> Markup:
-        """A line through the values, broken where one is not defined."""
+    def line(self, xs: Sequence[Any], ys: Sequence[Any], class_: str) -> list[Shape]:
+        """A line through the values, broken where one is not defined; none without a value."""
         path, pen_down = [], False
         for x, y in zip(xs, ys, strict=True):
             x, y = number(x), number(y)
@@ -88,10 +89,10 @@ class Axes:
                 continue
             path.append(f"{'L' if pen_down else 'M'}{self.at_x(x):g} {self.at_y(y):g}")
             pen_down = True
-        return element("path", d="".join(path), class_=f"line {class_}") if path else Markup("")
+        return [shape("path", d="".join(path), class_=f"line {class_}")] if path else []
 
 
-def drawing(ident: str, title: str, description: str, parts: Sequence[Any], height: int) -> Markup:
+def drawing(ident: str, title: str, description: str, parts: Sequence[Shape], height: int) -> Shape:
     """The SVG element around the parts of a chart.
 
     Args:
@@ -101,27 +102,13 @@ def drawing(ident: str, title: str, description: str, parts: Sequence[Any], heig
         parts: content.
         height: units; the width is 440.
     """
-    return element(
+    return shape(
         "svg",
-        element("title", title, id=f"{ident}-title"),
-        element("desc", description, id=f"{ident}-description"),
+        shape("title", title, id=f"{ident}-title"),
+        shape("desc", description, id=f"{ident}-description"),
         *parts,
         class_="chart",
         viewBox=f"0 0 440 {height}",
         role="img",
         aria_labelledby=f"{ident}-title {ident}-description",
     )
-
-
-def legend(entries: Sequence[tuple[str, str]]) -> Markup:
-    """What the lines mean: (class of the line, text) for each."""
-    items = []
-    for class_, text in entries:
-        shape = (
-            element("rect", x=2, y=2, width=24, height=8, class_=class_)
-            if class_.startswith("bar")
-            else element("path", d="M1 6H29", class_=f"line {class_}")
-        )
-        swatch = element("svg", shape, viewBox="0 0 30 12", class_="swatch", aria_hidden="true")
-        items.append(element("li", swatch, " ", text))
-    return element("ul", *items, class_="legend")

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from mrcnn.report.figures import number
 from mrcnn.report.page.axes import Axes, drawing, ticks
-from mrcnn.report.page.html import Markup, element, number
+from mrcnn.report.page.shapes import Shape, shape
 from mrcnn.report.words import Words
 
 # Enough for a smooth curve on any screen.
@@ -21,7 +22,7 @@ _CURVE_POINTS = 240
 SWEEP_CURVES = (("precision", "precision"), ("recall", "recall"), ("f1", "F1"), ("pq", "PQ"))
 
 
-def sweep_chart(sweep: dict[str, Any], evaluated: Sequence[float | None]) -> Markup:
+def sweep_chart(sweep: dict[str, Any], evaluated: Sequence[float | None]) -> Shape:
     """Precision, recall, F1 and PQ over the confidence threshold, with the best marked.
 
     Args:
@@ -34,16 +35,16 @@ def sweep_chart(sweep: dict[str, Any], evaluated: Sequence[float | None]) -> Mar
     if high - low < 1e-9:
         low, high = max(0.0, low - 0.05), min(1.0, low + 0.05)
     axes = Axes((low, high), (0.0, 1.0))
-    parts: list[Any] = [axes.frame("confidence threshold", "figure at IoU ≥ 0.5")]
+    parts = axes.frame("confidence threshold", "figure at IoU ≥ 0.5")
     shown = thinned(thresholds, sweep.get("best") or {})
     for key, _ in SWEEP_CURVES:
         values = sweep.get(key) or [None] * len(thresholds)
-        parts.append(axes.line([thresholds[i] for i in shown], [values[i] for i in shown], key))
+        parts += axes.line([thresholds[i] for i in shown], [values[i] for i in shown], key)
     for value in evaluated:
         value = number(value)
         if value is not None and low <= value <= high:
             x, y = axes.at_x(value), axes.bottom
-            parts.append(element("path", d=f"M{x:g} {y - 7:g}l5 7h-10z", class_="evaluated"))
+            parts.append(shape("path", d=f"M{x:g} {y - 7:g}l5 7h-10z", class_="evaluated"))
     sentences = []
     for key, name in (("pq", "PQ"), ("f1", "F1")):
         best = (sweep.get("best") or {}).get(key) or {}
@@ -51,14 +52,14 @@ def sweep_chart(sweep: dict[str, Any], evaluated: Sequence[float | None]) -> Mar
         if at is None or value is None or not low <= at <= high:
             continue
         x, y = axes.at_x(at), axes.at_y(value)
-        shape = (
-            element("circle", cx=x, cy=y, r=6, class_="best f1")
+        mark = (
+            shape("circle", cx=x, cy=y, r=6, class_="best f1")
             if key == "f1"
-            else element("rect", x=x - 5, y=y - 5, width=10, height=10, class_="best pq")
+            else shape("rect", x=x - 5, y=y - 5, width=10, height=10, class_="best pq")
         )
         parts += [
-            element("line", x1=x, x2=x, y1=y, y2=axes.bottom, class_=f"drop {key}"),
-            shape,
+            shape("line", x1=x, x2=x, y1=y, y2=axes.bottom, class_=f"drop {key}"),
+            mark,
         ]
         sentences.append(f"{name} is highest, {value:.3f}, at a threshold of {at:.4g}.")
     description = " ".join(reversed(sentences)) or "No threshold has a defined F1 or PQ."
@@ -81,14 +82,14 @@ def thinned(thresholds: Sequence[float | None], best: dict[str, Any]) -> list[in
     return sorted({int(index) for index in (*by_index, *by_value)})
 
 
-def reliability_chart(bins: Sequence[dict[str, Any]]) -> Markup:
+def reliability_chart(bins: Sequence[dict[str, Any]]) -> Shape:
     """Precision of the detections by their confidence, and how many there are in each bin."""
     axes = Axes((0.0, 1.0), (0.0, 1.0), bottom=230)
     counts = Axes(
         (0.0, 1.0), (0.0, max([1, *(int(b["count"]) for b in bins)])), top=262, bottom=322
     )
-    parts: list[Any] = [axes.frame("", "precision", x_ticks=[])]
-    marks: list[Any] = []
+    parts = axes.frame("", "precision", x_ticks=[])
+    marks: list[Shape] = []
     told = []
     for entry in bins:
         low, high, held = float(entry["from"]), float(entry["to"]), int(entry["count"])
@@ -96,29 +97,29 @@ def reliability_chart(bins: Sequence[dict[str, Any]]) -> Markup:
         precision, mean = number(entry.get("precision")), number(entry.get("confidence"))
         top = counts.at_y(held)
         parts += [
-            element("rect", x=left, y=top, width=round(right - left, 1),
+            shape("rect", x=left, y=top, width=round(right - left, 1),
                     height=round(counts.bottom - top, 1), class_="bar counts"),
-            element("text", held, x=(left + right) / 2, y=top - 4, text_anchor="middle",
+            shape("text", held, x=(left + right) / 2, y=top - 4, text_anchor="middle",
                     class_="small"),
         ]  # fmt: skip
         if precision is None:
             continue
         top = axes.at_y(precision)
         parts.append(
-            element("rect", x=left, y=top, width=round(right - left, 1),
+            shape("rect", x=left, y=top, width=round(right - left, 1),
                     height=round(axes.bottom - top, 1), class_="bar correct")
         )  # fmt: skip
         if mean is not None:
-            marks.append(element("circle", cx=axes.at_x(mean), cy=top, r=4, class_="mark"))
+            marks.append(shape("circle", cx=axes.at_x(mean), cy=top, r=4, class_="mark"))
         told.append(f"{low:g} to {high:g}: precision {precision:.2f} of {held}")
-    parts += [axes.line([0, 1], [0, 1], "ideal"), *marks]
+    parts += [*axes.line([0, 1], [0, 1], "ideal"), *marks]
     steps = [index / 5 for index in range(6)]
-    parts.append(counts.frame("confidence", "count", x_ticks=steps, y_ticks=[]))
+    parts += counts.frame("confidence", "count", x_ticks=steps, y_ticks=[])
     description = "By confidence: " + "; ".join(told) + "." if told else "There is no detection."
     return drawing("reliability-chart", "Precision by confidence", description, parts, 368)
 
 
-def scatter_chart(ident: str, points: Sequence[tuple[str, float, float]], words: Words) -> Markup:
+def scatter_chart(ident: str, points: Sequence[tuple[str, float, float]], words: Words) -> Shape:
     """Counted against true objects, one mark an image, with the line of equal counts.
 
     Args:
@@ -130,15 +131,15 @@ def scatter_chart(ident: str, points: Sequence[tuple[str, float, float]], words:
     margin = max(1.0, 0.06 * (max(values) - min(values)))
     low, high = max(0.0, math.floor(min(values) - margin)), math.ceil(max(values) + margin)
     axes = Axes((low, high), (low, high))
-    parts: list[Any] = [
-        axes.frame(words("ground truth, {objects} in {an_image}"), "detections"),
-        axes.line([low, high], [low, high], "ideal"),
+    parts = [
+        *axes.frame(words("ground truth, {objects} in {an_image}"), "detections"),
+        *axes.line([low, high], [low, high], "ideal"),
     ]
     for name, true, counted in points:
         parts.append(
-            element(
+            shape(
                 "circle",
-                element("title", f"{name}: {counted:g} detections, {true:g} in the ground truth"),
+                shape("title", f"{name}: {counted:g} detections, {true:g} in the ground truth"),
                 cx=axes.at_x(true),
                 cy=axes.at_y(counted),
                 r=5,
@@ -165,7 +166,7 @@ def histogram_bins(values: np.ndarray) -> np.ndarray:
 
 def size_chart(
     ident: str, truth: np.ndarray, detections: np.ndarray, edges: np.ndarray, words: Words
-) -> Markup:
+) -> Shape:
     """Histogram of equivalent diameters: ground truth as bars, detections as a line of steps.
 
     Args:
@@ -177,17 +178,17 @@ def size_chart(
     true_counts, counts = (np.histogram(values, edges)[0] for values in (truth, detections))
     highest = max(1, int(true_counts.max(initial=0)), int(counts.max(initial=0)))
     axes = Axes((float(edges[0]), float(edges[-1])), (0.0, highest * 1.05))
-    parts: list[Any] = [axes.frame("equivalent diameter, pixels", words.objects)]
+    parts = axes.frame("equivalent diameter, pixels", words.objects)
     for low, high, held in zip(edges[:-1], edges[1:], true_counts, strict=True):
         if held:
             left, right, top = axes.at_x(low), axes.at_x(high), axes.at_y(int(held))
             parts.append(
-                element("rect", x=left, y=top, width=round(right - left, 1),
+                shape("rect", x=left, y=top, width=round(right - left, 1),
                         height=round(axes.bottom - top, 1), class_="bar truth-size")
             )  # fmt: skip
     xs = np.repeat(edges, 2)
     ys = np.concatenate([[0], np.repeat(counts, 2), [0]])
-    parts.append(axes.line(xs.tolist(), ys.tolist(), "detection-size"))
+    parts += axes.line(xs.tolist(), ys.tolist(), "detection-size")
     description = "; ".join(
         f"{name}: {len(values)} {words.objects}, median {np.median(values):.1f} pixels"
         if len(values)

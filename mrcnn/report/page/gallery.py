@@ -12,17 +12,8 @@ from PIL import Image
 from mrcnn.errors import DataError
 from mrcnn.evaluation import touches_border
 from mrcnn.measure.shape import equivalent_diameters
-from mrcnn.report.page.html import (
-    Markup,
-    clean,
-    confidence,
-    count,
-    element,
-    figure,
-    join,
-    name_text,
-)
 from mrcnn.report.page.outline_paths import outline_path
+from mrcnn.report.page.typeset import clean, count, figure
 from mrcnn.report.words import Words
 
 _PICTURE_SIDE = 1200
@@ -189,7 +180,7 @@ def _numbers_line(
     ignore: bool,
     f1: float | None,
     words: Words,
-) -> Markup:
+) -> str:
     shown = field.shown(min_confidence)
     unmatched = shown.copy()
     matches = field.matches(point)
@@ -204,21 +195,19 @@ def _numbers_line(
         parts.append(f", {spared} more at the border not judged")
     if f1 is not None:
         parts.append(f"; F1 {figure(f1)}")
-    return element("p", join(parts), class_="numbers", data_point=point)
+    return "".join(parts)
 
 
-def field_card(
-    number: int,
+def card_data(
     field: PageField,
     confidences: Sequence[float | None],
     ignore_border: bool,
     f1: Sequence[Any],
     words: Words,
-) -> Markup:
-    """Picture of a field with its numbers; page.js draws the outlines.
+) -> dict[str, Any]:
+    """What stands around the picture of a field; page.js draws the outlines.
 
     Args:
-        number: of the field, from 1.
         field: the field.
         confidences: of the operating points.
         ignore_border: see `gallery_data`.
@@ -226,40 +215,14 @@ def field_card(
         words: what objects and images are called.
     """
     height, width = field.image_shape[:2]
-    numbers = [
-        _numbers_line(field, point, min_confidence, ignore_border, f1[point], words)
-        for point, min_confidence in enumerate(confidences)
-    ]
-    picture = element(
-        "img",
-        src=field.picture,
-        alt=words("{Image} ") + f"{field.name}, {count(width)} by {count(height)} pixels",
-        width=width,
-        height=height,
-        loading="lazy",
-        decoding="async",
-    )
-    buttons = element(
-        "div",
-        element("button", "Next error", type="button", class_="next-error", disabled=True),
-        element("button", "Enlarge", type="button", class_="enlarge", aria_pressed="false"),
-        class_="card-buttons",
-    )
-    return element(
-        "article",
-        element("div", element("h3", name_text(field.name)), buttons, class_="card-head"),
-        *numbers,
-        element(
-            "div", element("div", picture, class_="stage", data_field=number - 1), class_="frame"
-        ),
-        class_="card",
-        id=f"field-{number}",
-        tabindex=-1,
-    )
-
-
-def point_name(min_confidence: float | None) -> str:
-    """An operating point in words."""
-    if min_confidence is None:
-        return "all detections"
-    return f"confidence ≥ {confidence(min_confidence)}"
+    return {
+        "name": field.name,
+        "numbers": [
+            _numbers_line(field, point, min_confidence, ignore_border, f1[point], words)
+            for point, min_confidence in enumerate(confidences)
+        ],
+        "picture": field.picture,
+        "alt": words("{Image} ") + f"{field.name}, {count(width)} by {count(height)} pixels",
+        "width": width,
+        "height": height,
+    }

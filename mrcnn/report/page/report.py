@@ -4,22 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mrcnn.report.page.gallery import PageField, check_field, point_name
-from mrcnn.report.page.html import (
-    Markup,
-    confidence,
-    count,
-    element,
-    figure,
-    interval,
-    join,
-    lookup,
-    name_text,
-    number,
-    percent,
-    unbroken,
-)
+from mrcnn.report.evaluation_tables import headline_quality, point_name
+from mrcnn.report.figures import lookup, number
+from mrcnn.report.page.gallery import PageField, check_field
 from mrcnn.report.page.texts import AVERAGES, BORDER_TEXTS
+from mrcnn.report.page.typeset import confidence, count, figure, interval, percent
+from mrcnn.report.table import Name
 from mrcnn.report.words import NETWORK, Words
 
 
@@ -50,10 +40,8 @@ class Report:
         self.chosen = known.index(max(known))
 
     def quality(self, point: dict[str, Any]) -> dict[str, Any]:
-        """Pooled figures of a point with the headline's rule for the border, at IoU .5."""
-        by_iou = lookup(point, "quality", self.border) or {}
-        found: Any = next((entry for key, entry in by_iou.items() if float(key) == 0.5), {})
-        return lookup(found, "pooled") or {}
+        """Pooled figures of a point with the headline's rule for the border."""
+        return headline_quality(point, self.border)
 
     def headline(self, point: dict[str, Any]) -> dict[str, Any]:
         """Value of each figure that may have an interval."""
@@ -63,18 +51,9 @@ class Report:
             "count_ratio": lookup(point, "counting", "all", "count_ratio_mean"),
         }
 
-    def at_each_point(self, make: Callable[[int, dict[str, Any]], Markup | None]) -> Markup:
-        """What `make(index, point)` gives for each operating point; page.js shows one of them."""
-        return join(
-            element("div", made, class_="at-point", data_point=index)
-            for index, point in enumerate(self.points)
-            if (made := make(index, point)) is not None
-        )
-
-
-def paragraphs(texts: Sequence[str], words: Words) -> Markup:
-    """Explanations of figures, their braces filled."""
-    return join(element("p", unbroken(words(text)), class_="explanation") for text in texts)
+    def explained(self, texts: Sequence[str]) -> list[str]:
+        """Explanations of figures, their braces filled."""
+        return list(map(self.words, texts))
 
 
 @dataclass(frozen=True)
@@ -82,53 +61,17 @@ class Section:
     """A part of the page with a heading of its own.
 
     Attributes:
-        ident: its address on the page.
+        ident: its address on the page, and the name of its template.
         title: its heading.
-        content: what stands below.
+        data: what the template shows.
     """
 
     ident: str
     title: str
-    content: Markup
-
-    def markup(self) -> Markup:
-        """The section as HTML."""
-        title = f"{self.ident}-title"
-        return element(
-            "section",
-            element("h2", self.title, id=title),
-            self.content,
-            id=self.ident,
-            aria_labelledby=title,
-        )
-
-
-def section(ident: str, title: str, *content: Any) -> Section:
-    """A section of several parts, escaped unless they are `Markup`."""
-    return Section(ident, title, join(content))
-
-
-def beside(figures: Any, *content: Any) -> Markup:
-    """A chart or a small table with text at its side where there is room."""
-    return element("div", element("div", *content), element("figure", figures), class_="beside")
-
-
-def more(title: str, content: Any) -> Markup:
-    """Content that opens on demand."""
-    return element("details", element("summary", title), content)
+    data: dict[str, Any]
 
 
 # Headline -----------------------------------------------------------------------------------
-
-
-def _tile(title: str, value: str, small: Any = None, strong: bool = False) -> Markup:
-    return element(
-        "div",
-        element("dt", title),
-        element("dd", value, class_="value"),
-        element("dd", small, class_="small") if small else None,
-        class_="tile strong" if strong else "tile",
-    )
 
 
 def _chosen_text(report: Report, index: int) -> str:
@@ -143,38 +86,38 @@ def _chosen_text(report: Report, index: int) -> str:
     return f"F1 is {relation} at {confidence(report.confidences[report.chosen])}"
 
 
-def _tiles(report: Report, index: int, point: dict[str, Any]) -> Markup:
+def _tiles(report: Report, index: int, point: dict[str, Any]) -> list[dict[str, Any]]:
     values, intervals = report.headline(point), point.get("intervals") or {}
-
-    def with_interval(
-        title: str, key: str, show: Callable[[Any], str], strong: bool = False
-    ) -> Markup:
-        between = interval(intervals.get(key), show)
-        lines = (unbroken("95 % interval"), element("br"), between)
-        small = join(lines) if between else None
-        return _tile(title, show(values.get(key)), small, strong)
-
     threshold = report.confidences[index]
-    return element(
-        "dl",
-        with_interval("F1", "f1", figure, strong=True),
-        with_interval("Accuracy", "accuracy", percent),
-        with_interval("Count ratio", "count_ratio", percent),
-        with_interval("PQ", "pq", figure),
-        _tile(
-            "Confidence threshold",
-            "none" if threshold is None else f"≥ {confidence(threshold)}",
-            _chosen_text(report, index),
-        ),
-        class_="tiles",
+    shown: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+        ("F1", "f1", figure),
+        ("Accuracy", "accuracy", percent),
+        ("Count ratio", "count_ratio", percent),
+        ("PQ", "pq", figure),
     )
+    tiles: list[dict[str, Any]] = [
+        {
+            "title": title,
+            "value": show(values.get(key)),
+            "interval": interval(intervals.get(key), show),
+            "small": None,
+        }
+        for title, key, show in shown
+    ]
+    at = {
+        "title": "Confidence threshold",
+        "value": "none" if threshold is None else f"≥ {confidence(threshold)}",
+        "interval": None,
+        "small": _chosen_text(report, index),
+    }
+    return [*tiles, at]
 
 
 def _plural(value: Any, one: str, many: str) -> str:
     return f"{count(value)} {one if number(value) == 1 else many}"
 
 
-def _in_words(report: Report, point: dict[str, Any]) -> Markup:
+def _in_words(report: Report, point: dict[str, Any]) -> str:
     quality = report.quality(point)
     words = report.words
     objects = lookup(point, "counting", "all", "ground_truth")
@@ -189,10 +132,10 @@ def _in_words(report: Report, point: dict[str, Any]) -> Markup:
     if report.border == "ignore" and spared:
         is_cut = _plural(spared, "more unmatched detection is", "more unmatched detections are")
         text += f"; {is_cut} cut by the image border and not judged"
-    return element("p", unbroken(text + "."), class_="lead")
+    return text + "."
 
 
-def _setting(report: Report) -> Markup:
+def _setting(report: Report) -> list[tuple[str, Any]]:
     """Where the figures come from."""
     summary, words = report.summary, report.words
     method = summary.get("method")
@@ -200,9 +143,9 @@ def _setting(report: Report) -> Markup:
     fields = len(first.get("images") or []) or None
     entries: list[tuple[str, Any]] = [
         ("Method", words.methods.get(str(method), method)),
-        ("Weights", name_text(summary["weights"]) if summary.get("weights") else None),
-        ("Data set", name_text(summary["dataset"]) if summary.get("dataset") else None),
-        ("Subset", name_text(summary["subset"]) if summary.get("subset") else None),
+        ("Weights", _name(summary.get("weights"))),
+        ("Data set", _name(summary.get("dataset"))),
+        ("Subset", _name(summary.get("subset"))),
         (words("{Images}"), count(fields)),
         (words("{Objects}"), count(lookup(first, "counting", "all", "ground_truth"))),
         (words("{An_object} is found at"), "mask IoU ≥ 0.5, matched one to one"),
@@ -217,17 +160,17 @@ def _setting(report: Report) -> Markup:
         entries.append(("Left out", text))
     if number(summary.get("score_floor")):
         entries.append(("Lowest confidence asked for", confidence(summary["score_floor"])))
-    made = (
-        element("div", element("dt", title), element("dd", value))
-        for title, value in entries
-        if value is not None
-    )
-    return element("dl", *made, class_="setting")
+    return [(title, value) for title, value in entries if value is not None]
+
+
+def _name(value: Any) -> Name | None:
+    return Name(value) if value else None
 
 
 def summary_section(report: Report) -> Section:
     """What a reader in a hurry takes away, and where the figures come from."""
-    words = report.at_each_point(
-        lambda index, point: join([_tiles(report, index, point), _in_words(report, point)])
-    )
-    return section("in-short", "In short", words, _setting(report))
+    points = [
+        {"tiles": _tiles(report, index, point), "text": _in_words(report, point)}
+        for index, point in enumerate(report.points)
+    ]
+    return Section("in-short", "In short", {"points": points, "setting": _setting(report)})

@@ -1,36 +1,19 @@
-"""The sections of the report page below its headline; None where the summary has no such part."""
+"""The sections of the report page below its headline; None where the summary has no such part.
+
+Each gives what the template of its name shows, `templates/IDENT.html`.
+"""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mrcnn.measure.shape import equivalent_diameters
-from mrcnn.report.page import charts, class_tables, tables
-from mrcnn.report.page.axes import legend as chart_legend
-from mrcnn.report.page.gallery import at_border, field_card
-from mrcnn.report.page.html import (
-    MISSING,
-    Markup,
-    confidence,
-    element,
-    figure,
-    join,
-    lookup,
-    number,
-    signed,
-    unbroken,
-)
-from mrcnn.report.page.report import (
-    Report,
-    Section,
-    beside,
-    more,
-    paragraphs,
-    section,
-    summary_section,
-)
+from mrcnn.report import evaluation_tables as tables
+from mrcnn.report.figures import lookup, number
+from mrcnn.report.page import charts
+from mrcnn.report.page.gallery import at_border, card_data
+from mrcnn.report.page.report import Report, Section, summary_section
 from mrcnn.report.page.texts import (
     CALIBRATION,
     CLASSES,
@@ -42,28 +25,34 @@ from mrcnn.report.page.texts import (
     SIZES,
     SWEEP,
 )
-
-_TOOLBAR = Path(__file__).with_name("toolbar.html")
+from mrcnn.report.page.typeset import MISSING, confidence, figure, signed
 
 
 def _fields_section(report: Report) -> Section:
-    links = {field.name: f"#field-{n}" for n, field in enumerate(report.fields, start=1)}
-    return section(
-        "fields",
-        report.words("{Image} by {image}"),
-        paragraphs(FIELDS, report.words),
-        tables.paper_table(report.points, links, report.words),
-    )
+    data = {
+        "texts": report.explained(FIELDS),
+        "table": tables.paper_table(report.points, report.words),
+        "links": {field.name: f"#field-{n}" for n, field in enumerate(report.fields, start=1)},
+    }
+    return Section("fields", report.words("{Image} by {image}"), data)
 
 
 def _quality_section(report: Report) -> Section:
-    def make(index: int, point: dict[str, Any]) -> Markup:
-        intervals = tables.interval_table(point, report.headline(point), report.words)
-        texts = paragraphs(QUALITY, report.words)
-        explained = beside(intervals, texts) if intervals else texts
-        return join([explained, tables.quality_table(point, report.border, report.words)])
+    def make(point: dict[str, Any]) -> dict[str, Any]:
+        ends = (point.get("intervals") or {}).values()
+        known = any(number(end) is not None for pair in ends for end in pair or ())
+        by_figure = tables.interval_table([point], report.border)
+        return {
+            "intervals": by_figure.transposed("figure", ["value (95 % interval)"])
+            if known
+            else None,
+            "tables": [
+                tables.quality_table(point, pooling, report.words) for pooling in tables.POOLINGS
+            ],
+        }
 
-    return section("quality", "Matching and outlines", report.at_each_point(make))
+    data = {"texts": report.explained(QUALITY), "points": list(map(make, report.points))}
+    return Section("quality", "Matching and outlines", data)
 
 
 def _coco_section(report: Report) -> Section | None:
@@ -75,34 +64,30 @@ def _coco_section(report: Report) -> Section | None:
     texts = [*COCO]
     if limit is not None:
         texts.append(f"Up to {limit:.0f} detections of an image count here, so that none is cut.")
-    explained = beside(class_tables.coco_table(average_precision), paragraphs(texts, report.words))
-    return section("coco", "COCO average precision", explained)
+    data = {"table": tables.precision_table(average_precision), "texts": report.explained(texts)}
+    return Section("coco", "COCO average precision", data)
 
 
 def _sweep_section(report: Report) -> Section | None:
     sweep = report.summary.get("sweep")
     if not sweep or not sweep.get("thresholds"):
         return None
-    chart = charts.sweep_chart(sweep, report.confidences)
     best = [
         f"{name} is highest, {figure(entry['value'])}, at confidence ≥ "
         f"{confidence(entry['min_confidence'])}."
         for key, name in (("f1", "F1"), ("pq", "PQ"))
         if number(lookup(entry := lookup(sweep, "best", key), "value")) is not None
     ]
-    legend = chart_legend(
-        [*((key, name) for key, name in charts.SWEEP_CURVES), ("evaluated-key", "evaluated above")]
-    )
-    return section(
-        "sweep",
-        "Choosing the threshold",
-        beside(
-            join([chart, legend]),
-            element("p", unbroken(" ".join(best)), class_="lead") if best else None,
-            paragraphs(SWEEP, report.words),
-        ),
-        more("Curve in numbers", tables.sweep_table(sweep)),
-    )
+    data = {
+        "chart": charts.sweep_chart(sweep, report.confidences),
+        "legend": [*charts.SWEEP_CURVES, ("evaluated-key", "evaluated above")],
+        "lead": " ".join(best),
+        "texts": report.explained(SWEEP),
+        "more": "Curve in numbers",
+        "table": tables.sweep_table(sweep),
+        "table_class": "",
+    }
+    return Section("sweep", "Choosing the threshold", data)
 
 
 def _calibration_section(report: Report) -> Section | None:
@@ -110,59 +95,58 @@ def _calibration_section(report: Report) -> Section | None:
     if not calibration or not calibration.get("bins"):
         return None
     bins = calibration["bins"]
-    legend = chart_legend(
-        [("bar correct", "precision of the bin"), ("ideal", "confidence = precision"),
-         ("bar counts", "detections")]
-    )  # fmt: skip
-    ece = f"Expected calibration error (ECE): {figure(calibration.get('ece'))}."
-    return section(
-        "calibration",
-        "Can the confidence be believed?",
-        beside(
-            join([charts.reliability_chart(bins), legend]),
-            element("p", ece, class_="lead"),
-            paragraphs(CALIBRATION, report.words),
-        ),
-        more("Diagram in numbers", tables.reliability_table(bins)),
-    )
+    data = {
+        "chart": charts.reliability_chart(bins),
+        "legend": [
+            ("bar correct", "precision of the bin"),
+            ("ideal", "confidence = precision"),
+            ("bar counts", "detections"),
+        ],
+        "lead": f"Expected calibration error (ECE): {figure(calibration.get('ece'))}.",
+        "texts": report.explained(CALIBRATION),
+        "more": "Diagram in numbers",
+        "table": tables.reliability_table(bins),
+        "table_class": "narrow",
+    }
+    return Section("calibration", "Can the confidence be believed?", data)
 
 
 def _classes_section(report: Report) -> Section | None:
     if not any(lookup(point, "classification", "labels") for point in report.points):
         return None
 
-    def make(index: int, point: dict[str, Any]) -> Markup:
+    def make(point: dict[str, Any]) -> dict[str, Any]:
         if not lookup(point, "classification", "labels"):
-            return element("p", "Nothing was classified at this operating point.")
+            return {"table": None}
         accuracy = figure(point["classification"].get("accuracy"))
-        lead = f"Right class for {accuracy} of the matched {report.words.objects}."
-        table = class_tables.confusion_table(point, report.words)
-        return join([element("p", lead, class_="lead"), table])
+        return {
+            "lead": f"Right class for {accuracy} of the matched {report.words.objects}.",
+            "table": tables.class_table(point, report.words),
+        }
 
-    title = report.words("Classes of the {objects}")
-    texts = paragraphs(CLASSES, report.words)
-    return section("classes", title, texts, report.at_each_point(make))
+    data = {"texts": report.explained(CLASSES), "points": list(map(make, report.points))}
+    return Section("classes", report.words("Classes of the {objects}"), data)
 
 
 def _counting_section(report: Report) -> Section | None:
     if not any(point.get("counting") for point in report.points):
         return None
 
-    def make(index: int, point: dict[str, Any]) -> Markup | None:
-        if not point.get("counting"):
-            return None
+    def make(index: int, point: dict[str, Any]) -> dict[str, Any]:
         pairs = [
             (entry["name"], float(entry["ground_truth"]), float(entry["detections"]))
             for entry in point.get("images") or []
         ]
         bias = signed(lookup(point, "counting", "all", "bias"))
-        mean = f"Mean error: {bias} " + report.words("{objects} {an_image}.")
-        lead = element("p", mean, class_="lead")
-        chart = charts.scatter_chart(f"counts-{index}", pairs, report.words)
-        texts = paragraphs(COUNTING, report.words)
-        return join([beside(chart, lead, texts), class_tables.counting_table(point, report.words)])
+        return {
+            "index": index,
+            "lead": f"Mean error: {bias} " + report.words("{objects} {an_image}."),
+            "chart": charts.scatter_chart(f"counts-{index}", pairs, report.words),
+            "table": tables.counting_table(point, report.words),
+        }
 
-    return section("counting", "Counting", report.at_each_point(make))
+    made = [make(i, point) for i, point in enumerate(report.points) if point.get("counting")]
+    return Section("counting", "Counting", {"texts": report.explained(COUNTING), "points": made})
 
 
 def _sizes_section(report: Report) -> Section | None:
@@ -183,22 +167,24 @@ def _sizes_section(report: Report) -> Section | None:
     truth_sizes = _defined(truth)
     edges = charts.histogram_bins(np.concatenate([truth_sizes, _defined(predicted)]))
 
-    def make(index: int, point: dict[str, Any]) -> Markup:
+    def make(index: int) -> dict[str, Any]:
         shown = [field.shown(report.confidences[index]) for field in report.fields]
         sizes = _defined([s[kept] for s, kept in zip(predicted, shown, strict=True)])
-        chart = charts.size_chart(f"sizes-{index}", truth_sizes, sizes, edges, report.words)
-        legend = chart_legend(
-            [("bar truth-size", "ground truth"), ("detection-size", "detections")]
-        )
         medians = (
             f"{float(np.median(values)):.1f} px" if len(values) else MISSING
             for values in (truth_sizes, sizes)
         )
-        lead = "Median diameter: {} in the ground truth, {} as detected.".format(*medians)
-        text = element("p", lead, class_="lead")
-        return beside(join([chart, legend]), text, paragraphs(SIZES, report.words))
+        return {
+            "chart": charts.size_chart(f"sizes-{index}", truth_sizes, sizes, edges, report.words),
+            "lead": "Median diameter: {} in the ground truth, {} as detected.".format(*medians),
+        }
 
-    return section("sizes", report.words("Sizes of the {objects}"), report.at_each_point(make))
+    data = {
+        "points": list(map(make, range(len(report.points)))),
+        "legend": [("bar truth-size", "ground truth"), ("detection-size", "detections")],
+        "texts": report.explained(SIZES),
+    }
+    return Section("sizes", report.words("Sizes of the {objects}"), data)
 
 
 def _defined(arrays: Sequence[np.ndarray]) -> np.ndarray:
@@ -211,24 +197,21 @@ def _gallery_section(report: Report) -> Section | None:
         return None
     by_point = [{e["name"]: e.get("f1") for e in p.get("images") or []} for p in report.points]
     cards = [
-        field_card(
-            n,
+        card_data(
             field,
             report.confidences,
             report.border == "ignore",
             [number(f1.get(field.name)) for f1 in by_point],
             report.words,
         )
-        for n, field in enumerate(report.fields, start=1)
+        for field in report.fields
     ]
-    return section(
-        "gallery",
-        report.words("The {images}"),
-        paragraphs(GALLERY, report.words),
-        element("p", "The outlines are drawn by a script of this page.", id="without-script"),
-        Markup(report.words(_TOOLBAR.read_text(encoding="utf-8"))),
-        element("div", *cards, class_="cards"),
-    )
+    data = {
+        "texts": report.explained(GALLERY),
+        "images": report.words.images,
+        "cards": cards,
+    }
+    return Section("gallery", report.words("The {images}"), data)
 
 
 SECTIONS = (

@@ -136,17 +136,20 @@ def test_the_headline_says_what_was_found(example_page):
 def test_the_tables_hold_the_figures(example_page, hostile_name):
     text = words(example_page)
     assert "a.png 3 2 66.7 % 2 133.3 % 1 33.3 % 1 66.7 %" in text
-    assert "Mean of 2 fields 2.0 1.5 83.3 % 1.0 125.0 % 1.0 66.7 % 0.5 75.0 %" in text
-    assert "ignored 0.5 3 1 1 0.750 0.750 0.750 0.600 0.920 0.690 0.611 0.622" in text
+    assert "mean of 2 2.0 1.5 83.3 % 1.0 116.7 % 1.0 66.7 % 0.5 83.3 %" in text
+    assert "ignored 0.50 3 1 1 0.750 0.750 0.750 0.600 0.920 0.690 0.611 0.622" in text
+    assert "ignored 0.50 3 1 1 0.750 0.750 0.750 0.600 0.930 0.698 0.611 0.622" in text
+    assert "F1 0.750 (0.411 to 0.988)" in text and "count ratio 1.250 precision" in text
     assert "any class 0.711 0.722 0.733 0.744" in text
     assert "Up to 200 detections" in text
-    assert "Mean of the classes (macro) 0.544 0.555 0.566 3" in text
-    assert "all 4 5 125.0 % +0.5 0.5 12.5 % –" in text
-    assert "large 4 5 125.0 % −1.5 0.5 12.5 % –" in text
+    assert "mean of classes 3 0.544 0.555 0.566 1 1 1" in text
+    assert "all cells 4 5 125.0 % +0.50 0.50 12.5 % –" in text
+    assert "large 4 5 125.0 % −1.50 0.50 12.5 % –" in text
     assert "Right class for 0.667" in text
     assert "Expected calibration error (ECE): 0.123." in text
     assert "F1 is highest, 0.750, at confidence ≥ 0.7. PQ is highest, 0.630, at" in text
-    assert "0.6 (highest PQ)" in text
+    assert "≥ 0.6000 0.600 0.750 0.700 0.630 0.800 1.400 best PQ" in text
+    assert "Mean error: +0.50 cells a field." in text
     # 2 of 4 detections at 0.7 found a cell, 1 of the others is at the border.
     assert "3 cells in the ground truth: 2 found, 1 missed; 1 false alarm, 1 more at" in text
 

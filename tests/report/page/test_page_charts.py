@@ -15,13 +15,15 @@ from mrcnn.report.page.charts import (
     sweep_chart,
     thinned,
 )
-from mrcnn.report.page.html import confidence, count, figure, interval, percent, signed
+from mrcnn.report.page.rendering import svg
+from mrcnn.report.page.shapes import Shape
+from mrcnn.report.page.typeset import confidence, count, figure, interval, percent, signed, typeset
 from rbc import WORDS
 
 
-def parsed(chart: str) -> ElementTree.Element:
+def parsed(chart: Shape) -> ElementTree.Element:
     """The chart, which names itself for those who cannot see it."""
-    tree = ElementTree.fromstring(chart)
+    tree = ElementTree.fromstring(svg(chart))
     named = [element.attrib["id"] for element in tree if element.tag in ("title", "desc")]
     assert tree.attrib["role"] == "img" and tree.attrib["aria-labelledby"].split() == named
     assert all(element.text for element in tree if element.tag in ("title", "desc"))
@@ -175,7 +177,11 @@ def test_figures_are_written_for_readers():
     narrow = "\u202f"
     assert [figure(0.95678), figure(-3.0891), figure(None)] == ["0.957", "−3.089", "–"]
     assert [percent(1.007), percent(float("nan"))] == [f"100.7{narrow}%", "–"]
-    assert [signed(1.26), signed(-0.34), signed(-0.02), signed(0)] == ["+1.3", "−0.3", "0.0", "0.0"]
+    assert [signed(1.256), signed(-0.344), signed(0)] == ["+1.26", "−0.34", "+0.00"]
+    assert [typeset("-"), typeset(None), typeset("")] == ["–", "–", ""]
+    assert typeset("-0.500 (-1.000 to 0.250)") == "−0.500 (−1.000 to 0.250)"
+    assert [typeset(">=0.7"), typeset("95.0 %")] == ["≥\u00a00.7", f"95.0{narrow}%"]
+    assert typeset("well-known 0-1") == "well-known 0-1"
     assert [count(66), count(63.72), count(None)] == ["66", "63.7", "–"]
     assert [confidence(0.7), confidence(0.37812345), confidence(None)] == ["0.7", "0.3781", "–"]
     assert interval([0.1, 0.25], percent) == f"10.0{narrow}% to 25.0{narrow}%"
