@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mrcnn.drawing.results import CLASS_COLOURS
+from mrcnn.drawing.palette import class_color, in_units
 from mrcnn.errors import DataError
 from mrcnn.formats import write_coco, write_geojson, write_imagej, write_via
 from mrcnn.instances import Instances
@@ -37,8 +37,7 @@ class Exporter:
         self.out = out
         self.class_names = list(class_names)
         self.attribute = attribute or "name"
-        chosen = [CLASS_COLOURS[index % len(CLASS_COLOURS)] for index in range(len(class_names))]
-        self.colors = [(red / 255, green / 255, blue / 255) for red, green, blue in chosen]
+        self.colors = [in_units(class_color(number + 1)) for number in range(len(class_names))]
         self.images: dict[str, Instances] = {}
         self.sizes: dict[str, int] = {}
         self.left_out: list[str] = []

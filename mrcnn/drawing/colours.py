@@ -8,24 +8,13 @@ from typing import Any
 import matplotlib.colors
 import numpy as np
 
+from mrcnn.drawing.palette import CLASS_COLORS, PREDICTION, TRUTH, class_color, in_units
 from mrcnn.errors import DataError
 
 Colour = tuple[float, float, float]
 
-# Okabe and Ito (2008), without black: told apart with any kind of colour vision.
-_CLASS_COLOURS = (
-    "#E69F00",  # orange
-    "#56B4E9",  # sky blue
-    "#009E73",  # bluish green
-    "#F0E442",  # yellow
-    "#0072B2",  # blue
-    "#D55E00",  # vermilion
-    "#CC79A7",  # reddish purple
-)
-_BACKGROUND_COLOUR = "#555555"
-# Still green and red to most people, and not alike to those who see these two as one.
-TRUTH_COLOUR = (0.0, 0.75, 0.6)
-PREDICTION_COLOUR = (0.84, 0.16, 0.0)
+TRUTH_COLOUR = in_units(TRUTH)
+PREDICTION_COLOUR = in_units(PREDICTION)
 
 
 def random_colors(N: int, bright: bool = True) -> list[Colour]:
@@ -57,14 +46,7 @@ def class_colors(class_ids: Iterable[int]) -> list[Colour]:
     Returns:
         N tuples (red, green, blue), each 0..1.
     """
-    return [
-        matplotlib.colors.to_rgb(
-            _CLASS_COLOURS[(int(class_id) - 1) % len(_CLASS_COLOURS)]
-            if class_id
-            else _BACKGROUND_COLOUR
-        )
-        for class_id in class_ids
-    ]
+    return [in_units(class_color(int(class_id))) for class_id in class_ids]
 
 
 def neighbour_colours(boxes: np.ndarray) -> list[Colour]:
@@ -80,7 +62,7 @@ def neighbour_colours(boxes: np.ndarray) -> list[Colour]:
     """
     y1, x1, y2, x2 = boxes.T
     chosen = np.zeros(len(boxes), int)
-    used = np.zeros(len(_CLASS_COLOURS), int)
+    used = np.zeros(len(CLASS_COLORS), int)
     for number in range(len(boxes)):
         touches = (y1[:number] <= y2[number]) & (y2[:number] >= y1[number])
         touches &= (x1[:number] <= x2[number]) & (x2[:number] >= x1[number])

@@ -7,28 +7,17 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from skimage.measure import find_contours
 
+from mrcnn.drawing.palette import PREDICTION, TRUTH, class_color
+from mrcnn.drawing.palette import Rgb as Color
 from mrcnn.instances import Instances
 
-Color = tuple[int, int, int]
 Extent = tuple[float, float, float, float]
 
-GREEN = (0, 150, 40)
-RED = (225, 0, 30)
 WHITE = (255, 255, 255)
 BLACK = (0, 0, 0)
 
 YELLOW = (255, 225, 60)
 LIGHT_GREEN = (140, 255, 160)
-
-# Bright on a dark rim: seen on pale background as on dark cells, also by the colour-blind.
-CLASS_COLOURS = (
-    (255, 150, 0),
-    (0, 205, 100),
-    (40, 205, 255),
-    (255, 90, 225),
-    (255, 240, 60),
-    (255, 255, 255),
-)
 
 # A caption such as "0.98/0.87" is readable when its cell has at least this many pixels.
 _CAPTION_DIAMETER = 80
@@ -136,13 +125,17 @@ class _Captions:
 
 
 def _with_footer(picture: Image.Image, parts: Sequence[tuple[str, Color]]) -> Image.Image:
-    """Add a white band with coloured text below the picture, broken into lines that fit."""
+    """Add a white band with text below the picture, broken into lines that fit.
+
+    A text in another color than black has a bar of it before itself: colors that are seen on a
+    picture are hard to read on white.
+    """
     size = int(np.clip(picture.width / 60, 11, 28))
     font = ImageFont.load_default(size)
     line_height = round(size * 1.5)
     positions, x, y = [], size, line_height // 4
-    for text, _ in parts:
-        length = font.getlength(text)
+    for text, colour in parts:
+        length = font.getlength(text) + (0 if colour == BLACK else 2 * size)
         if x > size and x + length > picture.width - size:
             x, y = size, y + line_height
         positions.append((x, y))
@@ -151,7 +144,11 @@ def _with_footer(picture: Image.Image, parts: Sequence[tuple[str, Color]]) -> Im
     result.paste(picture)
     draw = ImageDraw.Draw(result)
     for (x, y), (text, colour) in zip(positions, parts, strict=True):
-        draw.text((x, picture.height + y), text, colour, font)
+        if colour != BLACK:
+            middle = picture.height + y + 0.6 * size
+            draw.line([(x, middle), (x + 1.5 * size, middle)], colour, max(2, size // 4))
+            x += 2 * size
+        draw.text((x, picture.height + y), text, BLACK, font)
     return result
 
 
@@ -208,9 +205,9 @@ def comparison_picture(
     diameter = _median_diameter(every_box) * scale
     width = 2 if diameter < 150 else 3
     for box, crop in zip(truth.boxes, truth.crops, strict=True):
-        _draw_outline(draw, box, crop, GREEN, 2 * width, scale)
+        _draw_outline(draw, box, crop, TRUTH, 2 * width, scale)
     for box, crop in zip(boxes, detections.crops, strict=True):
-        _draw_outline(draw, box, crop, RED, width, scale)
+        _draw_outline(draw, box, crop, PREDICTION, width, scale)
     # Nine characters, each about half as wide as high, within the cell.
     font = ImageFont.load_default(int(np.clip(diameter * 0.9 / (9 * 0.55), 11, 32)))
     captions = _Captions(draw, font, scale)
@@ -226,8 +223,8 @@ def comparison_picture(
             captions.write(box, "missed", LIGHT_GREEN)
     parts = [
         (title, BLACK),
-        (f"ground truth {len(truth)}", GREEN),
-        (f"segmentation {len(boxes)}", RED),
+        (f"ground truth {len(truth)}", TRUTH),
+        (f"segmentation {len(boxes)}", PREDICTION),
         (f"matched {len(pairs)}, missed {len(truth) - len(pairs)}, "
          f"unmatched {len(boxes) - len(pairs)}", BLACK),
         ("caption: score/IoU", BLACK),
@@ -254,15 +251,12 @@ def overlay_picture(
     diameter = _median_diameter(boxes)
     width = 2 if diameter < 60 else 3
 
-    def colour(class_id: int) -> Color:
-        return CLASS_COLOURS[(class_id - 1) % len(CLASS_COLOURS)]
-
     if scale is None:
         for box, crop in zip(boxes, crops, strict=True):
             _draw_outline(draw, box, crop, BLACK, width + 2, 1.0)
     for box, crop, class_id in zip(boxes, crops, class_ids, strict=True):
         line = (width, 1.0) if scale is None else (1, scale)
-        _draw_outline(draw, box, crop, colour(int(class_id)), *line)
+        _draw_outline(draw, box, crop, class_color(int(class_id)), *line)
     # Three digits that leave most of the cell free to see; none where they would be unreadable.
     if scale is None and 20 <= diameter < math.inf:
         font = ImageFont.load_default(int(np.clip(diameter / 4, 9, 28)))
@@ -271,7 +265,7 @@ def overlay_picture(
             captions.write(box, str(number))
     counts = np.bincount(np.asarray(class_ids, dtype=np.int64), minlength=len(class_names) + 1)
     entries = [
-        (f"{name} {counts[class_id]}", colour(class_id))
+        (f"{name} {counts[class_id]}", class_color(class_id))
         for class_id, name in enumerate(class_names, start=1)
     ]
     return _with_legend(picture, entries)

@@ -42,6 +42,15 @@ def headline_quality(point: Mapping[str, Any], border: str) -> dict[str, Any]:
     return lookup(next(iter(by_iou.values()), None), "pooled") or {}
 
 
+def headline(point: Mapping[str, Any], border: str) -> dict[str, Any]:
+    """The figures of an operating point that may have an interval, by their names there."""
+    return {
+        **headline_quality(point, border),
+        "accuracy": point.get("accuracy_mean"),
+        "count_ratio": lookup(point, "counting", "all", "count_ratio_mean"),
+    }
+
+
 def paper_table(points: Sequence[dict[str, Any]], words: Words) -> Table:
     """Each image and the means, at each confidence: Table I of the paper.
 
@@ -141,11 +150,7 @@ def interval_table(points: Sequence[dict[str, Any]], border: str) -> Table:
     ]
     rows = []
     for point in points:
-        values = {
-            **headline_quality(point, border),
-            "accuracy": point.get("accuracy_mean"),
-            "count_ratio": lookup(point, "counting", "all", "count_ratio_mean"),
-        }
+        values = headline(point, border)
         intervals = point.get("intervals") or {}
         rows.append(
             Row(

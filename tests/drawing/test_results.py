@@ -3,7 +3,9 @@
 import numpy as np
 from skimage.draw import disk
 
-from mrcnn.drawing.results import GREEN, RED, comparison_picture, outlines, overlay_picture
+from mrcnn.drawing.colours import PREDICTION_COLOUR, TRUTH_COLOUR, class_colors
+from mrcnn.drawing.palette import PREDICTION, TRUTH, class_color
+from mrcnn.drawing.results import comparison_picture, outlines, overlay_picture
 from mrcnn.instances import Instances
 
 
@@ -54,12 +56,12 @@ def test_outline_scales_about_pixel_corners():
 def test_ground_truth_is_green_and_segmentation_red():
     box = [30, 30, 30 + SIDE, 30 + SIDE]
     missed = comparison([box], [], [], [], [])
-    assert count(missed, GREEN) > 400 and count(missed, RED) == 0
+    assert count(missed, TRUTH) > 400 and count(missed, PREDICTION) == 0
     alarm = comparison([], [box], [0.9], [], [])
-    assert count(alarm, RED) > 200 and count(alarm, GREEN) == 0
+    assert count(alarm, PREDICTION) > 200 and count(alarm, TRUTH) == 0
     both = comparison([box], [box], [0.9], [[0, 0]], [[1.0]])
     # The wide green line shows on both sides of the red one.
-    assert count(both, GREEN) > 200 and count(both, RED) > 200
+    assert count(both, TRUTH) > 200 and count(both, PREDICTION) > 200
 
 
 def test_every_detection_gets_a_caption():
@@ -111,3 +113,24 @@ def test_overlay_has_the_image_size_and_a_colour_for_each_class():
     changed = (pictures[0] != pictures[1]).any(axis=-1)
     assert changed[90 : 90 + SIDE, 150 : 150 + SIDE].sum() > 200
     assert not changed[10 : 10 + SIDE, 10 : 10 + SIDE].any()
+
+
+def test_pictures_have_the_colors_of_notebooks():
+    overlay = np.asarray(overlay_picture(IMAGE, objects(IMAGE, [[9, 9, 90, 90]]), ["one"]))
+    assert (overlay == class_color(1)).all(axis=-1).sum() > 200
+    np.testing.assert_allclose(np.array([class_color(n) for n in range(9)]) / 255,
+                               class_colors(range(9)))  # fmt: skip
+    assert np.round(np.multiply([TRUTH_COLOUR, PREDICTION_COLOUR], 255)).tolist() == [
+        [*TRUTH], [*PREDICTION],
+    ]  # fmt: skip
+
+
+def test_the_line_below_has_the_colors_beside_words_in_black():
+    box = [30, 30, 30 + SIDE, 30 + SIDE]
+    picture = np.asarray(comparison([box], [box], [0.9], [[0, 0]], [[1.0]]))
+    below = picture[IMAGE.shape[0] :]
+    for colour in (TRUTH, PREDICTION):
+        rows, columns = np.nonzero((below == colour).all(axis=-1))
+        # A bar: longer than high, with nothing missing.
+        assert len(rows) == (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+        assert np.ptp(columns) > 3 * np.ptp(rows)

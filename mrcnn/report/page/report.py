@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mrcnn.report.evaluation_tables import headline_quality, point_name
+from mrcnn.report.evaluation_tables import headline, headline_quality, point_name
 from mrcnn.report.figures import lookup, number
 from mrcnn.report.page.gallery import PageField, check_field
 from mrcnn.report.page.texts import AVERAGES, BORDER_TEXTS
@@ -43,14 +43,6 @@ class Report:
         """Pooled figures of a point with the headline's rule for the border."""
         return headline_quality(point, self.border)
 
-    def headline(self, point: dict[str, Any]) -> dict[str, Any]:
-        """Value of each figure that may have an interval."""
-        return {
-            **self.quality(point),
-            "accuracy": point.get("accuracy_mean"),
-            "count_ratio": lookup(point, "counting", "all", "count_ratio_mean"),
-        }
-
     def explained(self, texts: Sequence[str]) -> list[str]:
         """Explanations of figures, their braces filled."""
         return list(map(self.words, texts))
@@ -87,7 +79,7 @@ def _chosen_text(report: Report, index: int) -> str:
 
 
 def _tiles(report: Report, index: int, point: dict[str, Any]) -> list[dict[str, Any]]:
-    values, intervals = report.headline(point), point.get("intervals") or {}
+    values, intervals = headline(point, report.border), point.get("intervals") or {}
     threshold = report.confidences[index]
     shown: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
         ("F1", "f1", figure),
