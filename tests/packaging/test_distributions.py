@@ -118,6 +118,18 @@ def test_the_wheel_can_be_imported_on_its_own(wheel, tmp_path):
     assert versions == [VERSION, VERSION]
 
 
+def test_the_page_of_a_report_has_its_templates_in_the_wheel(wheel, tmp_path):
+    wheel.extractall(tmp_path)
+    code = "from mrcnn.report.page.rendering import ENVIRONMENT as e, TEMPLATES; print(TEMPLATES); "
+    code += "print(*(e.get_template(name).name for name in e.list_templates()))"
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    place, names = result.stdout.splitlines()
+    assert Path(place).is_relative_to(tmp_path)
+    held = files_of("mrcnn/report/page/templates", ROOT / "mrcnn/report/page/templates")
+    assert set(names.split()) == held and len(held) > 10
+
+
 def test_the_version_stands_in_one_place():
     written = re.escape(VERSION)
     for name in ("pyproject.toml", "setup.py", "MANIFEST.in"):
