@@ -134,4 +134,5 @@ def stacked(tables: Sequence[Table], names: Sequence[str], title: str = "") -> T
         for row in table.rows
     ]
     first = [Column(title)] if title else []
-    return replace(tables[0], columns=[*first, *tables[0].columns], rows=rows)
+    heads = tables[0].row_heads + len(first)
+    return replace(tables[0], columns=[*first, *tables[0].columns], rows=rows, row_heads=heads)

@@ -65,6 +65,7 @@ def test_tables_are_stacked():
     assert [row.cells[0] for row in stacked([first], [""]).rows] == ["large"]
     beside = stacked([first, second], ["0.7", "0.9"], "confidence")
     assert [column.title for column in beside.columns] == ["confidence", "class", "F1"]
+    assert (below.row_heads, beside.row_heads) == (1, 2)
     assert [row.cells for row in beside.rows] == [["0.7", "large", 0.5], ["0.9", "large", 0.25]]
 
 
