@@ -25,7 +25,8 @@ class Gradients:
     """Outputs of a training graph on one batch, and gradients of its losses.
 
     Args:
-        model: a training model with five scalar losses at the end of its outputs.
+        model: a training model with five scalar losses at the end of its outputs, or a part of it
+            whose outputs are some of them.
         inputs: arrays in the order of its inputs.
     """
 

@@ -25,34 +25,24 @@ def compiled(function: Callable, *settings: Hashable, **options: Hashable) -> Ca
     return jax.jit(function)
 
 
-def outputs_of(model: keras.Model, inputs: list, training: bool) -> list:
-    """The outputs of a model with its present weights, by one program on JAX."""
+def outputs_of(layer: keras.layers.Layer, inputs: list, **options: bool) -> list:
+    """What a layer or a model gives and leaves behind with its present weights.
+
+    By one program on JAX, a new one each time, since a layer may have been told to do otherwise.
+    """
     if keras.backend.backend() != "jax":
-        return model(inputs, training=training)
-    import jax
-
-    variables = [
-        [variable.value for variable in kind]
-        for kind in (model.trainable_variables, model.non_trainable_variables)
-    ]
-    run = jax.jit(lambda *values: model.stateless_call(*values, training=training)[0])
-    return run(*variables, inputs)
-
-
-def called(layer: keras.layers.Layer, inputs: list) -> list:
-    """What a layer with a state gives and leaves behind, by one program on JAX."""
-    if keras.backend.backend() != "jax":
-        return layer(inputs)
+        return layer(inputs, **options)
     import jax
 
     if not layer.built:
         layer.build([value.shape for value in inputs])
-    state = layer.non_trainable_variables
-    values = [variable.value for variable in state]
-    # A function of its own each time, since a layer may have been told to do something else.
-    run = jax.jit(lambda *given: layer.stateless_call([], *given))
-    outputs, after = run(values, inputs)
-    for variable, value in zip(state, after, strict=True):
+    variables = [
+        [variable.value for variable in kind]
+        for kind in (layer.trainable_variables, layer.non_trainable_variables)
+    ]
+    run = jax.jit(lambda *values: layer.stateless_call(*values, **options))
+    outputs, state = run(*variables, inputs)
+    for variable, value in zip(layer.non_trainable_variables, state, strict=True):
         variable.assign(value)
     return outputs
 

@@ -7,7 +7,7 @@ from keras import ops
 from mrcnn.nets.detection import DetectionLayer, refine_detections
 from mrcnn.nets.proposals import ProposalLayer, propose_regions
 from mrcnn.ops.boxes import normalized_windows
-from tests.compiling import compiled
+from tests.compiling import compiled, outputs_of
 
 DELTAS = (0.1, 0.1, 0.2, 0.2)
 
@@ -20,9 +20,8 @@ def tensor(array):
 def test_proposals_are_the_original_s(golden, count, threshold, name):
     layers = golden("layers")
     inputs = [tensor(layers[f"proposal_{part}"]) for part in ("scores", "deltas", "anchors")]
-    proposals = ProposalLayer(
-        count, threshold, pre_nms_limit=int(layers["proposal_pre_nms_limit"])
-    )(inputs)
+    limit = int(layers["proposal_pre_nms_limit"])
+    proposals = outputs_of(ProposalLayer(count, threshold, pre_nms_limit=limit), inputs)
     np.testing.assert_allclose(
         ops.convert_to_numpy(proposals), layers[f"proposal_out_{name}"], atol=1e-6
     )

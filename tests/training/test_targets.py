@@ -6,7 +6,7 @@ from keras import ops
 
 from mrcnn.data.moulding import IGNORED_CLASS_ID
 from mrcnn.training.targets import DetectionTargetLayer, TargetSettings, detection_targets
-from tests.compiling import called, compiled
+from tests.compiling import compiled, outputs_of
 
 SETTINGS = TargetSettings(32, 0.33, (0.1, 0.1, 0.2, 0.2), (28, 28), True)
 
@@ -136,7 +136,7 @@ def test_the_layer_draws_anew_each_time_and_survives_its_configuration(make_conf
         ops.convert_to_tensor(np.ones((1, 56, 56, 1), bool)),
     ]
     first, second, of_twin = (
-        ops.convert_to_numpy(called(target, inputs)[0]) for target in (layer, layer, twin)
+        ops.convert_to_numpy(outputs_of(target, inputs)[0]) for target in (layer, layer, twin)
     )
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(first, of_twin)
