@@ -6,6 +6,7 @@ nothing; shown near the right size, it is sure of what it finds, and the sizes t
 to the right one. So small parts of the picture are shown, from small to large.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -155,7 +156,9 @@ def answer(instances: Instances, scale: float) -> Answer | None:
     return Answer(median, median * scale, int(rows.sum()), float(scores.mean()))
 
 
-def estimate(picture: Picture, object_diameter: float, look: Look) -> Answer | None:
+def estimate(
+    picture: Picture, object_diameter: float, look: Look, usual: float | None = None
+) -> Answer | None:
     """Ask the network for the size of the objects in a picture; None where it finds none.
 
     The cost does not grow with the picture: it is that of a few images of some 200 x 200 network
@@ -165,13 +168,17 @@ def estimate(picture: Picture, object_diameter: float, look: Look) -> Answer | N
         picture: of any size.
         object_diameter: of the network's training, in its pixels.
         look: runs the network.
+        usual: scale of the whole picture that is asked next where the first look, which is cheap,
+            finds something that it is not sure of.
     """
     best: Answer | None = None
     few: list[Answer] = []
     doubted: list[Answer] = []
     found: Answer | None = None
     centers = busy_places(picture)
-    for step in _steps(picture.shape):
+    steps = deque(_steps(picture.shape))
+    while steps:
+        step = steps.popleft()
         if step.is_between and found is None:
             continue
         found = _ask(picture, step, look, centers)
@@ -188,6 +195,10 @@ def estimate(picture: Picture, object_diameter: float, look: Look) -> Answer | N
             break
         if best is not None and best.weight >= _SURE:
             break
+        if usual is not None and step.share is None:
+            if found is not None and found.score < BELIEVED:
+                steps.appendleft(_Step(None, usual))
+            usual = None
     few = [each for each in few if best is None or best.score < each.score - _NEARLY]
     if best is not None and not few:
         return best

@@ -84,16 +84,7 @@ class ScaledPredictor:
         Raises:
             DataError: the diameter or pixel size cannot be that of this picture.
         """
-        target = float(self.config.OBJECT_DIAMETER)
-        if self.diameter is not None:
-            return self._told(picture, self.diameter, "diameter")
-        if (size := self._micrometers(picture)) and self.config.OBJECT_PIXEL_SIZE:
-            diameter = target * self.config.OBJECT_PIXEL_SIZE / size
-            return self._told(picture, diameter, "pixel-size")
-        found = estimate(picture, target, self._look)
-        if found is None:
-            return Scale(self._usual(picture), None, "settings", 0.0)
-        return self._estimated(picture, found)
+        return self._choose(picture)[0]
 
     def predict(self, image: "np.ndarray | Picture", *, stacklevel: int = 1) -> Prediction:
         """Detect in one picture.
@@ -106,8 +97,9 @@ class ScaledPredictor:
             DataError: see `choose`; or the picture cannot be read.
         """
         picture = image if isinstance(image, Picture) else Picture.of(np.asarray(image))
-        scale = self.choose(picture)
-        prediction = self._at(picture, scale, stacklevel + 1)
+        scale, prediction = self._choose(picture)
+        if prediction is None:
+            prediction = self._at(picture, scale, stacklevel + 1)
         better = self._corrected(picture, prediction.instances, scale)
         if better is not None:
             scale = better
@@ -226,6 +218,32 @@ class ScaledPredictor:
                 raise ConfigError("There is no make_tiled: pictures are seen as a whole only.")
             self._tiled = self._make_tiled()
         return self._tiled
+
+    def _choose(self, picture: Picture) -> tuple[Scale, Prediction | None]:
+        """The scale, and what was found at it where the way to it led through that already."""
+        target = float(self.config.OBJECT_DIAMETER)
+        if self.diameter is not None:
+            return self._told(picture, self.diameter, "diameter"), None
+        if (size := self._micrometers(picture)) and self.config.OBJECT_PIXEL_SIZE:
+            diameter = target * self.config.OBJECT_PIXEL_SIZE / size
+            return self._told(picture, diameter, "pixel-size"), None
+        usual = self._usual(picture)
+        whole: Prediction | None = None
+
+        def look(image: np.ndarray, scale: float) -> Instances:
+            nonlocal whole
+            if scale != usual or image.shape[:2] != picture.shape:
+                return self._look(image, scale)
+            whole = self._scout.predict(picture)
+            return whole.instances
+
+        found = estimate(picture, target, look, usual)
+        if found is None:
+            return Scale(usual, None, "settings", 0.0), None
+        chosen = self._estimated(picture, found)
+        # A full list is a limit, of which notes are taken on another way.
+        is_done = whole is not None and chosen.factor == usual and not whole.is_full
+        return chosen, whole if is_done else None
 
     def _told(self, picture: Picture, diameter: float, source: str) -> Scale:
         if diameter > max(picture.shape):

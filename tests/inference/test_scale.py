@@ -134,6 +134,25 @@ def test_many_objects_that_are_nearly_as_sure_count_more_than_few():
     assert estimate(picture, KNOWN, look).objects == 2
 
 
+@pytest.mark.parametrize(("usual", "is_right"), [(0.6, True), (0.2, False)])
+def test_the_usual_scale_is_asked_early_where_the_first_look_is_not_sure(usual, is_right):
+    picture = picture_of(80, 8)
+    sides = []
+    network = Network()
+
+    def look(image, scale):
+        sides.append(min(image.shape[:2]) * scale)
+        # In the first look clumps, of which a network is not sure.
+        sure = network.look(image, scale)
+        return sure.replaced(scores=sure.scores * 0.8) if len(sides) == 1 else sure
+
+    found = estimate(picture, KNOWN, look, usual)
+    assert found.diameter == pytest.approx(80, rel=0.15)
+    assert sides[1] == pytest.approx(usual * min(picture.shape))
+    # It is enough where it is right; else the search goes on.
+    assert (len(sides) == 2) == is_right
+
+
 def test_the_cost_does_not_grow_with_the_picture():
     costs = []
     for across in (14, 56):

@@ -7,7 +7,7 @@ import pytest
 
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.inference import Prediction, Predictor, ScaledPredictor, TiledPredictor
-from mrcnn.inference.scale import Scale
+from mrcnn.inference.scale import Scale, answer
 from mrcnn.inference.tile_limits import limits_for_tile
 from mrcnn.inference.tiles import side_for
 from mrcnn.pictures import Level, Picture, PixelSize
@@ -90,6 +90,23 @@ def test_a_size_that_is_right_already_stays():
     prediction = scaled().predict(discs(24))
     assert prediction.scale == 256 / 288
     assert prediction.scale_source == "estimate"
+
+
+def test_what_was_found_on_the_way_to_the_usual_size_is_not_sought_twice(monkeypatch):
+    monkeypatch.setattr(
+        "mrcnn.inference.scaled.estimate",
+        lambda picture, _, look, usual: answer(look(picture.pixels(), usual), usual),
+    )
+    predictor = scaled()
+    runner = predictor.predictor.runner
+    run, runs = runner.run, []
+    runner.run = lambda inputs: runs.append(1) or run(inputs)
+    found = predictor.predict(discs(24))
+    assert len(runs) == 1
+    monkeypatch.undo()
+    expected = scaled().predict(discs(24))
+    np.testing.assert_array_equal(found.instances.boxes, expected.instances.boxes)
+    assert found.scale == expected.scale == 256 / 288
 
 
 def test_without_an_answer_the_settings_count():
