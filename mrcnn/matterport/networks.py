@@ -11,7 +11,7 @@ from keras import ops
 
 from mrcnn.config import Config
 from mrcnn.nets.detection import refine_detections
-from mrcnn.nets.heads import class_and_box_head, mask_head
+from mrcnn.nets.heads import ClassAndBoxHead, MaskHead
 from mrcnn.nets.resnet import bottleneck_block, resnet_stages
 from mrcnn.nets.rpn import build_rpn, rpn_heads
 from mrcnn.ops.tensor import Tensor
@@ -101,7 +101,7 @@ def fpn_classifier_graph(
     train_bn: bool | None = True,
     fc_layers_size: int = 1024,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The class and box head; see `mrcnn.nets.heads.class_and_box_head`.
+    """The class and box head; see `mrcnn.nets.heads.ClassAndBoxHead`.
 
     Args:
         rois: [B, R, 4], normalised; R is static.
@@ -115,15 +115,8 @@ def fpn_classifier_graph(
     Returns:
         logits [B, R, classes], probabilities [B, R, classes], deltas [B, R, classes, 4].
     """
-    return class_and_box_head(
-        rois,
-        feature_maps,
-        image_meta,
-        pool_size,
-        num_classes,
-        fc_layers_size=fc_layers_size,
-        train_bn=train_bn,
-    )
+    head = ClassAndBoxHead(pool_size, num_classes, fc_layers_size, train_bn=train_bn)
+    return head(rois, feature_maps, image_meta)
 
 
 def build_fpn_mask_graph(
@@ -134,12 +127,12 @@ def build_fpn_mask_graph(
     num_classes: int,
     train_bn: bool | None = True,
 ) -> Tensor:
-    """The mask head; see `mrcnn.nets.heads.mask_head`, and `fpn_classifier_graph` for the inputs.
+    """The mask head; see `mrcnn.nets.heads.MaskHead`, and `fpn_classifier_graph` for the inputs.
 
     Returns:
         masks [B, R, 2 * pool_size, 2 * pool_size, classes] from 0 to 1.
     """
-    return mask_head(rois, feature_maps, image_meta, pool_size, num_classes, train_bn=train_bn)
+    return MaskHead(pool_size, num_classes, train_bn=train_bn)(rois, feature_maps, image_meta)
 
 
 def refine_detections_graph(

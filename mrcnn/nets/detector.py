@@ -1,7 +1,5 @@
 """The assembled detector: what the training graph and the inference graph share, and the latter."""
 
-import random
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -11,8 +9,8 @@ from mrcnn.errors import ConfigError
 from mrcnn.nets.backbones import backbone_stages
 from mrcnn.nets.detection import DetectionLayer
 from mrcnn.nets.fpn import feature_pyramid
-from mrcnn.nets.heads import Placed, as_made, class_and_box_head, mask_head
-from mrcnn.nets.layers import FilledBoxes, FillUp, WidenBoxes
+from mrcnn.nets.heads import ClassAndBoxHead, MaskHead
+from mrcnn.nets.layers import FilledBoxes, WidenBoxes
 from mrcnn.nets.model import DetectorModel
 from mrcnn.nets.precision import compute_precision
 from mrcnn.nets.proposals import ProposalLayer
@@ -20,11 +18,22 @@ from mrcnn.nets.rpn import build_rpn, rpn_on_pyramid
 from mrcnn.ops.outputs import InferenceOutputs
 from mrcnn.ops.tensor import Tensor
 
+# What shapes weights: a configuration goes with layers whose values of these are its own.
+_OF_THE_WEIGHTS = (
+    "NUM_CLASSES",
+    "IMAGE_CHANNEL_COUNT",
+    "NORMALIZATION",
+    "POOL_SIZE",
+    "MASK_POOL_SIZE",
+)
 
-@dataclass
+
+@dataclass(frozen=True)
 class RegionNetwork:
     """Symbolic tensors of the part that comes before the heads."""
 
+    # [B, H, W, C]
+    image: Tensor
     # P2 to P6, float [B, H / stride, W / stride, C]
     pyramid: list[Tensor]
     # logits and probabilities [B, A, 2], deltas [B, A, 4]
@@ -37,6 +46,17 @@ class RegionNetwork:
         """The levels that the heads read, P2 to P5."""
         return self.pyramid[:4]
 
+    def on(self, image: Tensor) -> "RegionNetwork":
+        """The same layers on other images."""
+        outputs = [*self.pyramid, self.rpn_class_logits, self.rpn_class, self.rpn_bbox]
+        # A copy of the graph, not of the layers: those that are called on the image are the same.
+        copy = keras.models.clone_model(
+            keras.Model(self.image, outputs),
+            input_tensors=image,
+            clone_function=lambda layer: layer,
+        )
+        return RegionNetwork(image, copy.outputs[:5], *copy.outputs[5:])
+
 
 def region_network(input_image: Tensor, config: Config) -> RegionNetwork:
     """Backbone, feature pyramid and RPN on a batch of moulded images [B, H, W, C]."""
@@ -47,53 +67,68 @@ def region_network(input_image: Tensor, config: Config) -> RegionNetwork:
         config.TOP_DOWN_PYRAMID_SIZE,
         config.RPN_CONV_CHANNELS,
     )
-    return RegionNetwork(pyramid, *rpn_on_pyramid(rpn, pyramid))
+    return RegionNetwork(input_image, pyramid, *rpn_on_pyramid(rpn, pyramid))
 
 
-def class_and_box_outputs(
-    rois: Tensor,
-    network: RegionNetwork,
-    image_meta: Tensor,
-    config: Config,
-    placed: Placed = as_made,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """`class_and_box_head` with the values of a configuration."""
-    return class_and_box_head(
-        rois,
-        network.head_features,
-        image_meta,
-        config.POOL_SIZE,
-        config.NUM_CLASSES,
-        fc_layers_size=config.FPN_CLASSIF_FC_LAYERS_SIZE,
-        normalization=config.NORMALIZATION,
-        train_bn=config.TRAIN_BN,
-        placed=placed,
-        even_rois=config.EVEN_ROI_ALIGN,
-    )
+class Detector:
+    """All layers with weights, made once: a training graph and an inference graph call them.
 
+    Layers draw their initial weights in the order in which they are made, the network first.
 
-def mask_outputs(
-    rois: Tensor,
-    network: RegionNetwork,
-    image_meta: Tensor,
-    config: Config,
-    placed: Placed = as_made,
-    rows: int | None = None,
-) -> Tensor:
-    """`mask_head` with the values of a configuration."""
-    return mask_head(
-        rois,
-        network.head_features,
-        image_meta,
-        config.MASK_POOL_SIZE,
-        config.NUM_CLASSES,
-        channels=config.MASK_HEAD_CHANNELS,
-        normalization=config.NORMALIZATION,
-        train_bn=config.TRAIN_BN,
-        placed=placed,
-        even_rois=config.EVEN_ROI_ALIGN,
-        rows=rows,
-    )
+    Args:
+        network: on the images of the graph that is built first.
+        config: the heads are made as it says.
+    """
+
+    def __init__(self, network: RegionNetwork, config: Config) -> None:
+        self.network = network
+        self.class_and_box_head = ClassAndBoxHead(
+            config.POOL_SIZE,
+            config.NUM_CLASSES,
+            fc_layers_size=config.FPN_CLASSIF_FC_LAYERS_SIZE,
+            normalization=config.NORMALIZATION,
+            train_bn=config.TRAIN_BN,
+        )
+        self.mask_head = MaskHead(
+            config.MASK_POOL_SIZE,
+            config.NUM_CLASSES,
+            channels=config.MASK_HEAD_CHANNELS,
+            normalization=config.NORMALIZATION,
+            train_bn=config.TRAIN_BN,
+        )
+        self._settings = {name: getattr(config, name) for name in _OF_THE_WEIGHTS}
+
+    def inference_model(self, config: Config) -> DetectorModel:
+        """An inference graph on these layers: it has no weights of its own.
+
+        What they learn in another graph shows at once in what this one detects.
+
+        Args:
+            config: of the inference; what shapes the weights must be as when they were made.
+
+        Returns:
+            a model as `build_inference_model` makes it.
+
+        Raises:
+            ConfigError: the configuration goes with another network.
+        """
+        self._check_same_network(config)
+        with compute_precision(config.MIXED_PRECISION):
+            return _inference_graph(self, self.network.on(_image_input(config)), config)
+
+    def _check_same_network(self, config: Config) -> None:
+        """ConfigError for settings that the layers contradict."""
+        built = self._settings
+        other = {name: value for name, value in built.items() if getattr(config, name) != value}
+        if other:
+            raise ConfigError(
+                "The configuration is not that of the model: "
+                + ", ".join(
+                    f"{name} is {getattr(config, name)!r} and there {other[name]!r}"
+                    for name in other
+                )
+                + ". Give the one that the model was built with, or one derived from it."
+            )
 
 
 def build_inference_model(config: Config) -> DetectorModel:
@@ -103,84 +138,25 @@ def build_inference_model(config: Config) -> DetectorModel:
 
     Outputs: see `mrcnn.ops.outputs.InferenceOutputs`.
     """
-    return _inference_model(config, lambda image: region_network(image, config))
-
-
-def inference_model_of(model: keras.Model, config: Config) -> DetectorModel:
-    """The inference graph on the layers of another detector: it has no weights of its own.
-
-    What the other model learns shows at once in what this one detects.
-
-    Args:
-        model: a training graph, not one that shares its batch among GPUs.
-        config: of the inference; what shapes the weights must be as in the model's configuration.
-
-    Returns:
-        a model as `build_inference_model` makes it. Its variables are those of `model`, which
-        stays as it is.
-
-    Raises:
-        ConfigError: the configuration goes with another network.
-    """
-    _check_same_network(model, config)
-    levels = [f"fpn_p{level}" for level in (2, 3, 4, 5, 6)]
-    names = (*levels, "rpn_class_logits", "rpn_class", "rpn_bbox")
-    part = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
-
-    def regions(image: Tensor) -> RegionNetwork:
-        # A copy of the graph, not of the layers: those that are called on the image are the same.
-        copy = keras.models.clone_model(part, input_tensors=image, clone_function=as_made)
-        return RegionNetwork(copy.outputs[:5], *copy.outputs[5:])
-
-    # The layers that are made only to be replaced draw seeds for their initial weights.
-    state = random.getstate()
-    try:
-        return _inference_model(config, regions, lambda layer: model.get_layer(layer.name))
-    finally:
-        random.setstate(state)
-
-
-def _check_same_network(model: keras.Model, config: Config) -> None:
-    """ConfigError for settings that the layers of a built model contradict."""
-    names = {layer.name for layer in model.layers}
-    built = {
-        "NUM_CLASSES": model.get_layer("mrcnn_class_logits").output.shape[-1],
-        "IMAGE_CHANNEL_COUNT": model.inputs[0].shape[-1],
-        "NORMALIZATION": "group" if "mrcnn_class_gn1" in names else "batch",
-        "POOL_SIZE": model.get_layer("roi_align_classifier").pool_shape[0],
-        "MASK_POOL_SIZE": model.get_layer("roi_align_mask").pool_shape[0],
-    }
-    other = {name: value for name, value in built.items() if getattr(config, name) != value}
-    if other:
-        raise ConfigError(
-            "The configuration is not that of the model: "
-            + ", ".join(
-                f"{name} is {getattr(config, name)!r} and there {other[name]!r}" for name in other
-            )
-            + ". Give the one that the model was built with, or one derived from it."
-        )
-
-
-def _inference_model(
-    config: Config, regions: Callable[[Tensor], RegionNetwork], placed: Placed = as_made
-) -> DetectorModel:
-    """See `build_inference_model`; `regions` makes the part before the heads from the image."""
     with compute_precision(config.MIXED_PRECISION):
-        return _inference_graph(config, regions, placed)
+        network = region_network(_image_input(config), config)
+        return _inference_graph(Detector(network, config), network, config)
 
 
-def _inference_graph(
-    config: Config, regions: Callable[[Tensor], RegionNetwork], placed: Placed
-) -> DetectorModel:
-    image = keras.Input((None, None, config.IMAGE_CHANNEL_COUNT), name="input_image")
+def _image_input(config: Config) -> Tensor:
+    return keras.Input((None, None, config.IMAGE_CHANNEL_COUNT), name="input_image")
+
+
+def _inference_graph(detector: Detector, network: RegionNetwork, config: Config) -> DetectorModel:
+    """See `build_inference_model`; `network` has the layers of the detector on images."""
     image_meta = keras.Input((config.IMAGE_META_SIZE,), name="input_image_meta")
     anchors = keras.Input((None, 4), name="input_anchors")
 
-    network = regions(image)
     rois = ProposalLayer(
         config.POST_NMS_ROIS_INFERENCE, config.RPN_NMS_THRESHOLD, config=config, name="ROI"
     )([network.rpn_class, network.rpn_bbox, anchors])
-    _, probabilities, deltas = class_and_box_outputs(rois, network, image_meta, config, placed)
+    features, even = network.head_features, config.EVEN_ROI_ALIGN
+    _, probabilities, deltas = detector.class_and_box_head(rois, features, image_meta, even)
     detections = DetectionLayer(config, name="mrcnn_detection")(
         [rois, probabilities, deltas, image_meta]
     )
@@ -188,12 +164,9 @@ def _inference_graph(
     if config.MASK_MARGIN:
         boxes = WidenBoxes(config.MASK_MARGIN, name="mask_boxes")([boxes, image_meta])
     rows = config.DETECTION_MAX_INSTANCES
-    masks = mask_outputs(boxes, network, image_meta, config, placed, rows)
-    if masks.shape[1] != rows:
-        # A layer of another graph, which fills nothing up.
-        masks = FillUp(rows, name="detection_masks", dtype="float32")(masks)
+    masks = detector.mask_head(boxes, features, image_meta, even, rows)
     model = DetectorModel(
-        [image, image_meta, anchors],
+        [network.image, image_meta, anchors],
         list(
             InferenceOutputs(
                 detections=detections,

@@ -12,13 +12,6 @@ from mrcnn.ops.tensor import Shape, Tensor
 register = keras.saving.register_keras_serializable(package="mrcnn")
 
 
-def fill_up(values: Tensor, rows: int) -> Tensor:
-    """Zeros behind what is there: [B, K, ...] to [B, rows, ...], K at most `rows`."""
-    batch, count = ops.shape(values)[:2]
-    missing = ops.zeros((batch, rows - count, *values.shape[2:]), dtype=values.dtype)
-    return ops.concatenate([values, missing], axis=1)
-
-
 @register
 class PerRegion(keras.layers.Wrapper):
     """A layer applied to each region of each image: [B, R, ...] in, [B, R, ...] out.
@@ -44,7 +37,11 @@ class PerRegion(keras.layers.Wrapper):
     def call(self, inputs: Tensor) -> Tensor:
         outputs = self.layer(ops.reshape(inputs, (-1, *inputs.shape[2:])))
         outputs = ops.reshape(outputs, (-1, ops.shape(inputs)[1], *outputs.shape[1:]))
-        return outputs if self.rows is None else fill_up(outputs, self.rows)
+        if self.rows is None:
+            return outputs
+        batch, count = ops.shape(outputs)[:2]
+        missing = ops.zeros((batch, self.rows - count, *outputs.shape[2:]), dtype=outputs.dtype)
+        return ops.concatenate([outputs, missing], axis=1)
 
     def compute_output_shape(self, inputs_shape: Shape) -> Shape:
         folded = self.layer.compute_output_shape((None, *inputs_shape[2:]))
@@ -123,25 +120,3 @@ class WidenBoxes(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "margin": self.margin}
-
-
-@register
-class FillUp(keras.layers.Layer):
-    """Zeros for the rows that `FilledBoxes` left out: [B, K, ...] to [B, rows, ...].
-
-    Args:
-        rows: in the output.
-    """
-
-    def __init__(self, rows: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.rows = rows
-
-    def call(self, inputs: Tensor) -> Tensor:
-        return fill_up(inputs, self.rows)
-
-    def compute_output_shape(self, inputs_shape: Shape) -> Shape:
-        return (inputs_shape[0], self.rows, *inputs_shape[2:])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rows": self.rows}

@@ -9,7 +9,7 @@ from keras import ops
 from mrcnn.config import LOSS_NAMES, Config
 from mrcnn.errors import ConfigError
 from mrcnn.nets.anchors import AnchorLayer
-from mrcnn.nets.detector import class_and_box_outputs, mask_outputs, region_network
+from mrcnn.nets.detector import Detector, region_network
 from mrcnn.nets.layers import TakeRegions, register
 from mrcnn.nets.model import DetectorModel
 from mrcnn.nets.precision import compute_precision
@@ -75,7 +75,12 @@ class TrainingModel(DetectorModel):
 
     L2 is `weight_decay * sum(w ** 2) / size(w)` for each trainable weight but the scales and
     shifts of normalisation layers.
+
+    Attributes:
+        detector: the layers, for an inference graph on them; a model that Keras loaded has none.
     """
+
+    detector: Detector | None = None
 
     def __init__(
         self,
@@ -222,11 +227,16 @@ def _training_graph(config: Config, shuffle_targets: bool, stop_gradients: bool)
         ]
     )
     target_rois, target_class_ids, target_deltas, target_masks = targets
-    logits, probabilities, deltas = class_and_box_outputs(target_rois, network, image_meta, config)
+    # After the targets, whose seed is drawn between those of the network and of the heads.
+    detector = Detector(network, config)
+    features, even = network.head_features, config.EVEN_ROI_ALIGN
+    logits, probabilities, deltas = detector.class_and_box_head(
+        target_rois, features, image_meta, even
+    )
     # Only positive regions have a mask to learn, and they stand first.
     positives = target_masks.shape[1]
     take_positives = TakeRegions(positives, name="positive_rois", dtype="float32")
-    masks = mask_outputs(take_positives(target_rois), network, image_meta, config)
+    masks = detector.mask_head(take_positives(target_rois), features, image_meta, even)
     positive_class_ids = TakeRegions(positives, name="positive_class_ids", dtype="int32")(
         target_class_ids
     )
@@ -253,13 +263,15 @@ def _training_graph(config: Config, shuffle_targets: bool, stop_gradients: bool)
         output_rois=keras.layers.Identity(name="output_rois", dtype="float32")(target_rois),
         **{name: LossLayer(name)(loss_inputs[name]) for name in LOSS_NAMES},
     )
-    return TrainingModel(
+    model = TrainingModel(
         inputs,
         list(outputs),
         name="mask_rcnn",
         loss_weights=config.LOSS_WEIGHTS,
         weight_decay=config.WEIGHT_DECAY,
     )
+    model.detector = detector
+    return model
 
 
 def compile_training_model(

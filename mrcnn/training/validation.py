@@ -29,7 +29,6 @@ from mrcnn.inference.keras_runner import KerasRunner
 from mrcnn.inference.prediction import Prediction
 from mrcnn.inference.predictor import Predictor
 from mrcnn.inference.tiles import TiledPredictor, side_for
-from mrcnn.nets.detector import inference_model_of
 from mrcnn.runs.run import Run
 from mrcnn.training.callbacks import RunCallback
 
@@ -49,15 +48,22 @@ def live_predictor(model: keras.Model, config: Any, min_confidence: float) -> Pr
 
     Args:
         model: the training model, also one that shares its batch among GPUs.
-        config: of the inference; see `mrcnn.nets.detector.inference_model_of`.
+        config: of the inference; see `mrcnn.nets.detector.Detector.inference_model`.
         min_confidence: in place of the configured one.
 
     Raises:
-        ConfigError: the configuration goes with another network.
+        ConfigError: the configuration goes with another network; or the model was not built by
+            `mrcnn.training.model.build_training_model`, and so its layers are not known.
     """
     config = copy.copy(config)
     config.DETECTION_MIN_CONFIDENCE = min_confidence
-    live = inference_model_of(getattr(model, "inner_model", model), config)
+    detector = getattr(getattr(model, "inner_model", model), "detector", None)
+    if detector is None:
+        raise ConfigError(
+            "The model is no training graph that was built here, such as one that Keras loaded: "
+            "build one with MaskRCNN('training', ...), and load its weights."
+        )
+    live = detector.inference_model(config)
     return Predictor(config, KerasRunner(live, config), watch_limits=False)
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from mrcnn.nets.layers import FilledBoxes, FillUp, PerRegion
+from mrcnn.nets.layers import FilledBoxes, PerRegion
 
 STATIC = keras.backend.backend() == "jax"
 
@@ -27,21 +27,11 @@ def test_as_many_boxes_as_the_fullest_image_has(counts, rows):
     np.testing.assert_array_equal(boxes, detections[:, : boxes.shape[1], :4])
 
 
-def test_what_was_left_out_is_zero():
-    values = np.random.default_rng(0).random((2, 3, 4, 4, 2)).astype(np.float32)
-    filled = keras.ops.convert_to_numpy(FillUp(6)(values))
-    np.testing.assert_array_equal(filled[:, :3], values)
-    assert filled.shape == (2, 6, 4, 4, 2)
-    assert not filled[:, 3:].any()
-    np.testing.assert_array_equal(keras.ops.convert_to_numpy(FillUp(3)(values)), values)
-
-
 def test_the_number_of_rows_changes_from_call_to_call():
     inputs = keras.Input((7, 6))
     boxes = FilledBoxes(dtype="float32")(inputs)
-    outputs = PerRegion(keras.layers.Dense(2, name="any"), rows=7)(boxes)
-    model = keras.Model(inputs, [boxes, FillUp(9)(outputs)])
-    assert outputs.shape == (None, 7, 2)
+    outputs = PerRegion(keras.layers.Dense(2, name="any"), rows=9)(boxes)
+    model = keras.Model(inputs, [boxes, outputs])
     model.jit_compile = STATIC
     assert model.outputs[1].shape == (None, 9, 2)
     kernel, bias = model.get_layer("any").get_weights()

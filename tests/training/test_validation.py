@@ -391,6 +391,8 @@ def test_configurations_that_do_not_fit(tiny_config, disks, network):
     ):
         with pytest.raises(ConfigError, match=message):
             live_predictor(network.keras_model, tiny_config(**settings), 0.5)
+    with pytest.raises(ConfigError, match="no training graph that was built here"):
+        live_predictor(keras.Sequential(), tiny_config(), 0.5)
 
 
 def test_a_dataset_without_images_or_with_a_wrong_annotation(tiny_config, disks, network):
