@@ -60,8 +60,9 @@ class Config:
 
     # --- Network -----------------------------------------------------------------------------
     NUM_CLASSES = 1  # Classes with the background, which is number 0.
-    # A name, or a function (input_image, stage5, train_bn) -> C1, C2, C3, C4, C5, which goes with
-    # COMPUTE_BACKBONE_SHAPE. In a class body wrap both functions in `staticmethod`.
+    # "resnet18", "resnet34", "resnet50", "resnet101", "efficientnet-lite0", "efficientnet-lite1",
+    # "efficientnet-lite2", or a function (input_image, stage5, train_bn) -> C1, C2, C3, C4, C5. It
+    # goes with COMPUTE_BACKBONE_SHAPE; in a class body wrap both functions in `staticmethod`.
     BACKBONE: Any = "resnet101"
     # Function of the image shape, where BACKBONE is a function: [[height, width], ...] of C2 to P6.
     COMPUTE_BACKBONE_SHAPE: Any = None

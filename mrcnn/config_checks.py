@@ -8,7 +8,10 @@ import numpy as np
 
 from mrcnn.errors import shown
 
-BACKBONES = ("resnet18", "resnet34", "resnet50", "resnet101")
+BACKBONES = (
+    *("resnet18", "resnet34", "resnet50", "resnet101"),
+    *("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"),
+)
 NORMALIZATIONS = ("batch", "group")
 RESIZE_MODES = ("none", "square", "pad64", "crop")
 PADDINGS = ("zeros", "reflect")

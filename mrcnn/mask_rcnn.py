@@ -32,8 +32,8 @@ from mrcnn.training.optimizer import ReportLeftOut
 from mrcnn.training.parallel import share_among_gpus
 from mrcnn.training.run_state import Stage, take_up
 from mrcnn.training.schedules import learning_rate_for
+from mrcnn.weights.imagenet import imagenet_weights
 from mrcnn.weights.loading import LoadReport, load_weights
-from mrcnn.weights.published import fetch_weights
 from mrcnn.weights.saving import save_weights
 
 MODES = ("training", "inference")
@@ -170,8 +170,11 @@ class MaskRCNN(MatterportMethods):
         save_weights(self._network(), filepath, dtype=dtype)
 
     def get_imagenet_weights(self) -> str:
-        """Download the ImageNet weights of ResNet-50 if need be; the path of the file."""
-        return str(fetch_weights("imagenet", Path(self.model_dir)))
+        """The path of the backbone's ImageNet weights, see `mrcnn.weights.imagenet`.
+
+        Those of ResNet-50 are downloaded if need be; the other ResNets have but these.
+        """
+        return str(imagenet_weights(self.config.BACKBONE, Path(self.model_dir)))
 
     # --- Training ----------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from mrcnn.weights.places import shipped_weights
 if TYPE_CHECKING:
     from mrcnn.app.application import Application
 
-PUBLISHED = ("coco", "imagenet")
+PUBLISHED = COCO, IMAGENET = "coco", "imagenet"
 NONE, LAST, BEST = "none", "last", "best"
 
 

@@ -15,7 +15,7 @@ from mrcnn.app.data_sets import (
     load_subsets,
     set_shares,
 )
-from mrcnn.app.model_files import LAST, NONE, PUBLISHED, resolve_weights
+from mrcnn.app.model_files import COCO, IMAGENET, LAST, NONE, PUBLISHED, resolve_weights
 from mrcnn.app.object_sizes import anchors_for_objects, median_diameter, scale_by_objects
 from mrcnn.app.option_types import AUTO
 from mrcnn.app.options import MAX_OVERLAP
@@ -27,9 +27,13 @@ from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write, make_writable_folder
 from mrcnn.runs.checkpoints import epoch_of
 from mrcnn.runs.run import Run
+from mrcnn.weights.imagenet import PACKAGES, imagenet_weights
 from mrcnn.weights.places import downloads_folder
+from mrcnn.weights.published import fetch_weights
 from mrcnn.weights.settings import CONFIG_FILE, settings_text
 
+_RESNETS = ("resnet50", "resnet101")
+_PUBLISHED_BACKBONES = {COCO: _RESNETS, IMAGENET: (*_RESNETS, *PACKAGES)}
 LAYER_PRESETS = ("all", "heads", "3+", "4+", "5+")
 _MAX_VALIDATION_STEPS = 50
 # Beyond it some images would be all black.
@@ -49,26 +53,38 @@ def training_settings(
         # Published weights come with frozen batch normalisation, and know no other.
         settings = {"NORMALIZATION": "batch", **given}
         backbone = settings.get("BACKBONE", application.config.BACKBONE)
-        if backbone not in ("resnet50", "resnet101"):
+        backbones = _PUBLISHED_BACKBONES[options.weights]
+        if backbone not in backbones:
+            start = "ImageNet weights with --weights imagenet"
+            if backbone not in PACKAGES:
+                start = "random weights with --weights none"
             raise ConfigError(
-                f"--weights {options.weights} has no {backbone}: use --backbone resnet50 or "
-                "resnet101, or train from random weights with --weights none."
+                f"--weights {options.weights} has no {backbone}: use --backbone "
+                f"{', '.join(backbones[:-1])} or {backbones[-1]}, or train from {start}."
             )
         if settings["NORMALIZATION"] != "batch":
             raise ConfigError(
                 f"--weights {options.weights} was trained with batch normalisation: leave "
                 "--normalization group to --weights none."
             )
-        return settings
+        # All but these backbones is new then, and learns as from random weights.
+        return _from_scratch(application, settings, options) if backbone in PACKAGES else settings
     if options.weights == NONE:
         settings = {"NORMALIZATION": "group", **given}
         # Random statistics that are frozen teach nothing.
         settings["TRAIN_BN"] = settings["NORMALIZATION"] == "batch"
-        chosen = scratch_settings(application.make_config(settings))
-        if options.schedule == "constant":
-            chosen["WARMUP_STEPS"] = 0
-        return {**chosen, **settings}
+        return _from_scratch(application, settings, options)
     return {**(stored or {}), **given}
+
+
+def _from_scratch(
+    application: Application, settings: dict[str, Any], options: Any
+) -> dict[str, Any]:
+    """The settings, with learning rate and schedule for random weights where none were given."""
+    chosen = scratch_settings(application.make_config(settings))
+    if options.schedule == "constant":
+        chosen["WARMUP_STEPS"] = 0
+    return {**chosen, **settings}
 
 
 def check_layers(layers: str) -> None:
@@ -126,10 +142,10 @@ def start_model(config: Any, options: Any, weights: Path | None) -> Any:
     choose_backend()
     from mrcnn.mask_rcnn import MaskRCNN
 
-    if options.weights in PUBLISHED:
-        from mrcnn.weights.published import fetch_weights
-
-        weights = fetch_weights(options.weights, directory=downloads_folder())
+    if options.weights == IMAGENET:
+        weights = imagenet_weights(config.BACKBONE, downloads_folder())
+    elif options.weights in PUBLISHED:
+        weights = fetch_weights(options.weights, downloads_folder())
     model = MaskRCNN(mode="training", config=config, model_dir=str(options.logs))
     if options.weights == LAST:
         model.load_weights(str(weights))

@@ -61,14 +61,16 @@ def training_options(application: "Application") -> list[Option]:
             (TRAIN,),
             type=positive,
             metavar="RATE",
-            help=f"default {config.LEARNING_RATE:g}, or 0.01 for --weights none",
+            help=f"default {config.LEARNING_RATE:g}, or 0.01 for --weights none and for "
+            "ImageNet weights of an EfficientNet-Lite",
             sets=("LEARNING_RATE",),
         ),
         Option(
             "--schedule",
             (TRAIN,),
             choices=("constant", "cosine"),
-            help="course of the learning rate (default constant, or cosine for --weights none)",
+            help="course of the learning rate (default constant, or cosine for --weights none "
+            "and for ImageNet weights of an EfficientNet-Lite)",
             sets=("LEARNING_RATE_SCHEDULE",),
         ),
         Option(

@@ -64,6 +64,42 @@ class Convolution(keras.layers.Conv2D):
         return regions * height * width >= math.prod(self.kernel.shape[:-1])
 
 
+@register
+class DepthwiseConvolution(keras.layers.DepthwiseConv2D):
+    """`keras.layers.DepthwiseConv2D` that can take on the batch norm behind it.
+
+    One output channel for each of the inputs'.
+    """
+
+    def __init__(self, kernel_size: int | tuple[int, int], **kwargs: Any) -> None:
+        super().__init__(kernel_size, **kwargs)
+        # As in `Convolution`.
+        self.autocast = False
+
+    def call(self, inputs: Tensor) -> Tensor:
+        kernel, bias = self.kernel, self.bias if self.use_bias else None
+        norm, _ = getattr(running, "norms", {}).get(self, (None, None))
+        if norm is not None:
+            # The last axis of the kernel counts outputs of a channel, and there is one. A model
+            # around this layer may round the kernel, but never the norm's statistics.
+            kernel = ops.cast(ops.squeeze(kernel, -1), self.variable_dtype)
+            scaled, bias = norm.fold_into(kernel, bias)
+            kernel = ops.expand_dims(scaled, -1)
+            running.passive.add(norm)
+        inputs, kernel = (ops.cast(value, self.compute_dtype) for value in (inputs, kernel))
+        outputs = ops.depthwise_conv(
+            inputs,
+            kernel,
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
+        )
+        if bias is not None:
+            outputs = ops.add(outputs, ops.cast(bias, self.compute_dtype))
+        return self.activation(outputs)
+
+
 def _multiply(inputs: Tensor, kernel: Tensor) -> Tensor:
     """A convolution whose kernel covers the whole map, [B, H, W, C] to [B, 1, 1, K].
 

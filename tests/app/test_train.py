@@ -76,6 +76,16 @@ def test_what_published_weights_cannot_do(arguments, reason):
         training_settings(train_options("--weights", "coco", *arguments), None)
 
 
+def test_a_backbone_with_imagenet_weights_is_new_in_all_but_these():
+    options = train_options("--weights", "imagenet", "--backbone", "efficientnet-lite0")
+    config = APPLICATION.make_config(training_settings(options, None))
+    assert (config.NORMALIZATION, config.TRAIN_BN) == ("batch", False)
+    assert (config.LEARNING_RATE, config.LEARNING_RATE_SCHEDULE) == (0.01, "cosine")
+    options = train_options("--weights", "coco", "--backbone", "efficientnet-lite0")
+    with pytest.raises(ConfigError, match=r"has no efficientnet-lite0.*--weights imagenet"):
+        training_settings(options, None)
+
+
 def test_layers_are_presets_or_regular_expressions():
     for layers in ("all", "heads", "3+", "5+", r"(mrcnn\_.*)|(fpn\_.*)"):
         train.check_layers(layers)

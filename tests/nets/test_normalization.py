@@ -7,10 +7,11 @@ from keras import ops
 
 from benchmarks.gradients import Gradients
 from mrcnn.data.loader import BatchLoader
-from mrcnn.nets.convolution import Convolution
+from mrcnn.nets.convolution import Convolution, DepthwiseConvolution
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.nets.model import DetectorModel
 from mrcnn.nets.normalization import BatchNorm
+from mrcnn.nets.precision import compute_precision
 from mrcnn.nets.speed.folding import Foldable
 from mrcnn.nets.speed.winograd import convolve_3x3
 from mrcnn.training.model import build_training_model
@@ -153,6 +154,24 @@ def test_an_error_ends_the_folding():
         assert np.abs(folded - plain).min() > 4
         raise RuntimeError
     np.testing.assert_array_equal(ops.convert_to_numpy(convolution(values)), plain)
+
+
+@pytest.mark.parametrize(("precision", "close"), [("float32", 1e-6), ("mixed_bfloat16", 2e-2)])
+def test_a_depthwise_convolution_takes_on_its_norm(precision, close):
+    image = keras.Input((8, 8, 3))
+    with compute_precision(precision):
+        convolution = DepthwiseConvolution(3, strides=2, padding="same")
+        outputs = BatchNorm(False)(convolution(image))
+    # Outside: a model made of layers of another one may be of another precision than they are.
+    model, plain = DetectorModel(image, outputs), keras.Model(image, outputs)
+    assert [convolution] == [pair[0] for pair in model._foldable._pairs]
+    give_statistics(model)
+    values = np.random.default_rng(0).normal(size=(1, 8, 8, 3)).astype(np.float32)
+    found, expected = (
+        ops.convert_to_numpy(ops.cast(kind(values), "float32")) for kind in (model, plain)
+    )
+    assert not np.array_equal(found, expected)
+    np.testing.assert_allclose(found, expected, atol=close * np.abs(expected).max())
 
 
 def test_a_convolution_that_something_else_reads_keeps_its_output():

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import keras
 
-from mrcnn.nets.convolution import Convolution
+from mrcnn.nets.convolution import Convolution, DepthwiseConvolution
 from mrcnn.nets.normalization import BatchNorm
 from mrcnn.nets.speed.running import running
 
@@ -41,7 +41,8 @@ class Foldable:
             producer = producers.pop()
             convolution = getattr(producer, "layer", producer)
             readers = {node.operation for node in producer._outbound_nodes}
-            if not producers and readers == {layer} and isinstance(convolution, Convolution):
+            foldable = isinstance(convolution, Convolution | DepthwiseConvolution)
+            if not producers and readers == {layer} and foldable:
                 regions = producer.output.shape[1] if producer is not convolution else 1
                 self._pairs.append((convolution, norm, regions))
 
