@@ -90,7 +90,7 @@ LIBRARIES = {
     "evaluation": {"numpy", "scipy", "skimage", "faster_coco_eval"},
     "instances": {"numpy", "scipy", "skimage"},
     "measure": {"numpy", "scipy", "skimage"},
-    "report": {"numpy", "PIL", "jinja2"},
+    "report": {"numpy", "PIL", "jinja2", "shapely"},
     "formats": {"numpy", "PIL", "shapely", "roifile", "tifffile"},
     "pictures": {"numpy", "PIL", "tifffile", "zarr"},
     "runs": set(),

@@ -11,7 +11,7 @@ from mrcnn.data.loader import BatchLoader
 from mrcnn.errors import ConfigError
 from mrcnn.training.freezing import LAYER_CHOICES, set_trainable
 from mrcnn.training.model import build_training_model
-from mrcnn.training.schedules import WarmupSchedule, learning_rate_for
+from mrcnn.training.schedules import learning_rate_for
 
 
 def test_masks_of_a_size_that_the_head_does_not_make(tiny_config):
@@ -68,13 +68,37 @@ def test_no_layer_matches_gives_none(tiny_config):
     assert model.trainable_weights == []
 
 
-def test_schedule_rises_then_falls():
-    schedule = WarmupSchedule(0.1, warmup_steps=10, total_steps=110, shape="cosine")
-    rates = [float(ops.convert_to_numpy(schedule(step))) for step in (0, 9, 10, 60, 110, 200)]
-    np.testing.assert_allclose(rates, [0.1 / 11, 0.1 * 10 / 11, 0.1, 0.05, 0.0, 0.0], atol=1e-7)
-    assert WarmupSchedule.from_config(schedule.get_config()).get_config() == schedule.get_config()
+@pytest.mark.parametrize("shape", ["cosine", "constant"])
+@pytest.mark.parametrize(("warmup", "total"), [(10, 110), (0, 100), (1, 5), (30, 20), (5, 0)])
+def test_schedule_rises_then_falls(make_config, shape, warmup, total):
+    config = make_config(WARMUP_STEPS=warmup, LEARNING_RATE_SCHEDULE=shape)
+    schedule = learning_rate_for(config, 0.1, total)
+    steps = [*range(12), 60, 109, 110, 200]
+    if shape == "constant" and not warmup:
+        assert schedule == 0.1
+        return
+    expected = []
+    for step in steps:
+        progress = min(max((step - warmup) / max(total - warmup, 1), 0), 1)
+        falling = (1 + np.cos(np.pi * progress)) / 2 if shape == "cosine" else 1
+        expected.append(0.1 * min((step + 1) / (warmup + 1), 1) * falling)
+    rates = [float(ops.convert_to_numpy(schedule(step))) for step in steps]
+    np.testing.assert_allclose(rates, expected, rtol=1e-6, atol=2e-8)
+
+
+def test_schedules_of_earlier_files_are_read(make_config):
+    saved = {"learning_rate": 0.1, "warmup_steps": 3, "total_steps": 9, "shape": "cosine"}
+    read = keras.saving.deserialize_keras_object(
+        {
+            "module": "mrcnn.training.schedules",
+            "class_name": "WarmupSchedule",
+            "config": saved,
+            "registered_name": "mrcnn>WarmupSchedule",
+        }
+    )
+    config = make_config(WARMUP_STEPS=3, LEARNING_RATE_SCHEDULE="cosine")
+    assert read.get_config() == learning_rate_for(config, 0.1, 9).get_config()
 
 
 def test_a_constant_rate_stays_a_number(make_config):
     assert learning_rate_for(make_config(), 0.003, 100) == 0.003
-    assert isinstance(learning_rate_for(make_config(WARMUP_STEPS=5), 0.003, 100), WarmupSchedule)

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+import shapely
 
 from mrcnn.drawing.results import outlines
 
 
 def simplified(points: np.ndarray, tolerance: float) -> np.ndarray:
-    """A closed line with fewer points, after Douglas and Peucker, all its parts side by side.
+    """A closed line with fewer points, after Douglas and Peucker.
 
     Args:
         points: float [K, 2], the last like the first.
@@ -17,27 +18,11 @@ def simplified(points: np.ndarray, tolerance: float) -> np.ndarray:
     Returns:
         float [L, 2], not closed.
     """
-    if len(points) < 4:
-        return points[:-1]
-    farthest = int(np.argmax(((points - points[0]) ** 2).sum(axis=1)))
-    kept = np.array([0, farthest, len(points) - 1]) if farthest else np.array([0, len(points) - 1])
-    while True:
-        lengths = np.diff(kept)
-        start = np.repeat(points[kept[:-1]], lengths, axis=0)
-        along = np.repeat(points[kept[1:]] - points[kept[:-1]], lengths, axis=0)
-        beside = points[:-1] - start
-        across = np.abs(along[:, 0] * beside[:, 1] - along[:, 1] * beside[:, 0])
-        norm = np.hypot(along[:, 0], along[:, 1])
-        # Between equal ends the distance is that from the point.
-        distance = np.where(norm > 0, across / np.maximum(norm, 1e-12), np.hypot(*beside.T))
-        worst = np.maximum.reduceat(distance, kept[:-1])
-        is_worst = (distance == np.repeat(worst, lengths)) & (distance > tolerance)
-        if not is_worst.any():
-            return points[kept[:-1]]
-        # Of several that are equally far the first alone: the others may do without.
-        candidates = np.flatnonzero(is_worst)
-        part = np.searchsorted(kept, candidates, side="right")
-        kept = np.union1d(kept, candidates[np.unique(part, return_index=True)[1]])
+    line = shapely.simplify(shapely.LineString(points), tolerance, preserve_topology=False)
+    kept = shapely.get_coordinates(line)[:-1]
+    distinct = np.ptp(kept, axis=0).any()
+    # All of a small outline may be near its first point.
+    return kept if distinct else points[:-1]
 
 
 def outline_path(box: Sequence[int], crop: np.ndarray, tolerance: float) -> str:

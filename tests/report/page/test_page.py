@@ -323,6 +323,7 @@ def test_outlines_follow_the_masks(place_cells):
 
 def test_an_outline_of_one_pixel():
     assert path_masks(outline_path((7, 9, 8, 10), np.ones((1, 1), bool), 0.1), (12, 12)).sum() == 1
+    assert path_masks(outline_path((7, 9, 8, 10), np.ones((1, 1), bool), 1.5), (12, 12)).sum() == 1
     assert outline_path((7, 9, 8, 10), np.zeros((1, 1), bool), 0.6) == ""
 
 
