@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
+import keras
 from keras import layers, ops
 
 from mrcnn.nets.convolution import Convolution
-from mrcnn.nets.layers import register
 from mrcnn.ops.tensor import Tensor
 
 
-@register
-class Doubled(layers.UpSampling2D):
+# Saved models have it under its first name.
+@keras.saving.register_keras_serializable(package="mrcnn", name="Doubled")
+class Upsample(layers.UpSampling2D):
     """Each cell twice along both axes: [B, H, W, C] to [B, 2 H, 2 W, C].
 
     The same as its base class, in a tenth of the operations that have to be traced.
@@ -40,7 +41,7 @@ def feature_pyramid(stages: Sequence[Tensor], channels: int = 256) -> list[Tenso
     c2, c3, c4, c5 = stages
     merged = {5: layers.Conv2D(channels, 1, name="fpn_c5p5")(c5)}
     for level, stage in ((4, c4), (3, c3), (2, c2)):
-        upsampled = Doubled(name=f"fpn_p{level + 1}upsampled")(merged[level + 1])
+        upsampled = Upsample(name=f"fpn_p{level + 1}upsampled")(merged[level + 1])
         lateral = layers.Conv2D(channels, 1, name=f"fpn_c{level}p{level}")(stage)
         merged[level] = layers.Add(name=f"fpn_p{level}add")([upsampled, lateral])
     outputs = [

@@ -41,7 +41,7 @@ def generate_anchors(
 ) -> np.ndarray:
     """Anchors of one feature map.
 
-    An anchor of scale s and ratio r (width / height) has area s * s. Its centre is the index of
+    An anchor of scale s and ratio r (width / height) has area s * s. Its center is the index of
     the feature cell times the stride.
 
     Args:
@@ -63,10 +63,10 @@ def generate_anchors(
 
     rows = np.arange(0, shape[0], anchor_stride) * feature_stride
     columns = np.arange(0, shape[1], anchor_stride) * feature_stride
-    centre_y, centre_x = np.meshgrid(rows, columns, indexing="ij")
-    centres = np.stack([centre_y, centre_x], axis=-1).reshape(-1, 1, 2)
+    center_y, center_x = np.meshgrid(rows, columns, indexing="ij")
+    centers = np.stack([center_y, center_x], axis=-1).reshape(-1, 1, 2)
     sizes = np.stack([heights, widths], axis=-1)[None]
-    return np.concatenate([centres - 0.5 * sizes, centres + 0.5 * sizes], axis=-1).reshape(-1, 4)
+    return np.concatenate([centers - 0.5 * sizes, centers + 0.5 * sizes], axis=-1).reshape(-1, 4)
 
 
 def generate_pyramid_anchors(
