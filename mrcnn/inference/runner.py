@@ -33,7 +33,19 @@ class Runner(Protocol):
                 - anchors [B, A, 4], normalized, see `mrcnn.ops.anchors.normalized_anchors`.
 
         Returns:
-            seven arrays of floats, those of `mrcnn.ops.outputs.InferenceOutputs` in its order.
+            seven arrays of floats in the order of `mrcnn.ops.outputs.InferenceOutputs`, boxes
+            normalized to the moulded image. D is DETECTION_MAX_INSTANCES, R
+            POST_NMS_ROIS_INFERENCE, K NUM_CLASSES:
+
+            - detections [B, D, 6] of (y1, x1, y2, x2, class id, score) by falling score, padded
+              with zeros;
+            - class probabilities [B, R, K] of the proposals;
+            - box deltas [B, R, K, 4] of the proposals, divided by BBOX_STD_DEV;
+            - masks [B, D, h, w, K] of the detections, 0 to 1, of their boxes widened by
+              MASK_MARGIN;
+            - proposals [B, R, 4] by falling score of the RPN, padded with zeros;
+            - class probabilities [B, A, 2] of the anchors, background and object;
+            - box deltas [B, A, 4] of the anchors, divided by RPN_BBOX_STD_DEV.
         """
         ...
 
