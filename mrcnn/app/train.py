@@ -72,7 +72,7 @@ def training_settings(
     if options.weights == NONE:
         settings = {"NORMALIZATION": "group", **given}
         # Random statistics that are frozen teach nothing.
-        settings["TRAIN_BN"] = settings["NORMALIZATION"] == "batch"
+        settings.setdefault("TRAIN_BN", settings["NORMALIZATION"] == "batch")
         return _from_scratch(application, settings, options)
     return {**(stored or {}), **given}
 
@@ -200,6 +200,11 @@ def run(application: Application, options: Any) -> int:
         )
     settings = training_settings(application, options, stored)
     config = application.make_config(settings)
+    if options.batch_norm and config.NORMALIZATION != "batch":
+        raise ConfigError(
+            "--batch-norm is about batch normalisation, and this network has another: leave it "
+            "out, or give --normalization batch."
+        )
     if goes_on and weights is not None:
         check_epochs(weights, config.EPOCHS)
     folders = find_datasets(application, options.dataset)

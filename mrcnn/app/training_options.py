@@ -173,6 +173,14 @@ def training_options(application: "Application") -> list[Option]:
             stored=Stored(0.0, (int, float)),
         ),
         Option(
+            "--batch-norm",
+            (TRAIN,),
+            choices=("stored", "learned"),
+            help="statistics of --normalization batch: stored, those of the weights stay (default "
+            "for published weights); learned, from batches (default for --weights none)",
+            sets=lambda value: {"TRAIN_BN": value == "learned"},
+        ),
+        Option(
             "--color-jitter",
             (TRAIN,),
             type=positive,

@@ -81,6 +81,10 @@ def test_a_backbone_with_imagenet_weights_is_new_in_all_but_these():
     config = APPLICATION.make_config(training_settings(options, None))
     assert (config.NORMALIZATION, config.TRAIN_BN) == ("batch", False)
     assert (config.LEARNING_RATE, config.LEARNING_RATE_SCHEDULE) == (0.01, "cosine")
+    options = train_options(
+        "--weights", "imagenet", "--backbone", "efficientnet-lite0", "--batch-norm", "learned"
+    )
+    assert training_settings(options, None)["TRAIN_BN"] is True
     options = train_options("--weights", "coco", "--backbone", "efficientnet-lite0")
     with pytest.raises(ConfigError, match=r"has no efficientnet-lite0.*--weights imagenet"):
         training_settings(options, None)
