@@ -12,7 +12,7 @@ import numpy as np
 
 from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
-from mrcnn.errors import ConfigError
+from mrcnn.errors import ConfigError, WeightsError, shown
 from mrcnn.inference.keras_runner import KerasRunner
 from mrcnn.inference.limits import DetectionLimits
 from mrcnn.inference.matterport_result import as_dictionary, check_mask_form
@@ -153,9 +153,10 @@ class MaskRCNN(MatterportMethods):
         Raises:
             WeightsError: see `mrcnn.weights.loading.load_weights`. The model is then as it was.
         """
+        _check_path(filepath)
         strict = not (by_name or exclude)
         report = load_weights(self._network(), filepath, exclude=exclude or (), strict=strict)
-        if report.misfits or report.missing or report.unused:
+        if report.misfits or report.missing or report.unused or report.unknown:
             print(report)
         self.set_log_dir(str(filepath))
         is_whole = not (report.misfits or report.missing or report.unused or report.excluded)
@@ -280,7 +281,7 @@ class MaskRCNN(MatterportMethods):
 
         Raises:
             ConfigError: the model was built for inference, or no layer matches `layers`.
-            DataError: an image or annotation cannot be used.
+            DataError: an image or annotation cannot be used, or no image has an object.
             TrainingError: the loss is not finite any more; checkpoints stay as they are.
         """
         if self.mode != "training":
@@ -385,3 +386,15 @@ class MaskRCNN(MatterportMethods):
     def _require_inference(self) -> None:
         if self.mode != "inference":
             raise ConfigError("This model was built for training: build it with mode='inference'.")
+
+
+def _check_path(filepath: Any) -> None:
+    """WeightsError for what programs of other versions give instead of a path."""
+    is_path = isinstance(filepath, str | os.PathLike)
+    # `find_last` once gave a folder and a path, so that programs take `[1]` of it: one letter.
+    if is_path and (len(os.fspath(filepath)) != 1 or os.path.isfile(filepath)):
+        return
+    raise WeightsError(
+        f"{shown(filepath)} is no path of a weights file. find_last() returns the path alone: give "
+        "model.load_weights(model.find_last(), by_name=True)."
+    )

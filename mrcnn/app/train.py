@@ -23,6 +23,7 @@ from mrcnn.app.record import store_record, training_record
 from mrcnn.app.resume import complete_options, store_options
 from mrcnn.app.settings import AUTO_JITTER, read_settings, scratch_settings
 from mrcnn.data.annotated import AnnotatedDataset
+from mrcnn.data.objects import require_objects
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write, make_writable_folder
 from mrcnn.runs.checkpoints import epoch_of
@@ -211,6 +212,7 @@ def run(application: Application, options: Any) -> int:
     settings = known_classes(application, settings, folders, options)
     config = application.make_config(settings)
     training = load_subsets(application, folders, options.subset, config, options)
+    require_objects(training)
     set_shares(training, folders, options.dataset_weights)
     validation = load_subsets(application, folders, [VALIDATION], config, options)
     if options.scale == AUTO:

@@ -16,6 +16,8 @@ from mrcnn.instances.geometry import extract_bboxes
 IGNORED_CLASS_ID = -1_000_000
 # What lies in such a region by at least this share of its own area is no background.
 IGNORED_SHARE = 0.5
+# The highest value of a picture, and how far resizing may go beyond it.
+_WHITE, _TOLERANCE = 255, 1
 
 
 def mold_image(images: np.ndarray, config: Any) -> np.ndarray:
@@ -23,21 +25,34 @@ def mold_image(images: np.ndarray, config: Any) -> np.ndarray:
     return images.astype(np.float32) - config.MEAN_PIXEL
 
 
-def warn_of_unit_range(image: np.ndarray, config: Any, name: str = "An image") -> None:
-    """Warn of an image of 0 to 1, as many libraries give it: to the network it is black.
+def warn_of_range(image: np.ndarray, config: Any, name: str = "An image") -> None:
+    """Warn of an image that is not of 0 to 255: of what the network sees then it learned nothing.
 
     Args:
         image: as given, of any type.
-        config: a mean pixel near 0 belongs to a network that takes such images.
+        config: a mean pixel near 0 or above 255 belongs to a network that takes other values.
         name: of the image, for the message.
     """
-    is_float = image.dtype.kind == "f" and image.size > 0
-    if is_float and np.max(config.MEAN_PIXEL) > 1 and 0 < image.max() <= 1:
-        warnings.warn(
-            f"{name} has values from 0 to 1, where 0 to 255 are expected: the network sees black. "
-            "Multiply it by 255, or read it with mrcnn.pictures.read_image.",
-            stacklevel=2,
-        )
+    if image.dtype in (np.uint8, np.bool_) or image.dtype.kind not in "iuf" or not image.size:
+        return
+    lowest, highest = image.min(), image.max()
+    problem = ""
+    if not np.isfinite(lowest) or not np.isfinite(highest):
+        problem = "values that are not finite (NaN or infinite), of which the network sees nothing"
+        remedy = "Replace them, with numpy.nan_to_num say, and look where they come from."
+    elif not 1 < np.max(config.MEAN_PIXEL) <= _WHITE:
+        return
+    elif image.dtype.kind == "f" and 0 < highest <= 1 and lowest >= 0:
+        problem = "values from 0 to 1, where 0 to 255 are expected: the network sees black"
+        remedy = "Multiply it by 255, or read it with mrcnn.pictures.read_image."
+    elif lowest < -_TOLERANCE:
+        problem = "values below 0, where 0 to 255 are expected"
+        remedy = "Give it as it was read: the mean is subtracted here (mold_image)."
+    elif highest > _WHITE + _TOLERANCE:
+        problem = f"values above 255 ({image.dtype}), where 0 to 255 are expected"
+        remedy = "Scale it to 0 to 255, or read it with mrcnn.pictures.read_image."
+    if problem:
+        warnings.warn(f"{name} has {problem}. {remedy}", stacklevel=2)
 
 
 def unmold_image(normalized_images: np.ndarray, config: Any) -> np.ndarray:

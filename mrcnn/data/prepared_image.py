@@ -11,7 +11,7 @@ import numpy as np
 from mrcnn.data.dataset import Dataset, instances_of_boxes
 from mrcnn.data.frames import Frame
 from mrcnn.data.mirroring import mirror_boxes, mirror_masks, mirror_polygons
-from mrcnn.data.moulding import warn_of_unit_range
+from mrcnn.data.moulding import warn_of_range
 from mrcnn.data.resizing import (
     ResizePlan,
     nearest_indices,
@@ -174,7 +174,7 @@ def prepare_image(
             f"{name}: shape {image.shape}; an image [H, W, {channels}] is expected "
             f"(IMAGE_CHANNEL_COUNT is {channels})."
         )
-    warn_of_unit_range(image, config, name)
+    warn_of_range(image, config, name)
     own_scale = dataset.image_scale(image_id)
     plan = plan_resize(image.shape, **resize_settings(config), own_scale=own_scale)
     scaled = scale_image(image, plan) if own_scale is None else scale_evenly(image, plan)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.data.moulding import mold_image, warn_of_unit_range
+from mrcnn.data.moulding import mold_image, warn_of_range
 from mrcnn.data.resizing import ResizePlan, plan_resize, resize_settings, scale_evenly, scale_image
 from mrcnn.errors import DataError
 from mrcnn.ops.anchors import normalized_anchors
@@ -62,7 +62,7 @@ def mould(image: np.ndarray, config: Any, scale: float | None = None) -> Moulded
             f"An image of shape {image.shape} was given: expected (height, width, {channels}), "
             "values from 0 to 255. mrcnn.pictures.read_image reads any file as such."
         )
-    warn_of_unit_range(image, config)
+    warn_of_range(image, config)
     if scale is None:
         plan = _usual_plan(image.shape, config)
         resized = _padded(scale_image(image, plan), plan, config)

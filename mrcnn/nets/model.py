@@ -129,8 +129,8 @@ class DetectorModel(keras.Model):
         """Write the whole model, in one step.
 
         Args:
-            filepath: `.keras`, from which `keras.saving.load_model` makes the model again, or
-                `.h5`, from which its weights can be loaded.
+            filepath: `.keras` or `.h5`, from which `keras.saving.load_model` makes the model again
+                in a program that imported `mrcnn.model`.
             overwrite: False keeps a file that is there already.
             **kwargs: for Keras 3, with `.keras`. For `.h5`, `include_optimizer` and `save_format`
                 are accepted; the optimizer is not written.

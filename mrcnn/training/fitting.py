@@ -10,6 +10,7 @@ import keras
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.limits import LimitNotes
 from mrcnn.data.loader import BatchLoader, FollowEpochs
+from mrcnn.data.objects import require_objects
 from mrcnn.errors import TrainingError
 from mrcnn.runs.run import Run
 from mrcnn.training.callbacks import (
@@ -62,7 +63,7 @@ def fit(
         Keras' history of the losses.
 
     Raises:
-        DataError: an image or annotation cannot be used.
+        DataError: an image or annotation cannot be used, or no image has an object.
         ConfigError: the data do not go with the configuration.
         TrainingError: a loss is not finite, or another process trains in the folder.
         OutputError: the folder cannot be written to, or the disk is full.
@@ -79,6 +80,7 @@ def fit(
             no_augmentation_sources=no_augmentation_sources,
             limits=limits,
         )
+        require_objects(train_dataset)
         val_loader = _validation_loader(val_dataset, config, loader.seed, limits)
         checkpoints = SaveCheckpoint(
             run,

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from mrcnn.errors import ConfigError
 from mrcnn.nets.layers import register
 from mrcnn.ops.tensor import Shape, Tensor
 
@@ -94,9 +95,17 @@ class ParallelModel(keras.Model):
     Args:
         keras_model: the model to run; for training, one with losses among its outputs.
         gpu_count: number of parts.
+
+    Raises:
+        ConfigError: something else than a Keras model was given.
     """
 
     def __init__(self, keras_model: keras.Model, gpu_count: int) -> None:
+        if not isinstance(keras_model, keras.Model):
+            raise ConfigError(
+                f"ParallelModel takes a Keras model, and was given a {type(keras_model).__name__}: "
+                "give its keras_model, or set GPU_COUNT, which needs no ParallelModel."
+            )
         super().__init__(
             keras_model.inputs, _parallel_outputs(keras_model, gpu_count), name="parallel_model"
         )

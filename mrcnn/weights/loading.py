@@ -27,6 +27,7 @@ class LoadReport:
         missing: names of the model's layers that the file does not have.
         unused: names of the file's layers that the model does not have.
         excluded: names of the layers that were left out on demand.
+        unknown: names to leave out that neither the model nor the file has.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class LoadReport:
     missing: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [f"Weights from {self.path}: {len(self.loaded)} layers loaded."]
@@ -43,6 +45,7 @@ class LoadReport:
             ("not in the file, left as they were", self.missing),
             ("in the file but not in the model", self.unused),
             ("left out as asked", self.excluded),
+            ("to leave out, which neither model nor file has (misspelt?)", self.unknown),
         ):
             if names:
                 lines.append(f"  {len(names)} {title}: {_shortened(names)}")
@@ -118,6 +121,10 @@ def load_weights(
                 pairs += found
                 report.loaded.append(layer.name)
         report.unused = _unused(groups, used)
+        known = {model.name, *groups, *report.unused}
+        known.update(*((layer.name, *models) for models, layer in _layers_and_models(model)))
+        known.update(layer.name for layer in model.layers)
+        report.unknown = sorted(excluded - known)
         _require(report, strict)
         assignments = [(variable, weight.read()) for variable, weight in pairs]
     for variable, array in assignments:

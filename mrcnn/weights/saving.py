@@ -6,6 +6,7 @@ weights of its three layers.
 
 import contextlib
 import io
+import json
 import os
 from collections.abc import Iterator
 
@@ -45,6 +46,8 @@ def save_weights(model: keras.Model, path: str | os.PathLike, *, dtype: str = "f
 def save_model(model: keras.Model, path: str | os.PathLike) -> None:
     """Write a whole model as Keras 2 did: the weights in `model_weights`, and the architecture.
 
+    `keras.saving.load_model` makes the model of it again, in a program that imported it.
+
     Args:
         model: the model.
         path: the file to make or replace.
@@ -52,8 +55,16 @@ def save_model(model: keras.Model, path: str | os.PathLike) -> None:
     with _new_file(path) as file:
         file.attrs["backend"] = _BACKEND
         file.attrs["keras_version"] = _KERAS_VERSION
-        file.attrs["model_config"] = model.to_json().encode()
+        file.attrs["model_config"] = _architecture(model).encode()
         _write_layers(file.create_group("model_weights"), model)
+
+
+def _architecture(model: keras.Model) -> str:
+    """JSON from which `keras.saving.load_model` makes the model again; of `.h5` files it knows the
+    class of the whole model by its registered name alone."""
+    description = json.loads(model.to_json())
+    registered = description.get("registered_name")
+    return json.dumps({**description, "class_name": registered or description["class_name"]})
 
 
 @contextlib.contextmanager

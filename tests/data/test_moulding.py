@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mrcnn import utils
-from mrcnn.data.moulding import mini_masks, shrink_mask, spread_mask
+from mrcnn.data.moulding import (
+    mini_masks,
+    mold_image,
+    shrink_mask,
+    spread_mask,
+    warn_of_range,
+)
 from mrcnn.instances import Instances
 
 stacks = hnp.arrays(
@@ -80,3 +86,55 @@ def test_a_thin_object_keeps_a_small_mask_and_a_box_alone_has_none():
     thin, none = np.moveaxis(mini_masks(instances, (28, 28)), -1, 0)
     assert np.argwhere(thin).tolist() == [[0, 0], [27, 27]]
     assert not none.any()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda image: image.astype(np.uint16) * 257, r"values above 255 \(uint16\), where 0 to"),
+        (lambda image: image.astype(np.int32) * 4, r"values above 255 \(int32\)"),
+        (lambda image: image * 1.2, r"values above 255 \(float64\)"),
+        (
+            lambda image: mold_image(image, MeanPixel(120.0)),
+            r"values below 0.*Give it as it was read: the mean",
+        ),
+        (lambda image: image - 128.0, "values below 0"),
+        (lambda image: image.astype(np.int16) - 128, "values below 0"),
+        (lambda image: image / 255, "values from 0 to 1, where 0 to 255"),
+        (lambda image: np.where(image > 100, np.nan, image), "that are not finite"),
+        (lambda image: np.where(image > 100, np.inf, image), "that are not finite"),
+    ],
+)
+def test_values_that_are_not_of_a_picture_are_told(change, message):
+    image = np.linspace(0, 255, 90).astype(np.uint8).reshape(5, 6, 3)
+    with pytest.warns(UserWarning, match=f"^Image a.png has {message}"):
+        warn_of_range(change(image), MeanPixel(120.0), "Image a.png")
+
+
+@pytest.mark.parametrize(
+    ("change", "mean"),
+    [
+        (lambda image: image, 120.0),
+        (lambda image: image.astype(np.float32), 120.0),
+        (lambda image: image.astype(np.uint16), 120.0),
+        # A cubic resizing goes a little beyond.
+        (lambda image: image - 0.5, 120.0),
+        (lambda image: image + 0.7, 120.0),
+        (lambda image: image > 7, 120.0),
+        (lambda image: image / 255, 0.5),
+        (lambda image: image / 128 - 1, 0.0),
+        (lambda image: image.astype(np.uint16) * 257, 9000.0),
+        (lambda image: image[:0], 120.0),
+    ],
+)
+def test_values_that_the_network_takes_are_not(change, mean, recwarn):
+    image = np.linspace(0, 255, 90).astype(np.uint8).reshape(5, 6, 3)
+    warn_of_range(change(image), MeanPixel(mean))
+    assert not recwarn.list
+
+
+class MeanPixel:
+    """A configuration as far as it counts here."""
+
+    def __init__(self, mean):
+        self.MEAN_PIXEL = np.full(3, mean)

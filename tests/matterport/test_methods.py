@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mrcnn.errors import ConfigError
+from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.model import MaskRCNN
+from mrcnn.parallel_model import ParallelModel
 
 pytestmark = pytest.mark.usefixtures("eager_module")
 
@@ -44,3 +45,21 @@ def test_moulded_images_are_for_inference(tiny_config, tmp_path):
     model = MaskRCNN("training", tiny_config(), tmp_path)
     with pytest.raises(ConfigError, match="mode='inference'"):
         model.detect_molded(np.zeros((1, 128, 128, 3)), np.zeros((1, 15)))
+
+
+@pytest.mark.parametrize("given", ["logs/tiny/mask_rcnn_tiny_0001.h5"[1], ("logs", "a.h5"), None])
+def test_what_other_versions_of_find_last_gave_is_refused(inference, given):
+    with pytest.raises(WeightsError, match=r"no path of a weights file.*load_weights\(model\.find"):
+        inference.load_weights(given)
+
+
+def test_a_parallel_model_takes_the_keras_model(inference):
+    with pytest.raises(ConfigError, match="was given a MaskRCNN: give its keras_model"):
+        ParallelModel(inference, 2)
+
+
+def test_a_name_of_no_layer_to_leave_out_is_printed(inference, tmp_path, capsys):
+    inference.save_weights(tmp_path / "a.h5")
+    report = inference.load_weights(tmp_path / "a.h5", exclude=["mrcnn_bbox", "mrcnn_bbox_cf"])
+    assert (report.excluded, report.unknown) == (["mrcnn_bbox"], ["mrcnn_bbox_cf"])
+    assert "(misspelt?): mrcnn_bbox_cf" in capsys.readouterr().out

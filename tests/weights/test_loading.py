@@ -97,6 +97,15 @@ def test_excluded_layers_stay_as_they_were(model, saved, twin, small, exclude, e
             small.assert_equal(small.arrays(layer), small.arrays(original))
 
 
+def test_names_to_leave_out_that_nothing_has_are_told(saved, twin):
+    report = load_weights(twin, saved, exclude=["conv1", "mrcnn_bbox_cf", "input_image"])
+    assert report.unknown == ["mrcnn_bbox_cf"]
+    assert "1 to leave out, which neither model nor file has (misspelt?): mrcnn_bbox_cf" in str(
+        report
+    )
+    assert not load_weights(twin, saved, exclude=["rpn_model", "rpn_class_raw"]).unknown
+
+
 def test_equal_shapes_with_other_meanings_do_not_fit(tmp_path):
     # Scale and shift of one layer must not become the mean and variance of another.
     vector = keras.Input((4,))

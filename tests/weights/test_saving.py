@@ -11,6 +11,8 @@ import pytest
 
 from mrcnn.errors import WeightsError
 from mrcnn.nets.detector import build_inference_model
+from mrcnn.nets.model import DetectorModel
+from mrcnn.nets.normalization import BatchNorm
 from mrcnn.training.model import build_training_model
 from mrcnn.weights.loading import load_weights
 from mrcnn.weights.saving import save_model, save_weights
@@ -157,3 +159,22 @@ def test_what_float16_cannot_hold(tmp_path):
     assert not list(tmp_path.iterdir())
     with pytest.raises(WeightsError, match="'float32' or 'float16'"):
         save_weights(model, tmp_path / "x.h5", dtype="int8")
+
+
+def test_a_whole_model_comes_back_from_one_file(tmp_path, small):
+    """Keras knows the class of a whole model in an .h5 file by its registered name alone."""
+    image = keras.Input((8, 8, 3), name="input_image")
+    x = keras.layers.Conv2D(4, 3, name="conv1")(image)
+    x = BatchNorm(name="bn_conv1")(x, training=False)
+    inner = keras.Input((None, None, 4))
+    network = DetectorModel(
+        image, keras.Model(inner, keras.layers.Conv2D(2, 1, name="raw")(inner), name="rpn_model")(x)
+    )
+    small.other_values(network)
+    network.save(tmp_path / "whole.h5", include_optimizer=False)
+
+    again = keras.saving.load_model(tmp_path / "whole.h5", compile=False)
+    assert type(again) is DetectorModel
+    small.assert_equal(small.arrays(again), small.arrays(network))
+    pixels = np.random.default_rng(0).normal(size=(1, 8, 8, 3)).astype(np.float32)
+    np.testing.assert_array_equal(again.predict_on_batch(pixels), network.predict_on_batch(pixels))
