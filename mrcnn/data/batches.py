@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from mrcnn.data.dataset import Dataset
+from mrcnn.data.failed_images import FailedImage, FailedImages, image_name
 from mrcnn.data.limits import LimitNotes
 from mrcnn.data.moulding import IGNORED_CLASS_ID, mini_masks, mold_image, whole_masks
-from mrcnn.data.prepared_image import ImageCache, image_name
+from mrcnn.data.prepared_image import ImageCache
 from mrcnn.data.region_targets import generate_random_rois
 from mrcnn.data.rpn_targets import AnchorIndex, build_rpn_targets
 from mrcnn.data.training_item import TrainingItem, check_augmentation, load_training_item
@@ -35,6 +36,9 @@ class BatchMaker:
 
     and, where `regions` is not 0, an eighth: rois int32 [B, regions, 4], random pixel boxes.
 
+    Where a method of the dataset fails for an image, a warning names it and the image that follows
+    in the dataset takes its place; see `mrcnn.data.failed_images`.
+
     Args:
         dataset: prepared dataset.
         config: settings of images, anchors and masks.
@@ -46,6 +50,7 @@ class BatchMaker:
 
     Attributes:
         limits: these notes.
+        replaced: by the number of each image that failed so far the one that took its place.
 
     Raises:
         DataError: there are no images.
@@ -75,6 +80,8 @@ class BatchMaker:
         self._anchors = AnchorIndex(pyramid_anchors(config, config.IMAGE_SHAPE))
         self._cache = ImageCache(config.LOADER_CACHE_MB * 2**20)
         self.limits = LimitNotes() if limits is None else limits
+        self.replaced: dict[int, int] = {}
+        self._failed = FailedImages()
 
     def make(
         self, image_ids: Sequence[int], generators: Sequence[np.random.Generator]
@@ -82,11 +89,11 @@ class BatchMaker:
         """The batch of these images, each with the generator that its draws come from.
 
         Raises:
-            DataError: an image or its annotation cannot be used.
+            DataError: an image or its annotation cannot be used, or too many images fail.
         """
         arrays = self._empty(len(image_ids))
         for slot, (image_id, rng) in enumerate(zip(image_ids, generators, strict=True)):
-            item = self._load(image_id, rng)
+            item = self._load_or_next(image_id, rng)
             for array, value in zip(arrays, self._targets(item, rng), strict=True):
                 # Ground truth fills the first rows (masks: the last axis), zeros follow.
                 if value.shape == array.shape[1:]:
@@ -100,6 +107,26 @@ class BatchMaker:
     def forget_images(self) -> None:
         """Drop the images that are kept in memory, and keep none from now on."""
         self._cache = ImageCache(0)
+
+    def _load_or_next(self, image_id: int, rng: np.random.Generator) -> TrainingItem:
+        """An image, or the first after it in the dataset that can be had.
+
+        Which one that is depends on the image alone, not on what was loaded before: a training that
+        goes on, and another that shares the work, take the same.
+        """
+        tried, failed = int(image_id), None
+        while tried != image_id or failed is None:
+            try:
+                item = self._load(tried, rng)
+            except FailedImage as error:
+                self._failed.leave_out(error)
+                failed = error
+                tried = (tried + 1) % len(self.dataset.image_ids)
+            else:
+                if failed is not None:
+                    self.replaced[int(image_id)] = tried
+                return item
+        raise DataError(f"{failed}. No image of the dataset can be used.") from failed.error
 
     def _load(self, image_id: int, rng: np.random.Generator) -> TrainingItem:
         augmented = self.dataset.image_info[image_id]["source"] not in self.no_augmentation_sources

@@ -274,6 +274,11 @@ class BatchLoader(keras.utils.PyDataset):
         first = (epoch * self.steps + index) * self.batch_size
         return [self._image_at(number) for number in range(first, first + self.batch_size)]
 
+    def images_used(self, index: int) -> list[int]:
+        """The images of batch `index` of the current epoch, those for images that failed too."""
+        replaced = self._maker.replaced
+        return [replaced.get(image_id, image_id) for image_id in self.image_ids_of(index)]
+
     def _make_batch(self, epoch: int, index: int) -> tuple[tuple[np.ndarray, ...]]:
         generators = [self._generator(epoch, index, slot) for slot in range(self.batch_size)]
         return (self._maker.make(self.image_ids_of(index, epoch), generators),)

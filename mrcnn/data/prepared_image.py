@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mrcnn.data.dataset import Dataset, instances_of_boxes
+from mrcnn.data.failed_images import asked, image_name
 from mrcnn.data.frames import Frame
 from mrcnn.data.mirroring import mirror_boxes, mirror_masks, mirror_polygons
 from mrcnn.data.moulding import warn_of_range
@@ -20,7 +21,7 @@ from mrcnn.data.resizing import (
     scale_evenly,
     scale_image,
 )
-from mrcnn.errors import DataError
+from mrcnn.errors import DataError, shown
 from mrcnn.instances import Instances
 
 # A polygon whose points are within so many pixels of the image of its border is cut by it.
@@ -165,8 +166,9 @@ def prepare_image(
         ConfigError: the image has a scale of its own, for which the resize mode has no place.
         DataError: the image cannot be read, a mask has another size than its image, or a class id
             is out of range.
+        FailedImage: a method of the dataset raised an error of another kind.
     """
-    image = dataset.load_image(image_id)
+    image = np.asarray(asked(dataset, "load_image", image_id))
     name = image_name(dataset, image_id)
     channels = config.IMAGE_CHANNEL_COUNT
     if image.ndim != 3 or image.shape[2] != channels:
@@ -190,7 +192,7 @@ def _with_instances(
     """A resized picture with the instances of its image."""
     name = image_name(dataset, image_id)
     boxes, box_class_ids = _boxes_of(dataset, image_id, plan)
-    annotation = dataset.load_polygons(image_id)
+    annotation = asked(dataset, "load_polygons", image_id)
     if annotation is not None:
         polygons, class_ids = annotation
         class_ids = _check_class_ids(class_ids, dataset, name)
@@ -208,8 +210,7 @@ def _with_instances(
             box_class_ids=box_class_ids,
         )
 
-    masks, class_ids = dataset.load_mask(image_id)
-    masks, class_ids = np.asarray(masks), np.asarray(class_ids, np.int32).reshape(-1)
+    masks, class_ids = _masks_of(asked(dataset, "load_mask", image_id), name)
     if masks.ndim != 3 or masks.shape[-1] != len(class_ids):
         raise DataError(
             f"{name}: load_mask gives masks of shape {masks.shape} and {len(class_ids)} class ids; "
@@ -237,9 +238,21 @@ def _with_instances(
     )
 
 
+def _masks_of(answer: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """What `load_mask` returned, as arrays."""
+    try:
+        masks, class_ids = answer
+        return np.asarray(masks), np.asarray(class_ids, np.int32).reshape(-1)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{name}: load_mask gives {shown(answer)}; masks [height, width, N] and class ids [N] "
+            f"are expected ({error})."
+        ) from error
+
+
 def _boxes_of(dataset: Dataset, image_id: int, plan: ResizePlan) -> tuple[np.ndarray, np.ndarray]:
     """What `load_boxes` gives, in the pixels of the resized picture, and the class ids."""
-    annotation = dataset.load_boxes(image_id)
+    annotation = asked(dataset, "load_boxes", image_id)
     if annotation is None:
         return np.zeros((0, 4)), np.zeros(0, np.int32)
     name = image_name(dataset, image_id)
@@ -285,9 +298,3 @@ def _check_class_ids(class_ids: Any, dataset: Dataset, name: str) -> np.ndarray:
             f"{dataset.num_classes - 1}."
         )
     return ids
-
-
-def image_name(dataset: Dataset, image_id: int) -> str:
-    """What to call an image in a message: by its path, or by its source's id."""
-    info = dataset.image_info[image_id]
-    return f"Image {info.get('path') or info['id']}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from mrcnn.data.batches import BatchMaker
 from mrcnn.data.dataset import Dataset
+from mrcnn.data.failed_images import FailedImage
 from mrcnn.data.imgaug_augmentation import apply_imgaug, is_imgaug
 from mrcnn.data.moulding import mini_masks
 from mrcnn.data.region_targets import build_detection_targets, generate_random_rois
@@ -41,20 +42,25 @@ def load_image_gt(
         which nothing is left are left out.
 
     Raises:
-        DataError: the image or its annotation cannot be used.
+        DataError: the image or its annotation cannot be used. An error of the dataset's own methods
+            passes, with a note that names the image.
         ConfigError: `augmentation` is of an unknown kind.
     """
     _warn_of_augment(augment)
     # imgaug has a state of its own, which programs may have seeded.
     by_imgaug = is_imgaug(augmentation)
-    item = load_training_item(
-        dataset,
-        config,
-        image_id,
-        _generator(),
-        None if by_imgaug else augmentation,
-        flip=augment,
-    )
+    try:
+        item = load_training_item(
+            dataset,
+            config,
+            image_id,
+            _generator(),
+            None if by_imgaug else augmentation,
+            flip=augment,
+        )
+    except FailedImage as failed:
+        failed.error.add_note(str(failed))
+        raise failed.error from failed.error.__cause__
     image, instances = item.image, item.instances
     if by_imgaug:
         image, instances = apply_imgaug(augmentation, image, instances)

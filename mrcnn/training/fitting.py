@@ -112,7 +112,7 @@ def fit(
             # Some backends wrap what a loader's thread raised in an error of their own.
             for failed in (loader, val_loader):
                 if failed is not None and failed.error is not None:
-                    raise failed.error from None
+                    raise failed.error from failed.error.__cause__
             raise
         finally:
             for used in (loader, val_loader):
@@ -162,7 +162,7 @@ def _at_the_end(
 
 def _names(dataset: Dataset, loader: BatchLoader, step: int) -> list[str]:
     """The images of a step of the present epoch."""
-    return [str(dataset.image_info[image_id]["id"]) for image_id in loader.image_ids_of(step)]
+    return [str(dataset.image_info[image_id]["id"]) for image_id in loader.images_used(step)]
 
 
 def _can_rewrite_lines() -> bool:

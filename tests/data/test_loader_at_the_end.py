@@ -25,6 +25,7 @@ atexit.register(lambda: print(told[0], len(begun), time.monotonic() - told[1]))
 from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.loader import BatchLoader
+from mrcnn.errors import DataError
 
 happens, threads = sys.argv[1], int(sys.argv[2])
 
@@ -45,7 +46,7 @@ class Images(Dataset):
             time.sleep(0.5)
         elif image_id == 2:
             time.sleep(0.1)
-            raise SystemExit(7) if happens == "exit" else ValueError("broken.jpg")
+            raise SystemExit(7) if happens == "exit" else DataError("broken.jpg")
         elif image_id > 2:
             time.sleep(0.3 if happens == "exit" else 3600)
         return np.zeros((64, 64, 3), np.uint8)
@@ -86,7 +87,7 @@ def run(happens, threads):
 def test_an_error_ends_the_program_though_other_threads_hang():
     status, _, _, seconds, complaint = run("error", 3)
     assert status == 1
-    assert complaint.endswith("ValueError: broken.jpg\n")
+    assert complaint.endswith("DataError: broken.jpg\n")
     assert seconds < 15
 
 

@@ -1,10 +1,10 @@
-"""Limits that leave out part of the ground truth are told for a run, not for each loader."""
+"""What leaves out part of the data is told: limits for a run, not for each loader, and images."""
 
 import warnings
 
 import pytest
 
-from mrcnn.errors import LimitWarning
+from mrcnn.errors import DataError, LimitWarning
 
 DISKS = [(30, 30, 10), (30, 90, 10), (90, 30, 10), (90, 90, 10), (60, 60, 8)]
 
@@ -36,3 +36,24 @@ def test_validation_does_not_repeat_what_was_told(disks, said):
 
 def test_a_limit_that_nothing_reaches(disks, said):
     assert said(disks(DISKS), disks(DISKS), MAX_GT_INSTANCES=5) == []
+
+
+def test_images_that_fail_are_left_out_and_too_many_end_the_training(tiny_config, disks, light_fit):
+    config = tiny_config(LOADER_WORKERS=2, STEPS_PER_EPOCH=8)
+
+    def fields(beyond):
+        dataset = disks(*[DISKS[:1]] * 7)
+        load = dataset.load_image
+        dataset.load_image = lambda image_id: (
+            [0][image_id] if image_id in beyond else load(image_id)
+        )
+        return dataset
+
+    with pytest.warns(UserWarning, match="raised IndexError: list index out of range"):
+        light_fit(config, fields({3}), fields({1}), 1)
+    with (
+        pytest.warns(UserWarning, match="is left out, and another image takes its place"),
+        pytest.raises(DataError, match="6 images fail, and at most 5 are left out") as raised,
+    ):
+        light_fit(config, fields({1, 2, 3, 4, 5, 6}), None, 1)
+    assert isinstance(raised.value.__cause__, IndexError)
