@@ -191,8 +191,20 @@ class Config:
         """Check what matters in one mode only.
 
         Raises:
-            ConfigError: `mode` is "training" and there is no class to learn.
+            ConfigError: `mode` is "training" and there is no class to learn, or what follows from
+                the settings was set by hand and contradicts them.
         """
+        if not hasattr(self, "IMAGE_SHAPE"):
+            raise ConfigError(
+                f"{type(self).__name__}.__init__ does not call super().__init__(), which derives "
+                "BATCH_SIZE, IMAGE_SHAPE and others from the settings: call it."
+            )
+        if self.IMAGE_SHAPE[-1] != self.IMAGE_CHANNEL_COUNT:
+            raise ConfigError(
+                f"IMAGE_SHAPE is {tuple(map(int, self.IMAGE_SHAPE))}, but IMAGE_CHANNEL_COUNT is "
+                f"{self.IMAGE_CHANNEL_COUNT}: set IMAGE_CHANNEL_COUNT, and let super().__init__() "
+                "derive IMAGE_SHAPE from it."
+            )
         if mode == "training" and self.NUM_CLASSES < 2:
             raise ConfigError(
                 f"NUM_CLASSES is {self.NUM_CLASSES}: training needs at least 2, "

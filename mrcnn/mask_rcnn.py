@@ -22,6 +22,7 @@ from mrcnn.inference.predictor import Predictor
 from mrcnn.matterport.log import log
 from mrcnn.matterport.methods import MatterportMethods
 from mrcnn.nets.detector import build_inference_model
+from mrcnn.nets.eager import outside_of_graphs
 from mrcnn.ops.anchors import pyramid_anchors
 from mrcnn.runs.checkpoints import Checkpoint
 from mrcnn.runs.run import Run
@@ -113,6 +114,7 @@ class MaskRCNN(MatterportMethods):
         model.load_weights(file)
         return model
 
+    @outside_of_graphs()
     def build(self, mode: str, config: Config) -> keras.Model:
         """The Keras model of a mode, with new random weights."""
         if config.SEED is not None:
@@ -132,6 +134,7 @@ class MaskRCNN(MatterportMethods):
         """
         return str(Run.newest(self.model_dir, self._name()).newest_checkpoint())
 
+    @outside_of_graphs()
     def load_weights(
         self,
         filepath: str | os.PathLike,
@@ -166,6 +169,7 @@ class MaskRCNN(MatterportMethods):
             self._loaded = Checkpoint.named(filepath)
         return report
 
+    @outside_of_graphs()
     def save_weights(self, filepath: str | os.PathLike, *, dtype: str = "float32") -> None:
         """Write the weights in Matterport's layout, in one step; see `mrcnn.weights.saving`."""
         save_weights(self._network(), filepath, dtype=dtype)
@@ -179,6 +183,7 @@ class MaskRCNN(MatterportMethods):
 
     # --- Training ----------------------------------------------------------------------------
 
+    @outside_of_graphs()
     def compile(self, learning_rate: Any, momentum: float) -> None:
         """Prepare training: SGD with momentum, the gradient clipped by its global norm.
 
@@ -252,6 +257,7 @@ class MaskRCNN(MatterportMethods):
         """The model that holds the layers: without the parts that share a batch among GPUs."""
         return getattr(self.keras_model, "inner_model", self.keras_model)
 
+    @outside_of_graphs()
     def train(
         self,
         train_dataset: Dataset,

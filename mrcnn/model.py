@@ -4,6 +4,7 @@ from mrcnn.data.moulding import mold_image, unmold_image
 from mrcnn.data.rpn_targets import build_rpn_targets
 from mrcnn.mask_rcnn import MaskRCNN
 from mrcnn.matterport.generator import (
+    DataGenerator,
     build_detection_targets,
     data_generator,
     generate_random_rois,
@@ -50,6 +51,7 @@ from mrcnn.training.targets import DetectionTargetLayer
 
 __all__ = [
     "BatchNorm",
+    "DataGenerator",
     "DetectionLayer",
     "DetectionTargetLayer",
     "MaskRCNN",

@@ -1,5 +1,8 @@
 """Matterport's `mrcnn.utils`: the names that programs import; the work is done elsewhere."""
 
+# Programs that say `import xml.etree` use its ElementTree, which the old libraries imported.
+import xml.etree.ElementTree  # noqa: F401
+
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.moulding import expand_mask, minimize_mask, mold_mask, unmold_mask
 from mrcnn.data.resizing import resize, resize_image, resize_mask

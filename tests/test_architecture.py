@@ -82,7 +82,7 @@ PUBLIC = {
 
 # The tensor libraries are reached through keras alone, except in these files.
 BACKENDS = {"tensorflow", "jax", "jaxlib", "torch"}
-BACKEND_SPECIFIC_FILES = {"mrcnn/training/optimizer.py"}
+BACKEND_SPECIFIC_FILES = {"mrcnn/nets/eager.py", "mrcnn/training/optimizer.py"}
 
 # Other libraries that a room may import; a room that is not here may import any declared one.
 LIBRARIES = {

@@ -161,3 +161,25 @@ def test_display_shows_all_values(make_config, capsys):
     make_config(NAME="cells").display()
     shown = capsys.readouterr().out
     assert "cells" in shown and "DETECTION_MIN_CONFIDENCE" in shown and "0.7" in shown
+
+
+def test_what_follows_from_the_settings_cannot_contradict_them():
+    class ByHand(Config):
+        NUM_CLASSES = 2
+
+        def __init__(self, channels):
+            self.IMAGE_SHAPE = np.array([128, 128, channels])
+
+    ByHand(3).check_for("training")
+    with pytest.raises(
+        ConfigError, match=r"\(128, 128, 8\), but IMAGE_CHANNEL_COUNT is 3: set"
+    ) as told:
+        ByHand(8).check_for("inference")
+    assert "super().__init__()" in str(told.value)
+
+    class Forgotten(Config):
+        def __init__(self):
+            self.NUM_CLASSES = 2
+
+    with pytest.raises(ConfigError, match=r"^Forgotten\.__init__ does not call super\(\)"):
+        Forgotten().check_for("training")

@@ -1,5 +1,6 @@
 """Instances on their image: masks, boxes and captions."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,6 +41,12 @@ def display_instances(
     show_bbox: bool = True,
     colors: Sequence[Any] | None = None,
     captions: Sequence[str] | None = None,
+    *,
+    show_mask_polygon: bool = True,
+    show_caption: bool = True,
+    filter_classes: Sequence[int | str] | None = None,
+    min_score: float | None = None,
+    save_fig_path: str | os.PathLike | None = None,
 ) -> Axes:
     """Show an image with its instances: masks, outlines, boxes and captions.
 
@@ -59,6 +66,11 @@ def display_instances(
             colour-blind tell apart, neighbours in different ones. `class_colors(class_ids)` gives
             each class a fixed one, `random_colors(N)` each instance one of its own.
         captions: texts in place of class name and score.
+        show_mask_polygon: draw the outlines.
+        show_caption: write the captions.
+        filter_classes: names or numbers of the classes to show; None shows all.
+        min_score: instances of lower scores are not shown; it needs `scores`.
+        save_fig_path: file to save the figure in as well.
 
     Returns:
         The axes drawn on; `.figure.savefig(path)` saves the figure, `save_picture(ax, path)` the
@@ -73,7 +85,11 @@ def display_instances(
     if count == 0:
         print("There are no instances to show.")
     colours = instance_colours(colors, boxes)
-    shown = [number for number in range(count) if has_area(boxes[number])]
+    shown = [
+        number
+        for number in _chosen(class_ids, class_names, scores, filter_classes, min_score)
+        if has_area(boxes[number])
+    ]
     texts = _captions(shown, class_ids, class_names, scores, captions, count)
     crops = crops_of(masks)
 
@@ -84,12 +100,16 @@ def display_instances(
         box, crop, colour = boxes[number], crops[number], colours[number]
         if show_bbox:
             add_box(ax, box, colour, alpha=0.7, linestyle="dashed")
-        if text:
+        if text and show_caption:
             add_caption(ax, box[1], box[0] + 8, text)
         if show_mask:
             apply_mask(crop.of(canvas), crop.mask, colour)
-        add_outlines(ax, crop, colour)
+        if show_mask_polygon:
+            add_outlines(ax, crop, colour)
     show_image(ax, canvas, [_MARGIN] * 4, title)
+    if save_fig_path is not None:
+        figure: Any = ax.get_figure(root=True)
+        figure.savefig(save_fig_path, bbox_inches="tight")
     if is_own_figure:
         show()
     return ax
@@ -229,6 +249,26 @@ def class_name(class_names: ClassNames, class_id: int) -> str:
             f"There is an instance of class {int(class_id)}, but class_names has "
             f"{len(class_names)} names only. The first name must be the background's."
         ) from None
+
+
+def _chosen(
+    class_ids: np.ndarray,
+    class_names: ClassNames,
+    scores: ArrayLike | None,
+    classes: Sequence[int | str] | None,
+    min_score: float | None,
+) -> list[int]:
+    """The instances of these classes, by name or number, with at least this score."""
+    if min_score is not None and scores is None:
+        raise DataError(f"min_score is {min_score}, but there are no scores: give scores as well.")
+    chosen = range(len(class_ids))
+    if classes is not None:
+        known = {int(number): class_name(class_names, number) for number in set(class_ids)}
+        chosen = [n for n in chosen if {class_ids[n], known[int(class_ids[n])]} & set(classes)]
+    if min_score is not None:
+        kept = np.asarray(scores) >= min_score
+        chosen = [number for number in chosen if kept[number]]
+    return list(chosen)
 
 
 def _captions(

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from mrcnn.nets.detector import build_inference_model
+from mrcnn.nets.eager import outside_of_graphs
 from mrcnn.weights.loading import load_weights
 
 
@@ -31,7 +32,7 @@ class KerasRunner:
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """See `Runner.run`."""
-        with self._lock:
+        with self._lock, outside_of_graphs():
             outputs = self.model.predict_on_batch(list(inputs))
         return [np.asarray(output) for output in outputs]
 

@@ -3,10 +3,12 @@
 Draws follow numpy's global state, so that `numpy.random.seed` makes them repeatable.
 """
 
+import threading
 import warnings
 from collections.abc import Collection, Iterator
 from typing import Any
 
+import keras
 import numpy as np
 
 from mrcnn.data.batches import BatchMaker
@@ -122,6 +124,56 @@ def data_generator(
     return _batches(maker, image_ids, shuffle, batch_size, bool(detection_targets and random_rois))
 
 
+class DataGenerator(keras.utils.PyDataset):
+    """The batches of one pass through the images, as the forks for TensorFlow 2 have them.
+
+    Args:
+        dataset, config, shuffle, augmentation, random_rois, detection_targets,
+            no_augmentation_sources: see `data_generator`.
+        batch_size: images in a batch; `BATCH_SIZE` by default.
+        **kwargs: for `keras.utils.PyDataset`.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        config: Any,
+        shuffle: bool = True,
+        augmentation: Any = None,
+        random_rois: int = 0,
+        batch_size: int | None = None,
+        detection_targets: bool = False,
+        no_augmentation_sources: Collection[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.batch_size = int(config.BATCH_SIZE if batch_size is None else batch_size)
+        self.image_ids = np.array(dataset.image_ids)
+        self._batches = data_generator(
+            dataset,
+            config,
+            shuffle,
+            augmentation=augmentation,
+            random_rois=random_rois,
+            batch_size=self.batch_size,
+            detection_targets=detection_targets,
+            no_augmentation_sources=no_augmentation_sources,
+        )
+        # Keras may ask from a thread of its own.
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return -(-len(self.image_ids) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+        """The next batch, whatever the index: inputs and outputs, see `data_generator`."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"Batch {index} of {len(self)}.")
+        with self._lock:
+            inputs, outputs = next(self._batches)
+        return tuple(inputs), tuple(outputs)
+
+
 def _batches(
     maker: BatchMaker,
     image_ids: np.ndarray,
@@ -164,4 +216,10 @@ def _warn_of_augment(augment: bool) -> None:
         )
 
 
-__all__ = ["build_detection_targets", "data_generator", "generate_random_rois", "load_image_gt"]
+__all__ = [
+    "DataGenerator",
+    "build_detection_targets",
+    "data_generator",
+    "generate_random_rois",
+    "load_image_gt",
+]

@@ -41,6 +41,9 @@ class DetectorModel(keras.Model):
         with self._foldable.folded(training):
             return super().call(inputs, training=training, mask=mask)
 
+    def _make_predict_function(self) -> None:
+        """Nothing is to be done before threads detect; programs for Keras 2 call it."""
+
     def save_weights(
         self,
         filepath: str | os.PathLike,

@@ -1,6 +1,6 @@
 """The training graph, and the Keras model whose step sums its losses."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -25,6 +25,16 @@ from mrcnn.training.optimizer import RegularizedSGD, l2_factor, weighted_squares
 from mrcnn.training.targets import DetectionTargetLayer
 
 SAMPLED_ANCHORS = "sampled_anchors"
+
+
+# What Keras 2 took to say how batches are queued.
+_QUEUE_OPTIONS = ("max_queue_size", "workers", "use_multiprocessing")
+
+
+def _without_targets(batches: Iterator) -> Iterator[tuple]:
+    """Inputs of batches (inputs, ...) as a tuple, which Keras 3 wants where Keras 2 took a list."""
+    for batch in batches:
+        yield (tuple(batch[0]),)
 
 
 @register
@@ -110,6 +120,22 @@ class TrainingModel(DetectorModel):
                 if factor
             ]
         )
+
+    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """As in Keras, and as in Keras 2 with generators that yield lists of inputs.
+
+        The losses are outputs of the network, so the targets that a generator yields are not used.
+        """
+        for name in _QUEUE_OPTIONS:
+            kwargs.pop(name, None)
+        if isinstance(kwargs.get("validation_data"), Iterator):
+            kwargs["validation_data"] = _without_targets(kwargs["validation_data"])
+        if isinstance(x, Iterator):
+            x = _without_targets(x)
+            kwargs.setdefault("shuffle", False)
+        return super().fit(x, *args, **kwargs)
+
+    fit_generator = fit
 
     def compute_loss(
         self,

@@ -6,6 +6,8 @@ what a program makes of its detections is compared with what is on the pictures.
 """
 
 import csv
+import json
+import os
 import re
 
 import cv2
@@ -112,3 +114,33 @@ def test_boxes_of_voc_files_with_keywords_throughout(run_program, tmp_path):
     assert_is_drawn(tmp_path / "actual_vs_predicted.png")
     assert (tmp_path / "hedgehog_mask_rcnn.h5").stat().st_size > 50e6
     assert len(list(tmp_path.glob("hedgehog_cfg*/mask_rcnn_hedgehog_cfg_0001.h5"))) == 1
+
+
+@pytest.mark.skipif(
+    os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow", reason="it has graphs"
+)
+def test_own_training_and_graphs_with_outlines_that_leave_the_image(run_program, tmp_path):
+    scenes = render_scenes(4)
+    write_via1(tmp_path / "park" / "train", scenes)
+    write_via1(tmp_path / "park" / "val", render_scenes(1, seed=1))
+    # Somebody clicked on the right border of one picture and on the lower border of another.
+    path = tmp_path / "park" / "train" / "via_region_data.json"
+    entries = json.loads(path.read_text())
+    for entry, ys, xs in zip(
+        entries.values(),
+        ([20, 60, 60], [20, 60, HEIGHT]),
+        ([90, WIDTH, 90], [90, 120, 90]),
+        strict=False,
+    ):
+        entry["regions"]["0"]["shape_attributes"].update(all_points_y=ys, all_points_x=xs)
+    path.write_text(json.dumps(entries))
+
+    printed = run_program("kangaroos.py", "park", eagerly=True)
+    assert "parser: width\n" in printed
+    losses = "loss mrcnn_bbox_loss mrcnn_class_loss mrcnn_mask_loss rpn_bbox_loss rpn_class_loss"
+    names = sorted(f"{prefix}{name}" for prefix in ("", "val_") for name in losses.split())
+    assert f"own training: {names}" in printed
+    assert "checkpoints: ['mask_rcnn_kangaroo_0001.h5']" in printed
+    ((first, second),) = re.findall(r"answers: \[(\d+), (\d+)\]", printed)
+    assert first == second
+    assert_is_drawn(tmp_path / "kangaroos.png")

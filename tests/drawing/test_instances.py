@@ -98,6 +98,29 @@ def test_captions_without_scores_and_of_the_callers(scene):
     assert texts(display_instances(*scene, [], captions=[None, "second"])) == ["second"]
 
 
+def test_arguments_of_a_fork_choose_what_is_shown(scene, tmp_path):
+    def shown(**options):
+        return display_instances(*scene, NAMES, np.array([0.5, 0.98765]), **options)
+
+    for options in (
+        {"min_score": 0.9},
+        {"min_score": 0.98765},
+        {"filter_classes": ["dog", "bird"]},
+        {"filter_classes": [2]},
+    ):
+        ax = shown(**options)
+        assert texts(ax) == ["dog 0.988"]
+        assert len(rectangles(ax)) == len(outlines(ax)) == 1
+    assert texts(shown(filter_classes=["cat"], min_score=0.9)) == []
+    assert len(texts(shown(filter_classes=["dog", 1], min_score=0.5))) == 2
+
+    ax = shown(show_caption=False, show_mask_polygon=False, save_fig_path=tmp_path / "a.png")
+    assert (texts(ax), outlines(ax), len(rectangles(ax))) == ([], [], 2)
+    assert plt.imread(tmp_path / "a.png").std() > 0.05
+    with pytest.raises(DataError, match="there are no scores"):
+        display_instances(*scene, NAMES, min_score=0.5)
+
+
 def test_rows_of_zeros_are_left_out(scene):
     image, boxes, masks, class_ids = scene
     boxes[0] = 0

@@ -268,3 +268,16 @@ def test_something_that_is_no_augmentation_is_refused(corner, plain):
     # Before the first batch is asked for.
     with pytest.raises(ConfigError, match="must be None, an augmenter of imgaug"):
         modellib.data_generator(dataset_of(corner), plain(), augmentation="flip")
+
+
+def test_batches_by_number_as_the_forks_have_them(corner, plain):
+    dataset = dataset_of(*[corner] * 3)
+    generator = modellib.DataGenerator(dataset, plain(), shuffle=False, batch_size=2)
+    assert len(generator) == 2
+    found = [inputs[1][:, 0].tolist() for inputs, _ in (generator[0], generator[1], generator[0])]
+    assert found == [[0, 1], [2, 0], [1, 2]]
+    inputs, outputs = generator[1]
+    assert (len(inputs), outputs) == (7, ())
+    assert len(modellib.DataGenerator(dataset, plain(), random_rois=5)[0][0]) == 8
+    with pytest.raises(IndexError, match="Batch 2 of 2"):
+        generator[2]

@@ -7,7 +7,8 @@ from keras import ops
 
 from mrcnn.config import LOSS_NAMES
 from mrcnn.errors import ConfigError, TrainingError
-from mrcnn.model import MaskRCNN
+from mrcnn.model import DataGenerator, MaskRCNN, data_generator
+from tests.validation_runs import SMALL_NETWORK
 
 iaa = pytest.importorskip("imgaug.augmenters")
 
@@ -155,3 +156,38 @@ def test_training_on_regions_from_the_data(tiny_config, fields, tmp_path):
     assert {"mrcnn_bbox_fc/kernel", "mrcnn_class_logits/kernel"} <= changed(
         before, values_of(model)
     )
+
+
+def test_a_subclass_may_train_by_itself(tiny_config, fields, tmp_path):
+    """As forks do, with the generator's lists and the options of Keras 2."""
+    epochs = Losses()
+
+    class OwnTraining(MaskRCNN):
+        def train(self, batches, **options):
+            self.set_trainable("all", verbose=0)
+            self.compile(0.001, self.config.LEARNING_MOMENTUM)
+            return self.keras_model.fit(
+                batches, steps_per_epoch=2, epochs=1, callbacks=[epochs], verbose=0, **options
+            )
+
+    config = tiny_config(NORMALIZATION="batch", **SMALL_NETWORK)
+    model = OwnTraining("training", config, tmp_path)
+    before = values_of(model)
+    model.train(
+        data_generator(fields, config, batch_size=2),
+        validation_data=data_generator(fields, config, shuffle=False),
+        validation_steps=1,
+        max_queue_size=100,
+        workers=0,
+        use_multiprocessing=False,
+    )
+    model.train(
+        DataGenerator(fields, config), validation_data=DataGenerator(fields, config, shuffle=False)
+    )
+    model.keras_model.fit_generator(data_generator(fields, config), steps_per_epoch=1, verbose=0)
+    assert changed(before, values_of(model))
+    for _, losses in epochs.seen:
+        assert set(losses) == {"loss", "val_loss"} | {
+            f"{prefix}{name}" for prefix in ("", "val_") for name in LOSS_NAMES
+        }
+        assert np.isfinite(list(losses.values())).all()
