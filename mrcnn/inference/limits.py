@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mrcnn.data.limits import LimitNotes
-from mrcnn.inference.placing import count_filled
+from mrcnn.inference.placing import count_filled, pixels_of_boxes
 from mrcnn.inference.proposals import keep_best, refine_boxes
 from mrcnn.instances.geometry import norm_boxes
 from mrcnn.ops.image_meta import ImageMeta
@@ -73,18 +73,27 @@ class DetectionLimits(LimitNotes):
                 window,
                 self.config,
             )
-            reached.append(self._look_at_detections(candidates))
+            boxes = candidates.boxes[kept(candidates, self.config)]
+            pixels = pixels_of_boxes(boxes, window, meta.original_image_shape)
+            have_area = np.all(pixels[:, 2:] > pixels[:, :2], axis=1)
+            reached.append(self._look_at_detections(np.asarray(have_area)))
         return reached
 
-    def _look_at_detections(self, candidates: Candidates) -> tuple[str, ...]:
+    def _look_at_detections(self, have_area: np.ndarray) -> tuple[str, ...]:
+        """Note what is beyond the limit; a box without a pixel is not returned in any case.
+
+        Args:
+            have_area: bool [N], of the boxes that are left by suppression, by falling score.
+        """
         setting, limit = "DETECTION_MAX_INSTANCES", self.config.DETECTION_MAX_INSTANCES
-        needed = count_kept(candidates, self.config)
-        text = (
-            f"An image has {needed} detections, but {setting} is {limit}: those with the lowest "
-            f"scores were not returned. At least {needed} would have kept all of them."
-        )
-        if needed <= limit:
+        found = np.flatnonzero(have_area)
+        if not (found >= limit).any():
             return ()
+        needed = int(found[-1]) + 1
+        text = (
+            f"An image has {len(found)} detections, but {setting} is {limit}: those with the "
+            f"lowest scores were not returned. At least {needed} would have kept all of them."
+        )
         self.note(setting, needed, text)
         return (text,)
 
@@ -113,12 +122,16 @@ def candidates_of(
     return Candidates(boxes, class_ids, np.where(is_object, scores, -1))
 
 
-def count_kept(candidates: Candidates, config: Any) -> int:
-    """How many candidates are left by the suppression of `refine_detections`, without a limit."""
+def kept(candidates: Candidates, config: Any) -> np.ndarray:
+    """The candidates that the suppression of `refine_detections` leaves, if there is no limit.
+
+    Returns:
+        int64 [N] numbers of candidates, by falling score.
+    """
     order = np.argsort(-candidates.scores, kind="stable")
     order = order[: np.count_nonzero(candidates.scores >= 0)]
     boxes = candidates.boxes[order].astype(np.float64)
     if not config.DETECTION_NMS_ACROSS_CLASSES:
         # Boxes of two classes do not meet.
         boxes += 2.0 * candidates.class_ids[order][:, None]
-    return len(keep_best(boxes, config.DETECTION_NMS_THRESHOLD))
+    return order[keep_best(boxes, config.DETECTION_NMS_THRESHOLD)]

@@ -57,11 +57,8 @@ def unmold(
     )
     class_ids = detections[rows, 4].astype(np.int32)
 
-    y1, x1, y2, x2 = norm_boxes(np.asarray(window), image_shape[:2])
-    boxes = (detections[rows, :4] - np.array([y1, x1, y1, x1])) / np.array(
-        [y2 - y1, x2 - x1, y2 - y1, x2 - x1]
-    )
-    boxes = denorm_boxes(boxes, original_image_shape[:2]).reshape(-1, 4)
+    limits = norm_boxes(np.asarray(window), image_shape[:2])
+    boxes = pixels_of_boxes(detections[rows, :4], limits, original_image_shape)
     # Scaling down can leave less than a pixel.
     visible = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     boxes, rows, class_ids = boxes[visible], rows[visible], class_ids[visible]
@@ -70,6 +67,21 @@ def unmold(
         for row, class_id, (top, left, bottom, right) in zip(rows, class_ids, boxes, strict=True)
     )
     return Instances.trusted(original_image_shape, boxes, crops, class_ids, detections[rows, 5])
+
+
+def pixels_of_boxes(
+    boxes: np.ndarray, window: np.ndarray, original_image_shape: Sequence[int]
+) -> np.ndarray:
+    """Boxes in whole pixels of the image, int32 [N, 4], from boxes and window of the moulded one.
+
+    Args:
+        boxes: float [N, 4], normalized to the moulded image.
+        window: float [4], the part of it that shows the image, normalized as well.
+        original_image_shape: (H, W, ...) of the image.
+    """
+    y1, x1, y2, x2 = window
+    inside = (boxes - np.array([y1, x1, y1, x1])) / np.array([y2 - y1, x2 - x1, y2 - y1, x2 - x1])
+    return denorm_boxes(inside, original_image_shape[:2]).reshape(-1, 4)
 
 
 def of_the_picture(

@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -119,6 +120,39 @@ class StopWhenNotFinite(keras.callbacks.Callback):
             f"{', '.join(self.images_of(batch))}{before}. Nothing of this epoch is saved; the "
             "checkpoints of the epochs before are as they were. Look at these images and their "
             f"annotations, and try a lower learning rate than {rate:g} or a longer warm-up."
+        )
+
+
+class ReportProgress(keras.callbacks.Callback):
+    """Prints a line now and then within an epoch, where no bar of progress can be drawn.
+
+    Args:
+        steps: in an epoch.
+        seconds: from one line to the next, at least.
+    """
+
+    def __init__(self, steps: int, seconds: float = 30.0) -> None:
+        super().__init__()
+        self.steps = steps
+        self.seconds = seconds
+        self._epoch = 0
+        self._began = self._said = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._epoch, self._began = epoch, time.monotonic()
+        self._said = self._began
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        now, done = time.monotonic(), batch + 1
+        if now - self._said < self.seconds or done >= self.steps:
+            return
+        self._said = now
+        left = (now - self._began) / done * (self.steps - done)
+        loss = float((logs or {}).get("loss", math.nan))
+        print(
+            f"Epoch {self._epoch + 1}: step {done} of {self.steps}, loss {loss:.4f}, about "
+            f"{max(1, round(left / 60))} min left of the epoch",
+            flush=True,
         )
 
 

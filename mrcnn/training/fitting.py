@@ -16,6 +16,7 @@ from mrcnn.runs.run import Run
 from mrcnn.training.callbacks import (
     FinishEpoch,
     LogToTable,
+    ReportProgress,
     RunCallback,
     SaveCheckpoint,
     StopWhenNotFinite,
@@ -98,6 +99,7 @@ def fit(
                 callbacks=[
                     FollowEpochs(loader),
                     StopWhenNotFinite(lambda step: _names(train_dataset, loader, step)),
+                    *([] if _can_rewrite_lines() else [ReportProgress(loader.steps)]),
                     checkpoints,
                     *_at_the_end(own, run, state),
                     *others,

@@ -18,7 +18,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from mrcnn.errors import TrainingError
+from mrcnn.errors import ConfigError, TrainingError
 from mrcnn.nets.layers import register
 from mrcnn.ops.tensor import Tensor
 
@@ -69,6 +69,10 @@ class RegularizedSGD(keras.optimizers.SGD):
         momentum: 0 to 1.
         clip_norm: global norm to which the whole gradient is clipped.
         l2: weight decay, see `l2_factor`; 0 leaves the term's gradient to the loss.
+        **kwargs: of Keras' SGD, such as `use_ema`, but for `gradient_accumulation_steps`.
+
+    Raises:
+        ConfigError: gradients are to be accumulated.
 
     Attributes:
         left_out: int32 scalar variable, the updates that were left out.
@@ -82,6 +86,11 @@ class RegularizedSGD(keras.optimizers.SGD):
         l2: float = 0.0,
         **kwargs: Any,
     ) -> None:
+        if kwargs.get("gradient_accumulation_steps"):
+            raise ConfigError(
+                "gradient_accumulation_steps cannot be used with this optimizer, which clips the "
+                "gradient of each step: leave it out, and give IMAGES_PER_GPU what memory allows."
+            )
         super().__init__(learning_rate=learning_rate, momentum=float(momentum), **kwargs)
         self.clip_norm = clip_norm
         self.l2 = l2

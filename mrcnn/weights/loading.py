@@ -16,7 +16,7 @@ _SHOWN = 8
 _NUMBERED_SCOPE = re.compile(r"(.+)_\d+")
 
 
-@dataclass
+@dataclass(repr=False)
 class LoadReport:
     """What a weights file gave to a model. `str()` of it is a summary to read.
 
@@ -37,6 +37,12 @@ class LoadReport:
     unused: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        """One line with counts: a cell of a notebook that ends with `load_weights` shows it."""
+        counts = [(name, len(value)) for name, value in vars(self).items() if name != "path"]
+        text = ", ".join(f"{count} {name}" for name, count in counts if count or name == "loaded")
+        return f"<LoadReport of {self.path}: {text}>"
 
     def __str__(self) -> str:
         lines = [f"Weights from {self.path}: {len(self.loaded)} layers loaded."]

@@ -18,9 +18,6 @@ import skimage.draw
 import skimage.io
 import tensorflow as tf
 
-sys.path.append(os.path.dirname(os.path.abspath(__file__)))
-from grey_cells import small_backbone, small_backbone_shapes
-
 import mrcnn.config
 import mrcnn.model
 import mrcnn.utils
@@ -30,11 +27,9 @@ import mrcnn.visualize
 class KangarooConfig(mrcnn.config.Config):
     NAME = "kangaroo"
     NUM_CLASSES = 2
-    BACKBONE = staticmethod(small_backbone)
-    COMPUTE_BACKBONE_SHAPE = staticmethod(small_backbone_shapes)
+    BACKBONE = "resnet18"
     TOP_DOWN_PYRAMID_SIZE = 32
     FPN_CLASSIF_FC_LAYERS_SIZE = 64
-    TRAIN_BN = None
     IMAGES_PER_GPU = 2
     STEPS_PER_EPOCH = 2
     VALIDATION_STEPS = 1

@@ -101,8 +101,8 @@ def test_a_thin_object_keeps_a_small_mask_and_a_box_alone_has_none():
         (lambda image: image - 128.0, "values below 0"),
         (lambda image: image.astype(np.int16) - 128, "values below 0"),
         (lambda image: image / 255, "values from 0 to 1, where 0 to 255"),
-        (lambda image: np.where(image > 100, np.nan, image), "that are not finite"),
-        (lambda image: np.where(image > 100, np.inf, image), "that are not finite"),
+        (lambda image: np.where(image > 100, np.nan, image), "values that are not finite"),
+        (lambda image: np.where(image > 100, np.inf, image), "values that are not finite"),
     ],
 )
 def test_values_that_are_not_of_a_picture_are_told(change, message):

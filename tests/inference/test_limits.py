@@ -10,7 +10,7 @@ from keras import ops
 from benchmarks.speed_ours import spread_detections
 from benchmarks.speed_workload import CLASSES
 from mrcnn.errors import LimitWarning
-from mrcnn.inference.limits import candidates_of, count_kept
+from mrcnn.inference.limits import DetectionLimits, candidates_of, kept
 from mrcnn.model import MaskRCNN
 from mrcnn.nets.detection import refine_detections
 
@@ -115,10 +115,10 @@ def test_as_many_are_kept_as_the_network_keeps_without_a_limit(score, across):
         score=score,
         across_classes=across,
     )
-    kept = int(ops.convert_to_numpy(rows)[0].any(axis=1).sum())
+    rows_kept = int(ops.convert_to_numpy(rows)[0].any(axis=1).sum())
     candidates = candidates_of(boxes, probabilities, deltas, window, settings)
-    assert 20 < kept < np.count_nonzero(candidates.scores >= 0)
-    assert count_kept(candidates, settings) == kept
+    assert 20 < rows_kept < np.count_nonzero(candidates.scores >= 0)
+    assert len(kept(candidates, settings)) == rows_kept
 
 
 @pytest.mark.usefixtures("eager")
@@ -132,3 +132,14 @@ def test_threads_are_told_once(detector):
         for thread in threads:
             thread.join()
     assert [found.category for found in caught].count(LimitWarning) == 1
+
+
+def test_boxes_without_area_are_nothing_that_a_limit_cost():
+    """A network that learned nothing pushes its boxes together at the border."""
+    limits = DetectionLimits(type("Limit", (Settings,), {"DETECTION_MAX_INSTANCES": 3}))
+    assert limits._look_at_detections(np.zeros(230, bool)) == ()
+    assert limits._look_at_detections(np.arange(230) < 3) == ()
+    (text,) = limits._look_at_detections(np.isin(np.arange(230), (1, 2, 3, 6)))
+    assert text.startswith("An image has 4 detections, but DETECTION_MAX_INSTANCES is 3")
+    assert text.endswith("At least 7 would have kept all of them.")
+    assert limits.needed == {"DETECTION_MAX_INSTANCES": 7}

@@ -5,7 +5,7 @@ import csv
 import keras
 import pytest
 
-from mrcnn.training.callbacks import LogToTable
+from mrcnn.training.callbacks import LogToTable, ReportProgress
 
 
 def write(path, *epochs, number=0):
@@ -60,3 +60,19 @@ def test_an_empty_file_is_started_anew(tmp_path, content):
     path.write_text(content)
     write(path, {"loss": 1.0})
     assert rows(path) == [["epoch", "loss"], ["0", "1.0"]]
+
+
+def test_progress_within_an_epoch_is_told_now_and_then(capsys, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("mrcnn.training.callbacks.time.monotonic", lambda: clock[0])
+    report = ReportProgress(steps=40)
+    for epoch in range(2):
+        report.on_epoch_begin(epoch)
+        for batch in range(40):
+            clock[0] += 8.0
+            report.on_train_batch_end(batch, {"loss": 2.5 - batch / 40})
+    lines = capsys.readouterr().out.splitlines()
+    # Every fourth step takes it beyond 30 seconds; the last one has a line of Keras.
+    assert len(lines) == 2 * 9
+    assert lines[0] == "Epoch 1: step 4 of 40, loss 2.4250, about 5 min left of the epoch"
+    assert lines[-1] == "Epoch 2: step 36 of 40, loss 1.6250, about 1 min left of the epoch"

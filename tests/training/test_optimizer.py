@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from mrcnn.errors import ConfigError
 from mrcnn.training.optimizer import RegularizedSGD, l2_factor, weighted_squares
 
 SHAPES = {"kernel": (3, 4), "bias": (4,), "gamma": (4,), "beta": (4,)}
@@ -98,3 +99,28 @@ def test_weighted_squares():
 def test_l2_leaves_normalisation_alone():
     factors = {weight.name: l2_factor(weight, 0.12) for weight in variables()}
     assert factors == {"kernel": 0.12 / 12, "bias": 0.12 / 4, "gamma": 0.0, "beta": 0.0}
+
+
+def test_the_moving_average_of_keras_goes_with_it():
+    weights = variables()
+    optimizer = RegularizedSGD(0.1, 0.9, use_ema=True, ema_momentum=0.8)
+    optimizer.build(weights)
+    rng, expected = np.random.default_rng(2), None
+    for _ in range(3):
+        gradients = [rng.normal(size=shape).astype(np.float32) for shape in SHAPES.values()]
+        apply(optimizer, gradients, weights)
+        now = values(weights)
+        # The first step has nothing to average with.
+        expected = (
+            now
+            if expected is None
+            else [0.8 * average + 0.2 * value for average, value in zip(expected, now, strict=True)]
+        )
+    optimizer.finalize_variable_values(weights)
+    for value, average in zip(values(weights), expected, strict=True):
+        np.testing.assert_allclose(value, average, rtol=1e-5, atol=1e-6)
+
+
+def test_accumulated_gradients_are_refused():
+    with pytest.raises(ConfigError, match="gradient_accumulation_steps cannot be used"):
+        RegularizedSGD(gradient_accumulation_steps=2)

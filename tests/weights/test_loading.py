@@ -97,6 +97,13 @@ def test_excluded_layers_stay_as_they_were(model, saved, twin, small, exclude, e
             small.assert_equal(small.arrays(layer), small.arrays(original))
 
 
+def test_a_report_is_one_line_in_a_notebook(saved, twin):
+    report = load_weights(twin, saved)
+    assert repr(report) == f"<LoadReport of {saved}: 5 loaded>"
+    report = load_weights(twin, saved, exclude=["conv1", "cnov1"])
+    assert repr(report) == f"<LoadReport of {saved}: 4 loaded, 1 excluded, 1 unknown>"
+
+
 def test_names_to_leave_out_that_nothing_has_are_told(saved, twin):
     report = load_weights(twin, saved, exclude=["conv1", "mrcnn_bbox_cf", "input_image"])
     assert report.unknown == ["mrcnn_bbox_cf"]
