@@ -27,15 +27,30 @@ class ClassQuality(NamedTuple):
 
 @dataclass(frozen=True)
 class Classification:
-    """Classes of the matched objects; what was not matched has no part in it.
+    """Classes of the matched objects; in the figures what was not matched has no part.
 
     Attributes:
         labels: class names.
         matrix: int64 [C, C], rows true class, columns predicted class.
+        missed: int64 [C], by true class the objects that nothing was matched to.
+        false_alarms: int64 [C], by predicted class the detections that match no object.
     """
 
     labels: tuple[str, ...]
     matrix: np.ndarray
+    missed: np.ndarray
+    false_alarms: np.ndarray
+
+    @property
+    def with_background(self) -> np.ndarray:
+        """int64 [C + 1, C + 1]: the matrix, and background as the last row and column.
+
+        The last column has what was missed, the last row false alarms; background that was taken
+        for background is nothing that could be counted, and 0.
+        """
+        whole = np.pad(self.matrix, (0, 1))
+        whole[:-1, -1], whole[-1, :-1] = self.missed, self.false_alarms
+        return whole
 
     @property
     def accuracy(self) -> float:
@@ -75,14 +90,27 @@ class Classification:
 
 
 def classify(
-    labels: Sequence[str], true_ids: ArrayLike, predicted_ids: ArrayLike
+    labels: Sequence[str],
+    true_ids: ArrayLike,
+    predicted_ids: ArrayLike,
+    missed_ids: ArrayLike = (),
+    false_alarm_ids: ArrayLike = (),
 ) -> Classification:
-    """Count the classes of matched pairs.
+    """Count the classes of matched pairs, and of what has no partner.
 
     Args:
         labels: names of classes 1, 2, ...
         true_ids, predicted_ids: int [M], class ids from 1 of each pair.
+        missed_ids: int [K], class ids of the objects without one.
+        false_alarm_ids: int [L], class ids of the detections without one.
     """
     matrix = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(matrix, (np.asarray(true_ids, int) - 1, np.asarray(predicted_ids, int) - 1), 1)
-    return Classification(tuple(labels), matrix)
+    return Classification(
+        tuple(labels), matrix, _counts(missed_ids, labels), _counts(false_alarm_ids, labels)
+    )
+
+
+def _counts(class_ids: ArrayLike, labels: Sequence[str]) -> np.ndarray:
+    """int64 [C]: how many ids there are of each class from 1."""
+    return np.bincount(np.asarray(class_ids, int) - 1, minlength=len(labels)).astype(np.int64)

@@ -110,6 +110,8 @@ class OperatingPoint:
                 },
                 "macro": self.classification.macro,
                 "accuracy": self.classification.accuracy,
+                "missed": self.classification.missed.tolist(),
+                "false_alarms": self.classification.false_alarms.tolist(),
             },
             "intervals": {name: list(ends) for name, ends in self.intervals.items()},
             "images": [
@@ -231,10 +233,30 @@ def operating_point(
             class_names,
             np.concatenate([np.zeros(0, int), *(true for true, _ in matched)]),
             np.concatenate([np.zeros(0, int), *(found for _, found in matched)]),
+            *_unmatched(records, kept, pairs, border),
         ),
         intervals=bootstrap_intervals(principal, border, resamples),
         pairs=pairs,
     )
+
+
+def _unmatched(
+    records: Sequence[ImageRecord],
+    kept: Sequence[np.ndarray],
+    pairs: Sequence[np.ndarray],
+    border: Border,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Class ids of the objects that were missed, and of the false alarms by a rule."""
+    missed, false_alarms = [np.zeros(0, int)], [np.zeros(0, int)]
+    for record, chosen, (rows, columns) in zip(
+        records, kept, (pair.T for pair in pairs), strict=True
+    ):
+        missed.append(np.delete(record.truth.class_ids, rows))
+        others = np.setdiff1d(chosen, columns)
+        if border == "ignore":
+            others = others[~record.predictions.at_border[others]]
+        false_alarms.append(record.predictions.class_ids[others])
+    return np.concatenate(missed), np.concatenate(false_alarms)
 
 
 def _pairs(record: ImageRecord, chosen: np.ndarray, min_iou: float) -> np.ndarray:

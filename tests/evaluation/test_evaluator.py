@@ -72,6 +72,11 @@ def test_figures_of_two_images_by_hand():
     assert low.counting.detections == 5
     assert high.class_counting["large"].bias == (1 + 0) / 2
     np.testing.assert_array_equal(high.classification.matrix, [[1, 0, 0], [0, 0, 1], [0, 0, 1]])
+    # The false alarm at the border does not count, the one inside does.
+    np.testing.assert_array_equal(high.classification.missed, [0, 1, 0])
+    np.testing.assert_array_equal(high.classification.false_alarms, [0, 0, 0])
+    np.testing.assert_array_equal(low.classification.false_alarms, [0, 0, 1])
+    assert low.to_dict()["classification"]["missed"] == [0, 1, 0]
     np.testing.assert_array_equal(high.pairs[0], [[0, 0], [1, 1]])
     # 100 + 100 + 70 pixels are shared; the missed cell and the rest of the union count against it.
     overlap = high.to_dict()["overlap"]["ignore"]["pooled"]
@@ -94,6 +99,8 @@ def test_figures_agree_with_each_other():
             name: pooled[name] for name in Quality._fields
         }
         assert point.classification.matrix.sum() == pooled["tp"]
+        assert point.classification.missed.sum() == pooled["fn"]
+        assert point.classification.false_alarms.sum() == pooled["fp"]
         assert sum(len(pairs) for pairs in point.pairs) == pooled["tp"]
         assert sum(each.ground_truth for each in point.class_counting.values()) == (
             point.counting.ground_truth

@@ -66,6 +66,15 @@ def test_classes_by_hand():
     assert found.macro["f1"] == pytest.approx((2 / 3 + 0.5 + 0) / 3)
 
 
+def test_what_has_no_partner_is_the_background_s():
+    found = classify(["large", "small"], [1, 2], [1, 1], missed_ids=[2, 2], false_alarm_ids=[1])
+    assert (found.missed.tolist(), found.false_alarms.tolist()) == ([0, 2], [1, 0])
+    np.testing.assert_array_equal(found.with_background, [[1, 0, 0], [1, 0, 2], [1, 0, 0]])
+    # The figures are those of the pairs alone.
+    assert found.classes == classify(["large", "small"], [1, 2], [1, 1]).classes
+    assert not classify(["large"], [], []).with_background.any()
+
+
 def test_no_matched_object_has_no_class():
     found = classify(["cell"], [], [])
     assert math.isnan(found.accuracy)
