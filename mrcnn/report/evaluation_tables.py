@@ -191,9 +191,14 @@ _CLASS_FIGURES = ("precision", "recall", "f1")
 
 
 def class_table(point: dict[str, Any], words: Words) -> Table:
-    """Classes of the matched objects: how well each is told, and as which they were predicted."""
+    """Classes of the matched objects: how well each is told, and as which they were predicted.
+
+    Background follows as the last column, what was missed, and the last row of a class, the false
+    alarms, where the summary has them.
+    """
     found = point["classification"]
     labels, matrix = list(map(Name, found["labels"])), found["matrix"]
+    missed, false_alarms = found.get("missed") or [], found.get("false_alarms")
     columns = [
         Column("ground truth", plain="class"),
         Column(words.objects),
@@ -201,6 +206,7 @@ def class_table(point: dict[str, Any], words: Words) -> Table:
         Column("recall", figure),
         Column("F1", figure),
         *(Column(label, str, "predicted", f"predicted {label}") for label in labels),
+        *([Column("missed")] if missed else []),
     ]
     rows = []
     for index, (label, counts) in enumerate(zip(labels, matrix, strict=True)):
@@ -208,11 +214,17 @@ def class_table(point: dict[str, Any], words: Words) -> Table:
         total = sum(counts)
         shares = [Share(held, total, place == index) for place, held in enumerate(counts)]
         ratios = [scores.get(key) for key in _CLASS_FIGURES]
-        rows.append(Row([label, scores.get("support", total), *ratios, *shares]))
+        rows.append(
+            Row([label, scores.get("support", total), *ratios, *shares, *missed[index : index + 1]])
+        )
+    if false_alarms:
+        nothing = [None] * (1 + len(_CLASS_FIGURES))
+        rows.append(Row(["false alarms", *nothing, *false_alarms, *([None] if missed else [])]))
     macro = [lookup(found, "macro", key) for key in _CLASS_FIGURES]
     held = sum(map(sum, matrix))
     predicted = [sum(column) for column in zip(*matrix, strict=True)]
-    rows.append(Row(["mean of classes", held, *macro, *predicted], is_strong=True))
+    beyond = [sum(missed)] if missed else []
+    rows.append(Row(["mean of classes", held, *macro, *predicted, *beyond], is_strong=True))
     return Table(columns, rows, f"Classes of the matched {words.objects} {_at(point)}")
 
 

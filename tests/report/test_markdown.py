@@ -123,10 +123,17 @@ def test_counts_and_classes(figures):
     assert rows[1] == ["all cells", "6", "6", "75.0 %", "+0.00", "0.67", "25.0 %", "0.750"]
     assert rows[2] == ["large", "1", "1", "100.0 %", "+0.00", "0.00", "0.0 %", "1.000"]
     rows = rows_of(class_table(point, WORDS))
-    assert rows[0][5:] == ["predicted large", "predicted normal"]
-    assert rows[1] == ["large", "1", "0.000", "0.000", "0.000", "0", "1"]
-    assert rows[2] == ["normal", "3", "0.750", "1.000", "0.857", "0", "3"]
-    assert rows[3] == ["mean of classes", "4", "0.375", "0.500", "0.429", "0", "4"]
+    assert rows[0][5:] == ["predicted large", "predicted normal", "missed"]
+    assert rows[1] == ["large", "1", "0.000", "0.000", "0.000", "0", "1", "0"]
+    assert rows[2] == ["normal", "3", "0.750", "1.000", "0.857", "0", "3", "2"]
+    assert rows[3] == ["false alarms", "-", "-", "-", "-", "1", "0", "-"]
+    assert rows[4] == ["mean of classes", "4", "0.375", "0.500", "0.429", "0", "4", "2"]
+    # What an earlier version wrote says nothing of them.
+    found = point["classification"].items()
+    older = {name: value for name, value in found if name not in ("missed", "false_alarms")}
+    rows = rows_of(class_table({**point, "classification": older}, WORDS))
+    assert rows[0][-1] == "predicted normal"
+    assert [row[0] for row in rows[1:]] == ["large", "normal", "mean of classes"]
 
 
 def test_reliability_has_every_bin(figures):
