@@ -52,6 +52,9 @@ class PillowPicture(Picture):
             self._image = Image.open(path)
         try:
             with explained(path):
+                # Once the file is decoded, which its size may take, Pillow does not tell it.
+                tiles = self._image.tile
+                self._is_deep_grey = bool(tiles) and tiles[0].args == "LA;16B"
                 # To count the pictures Pillow goes through them: only where it is asked for.
                 self._page = 1 if page is None else chosen_page(page, self._count)
                 if self._page > 1:
@@ -139,7 +142,7 @@ class PillowPicture(Picture):
     def _decode_deep_png(self, notes: list[str]) -> np.ndarray:
         """16-bit color, of which Pillow decodes one half of each sample at a time."""
         mode = self._image.mode
-        if self._image.tile[0].args == "LA;16B":
+        if self._is_deep_grey:
             samples = _grey_of_deep_png(self.path)
         else:
             with Image.open(self.path) as low:

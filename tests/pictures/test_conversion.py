@@ -155,6 +155,15 @@ def test_png_and_tiff_of_16_bits_are_read_alike(tmp_path, channels):
     np.testing.assert_array_equal(read_image(save_png(tmp_path / "a.png", samples)), expected)
 
 
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_a_png_of_16_bits_may_be_asked_for_its_size_first(tmp_path, channels):
+    samples = np.random.default_rng(5).integers(0, 4000, (9, 8, channels)).astype(np.uint16)
+    path = save_png(tmp_path / "a.png", samples)
+    with open_picture(path) as picture:
+        assert (picture.levels[0].height, picture.levels[0].width) == (9, 8)
+        np.testing.assert_array_equal(picture.pixels(), read_image(path))
+
+
 def test_a_turned_png_of_16_bits(tmp_path):
     path = save_png(tmp_path / "a.png", COLORS)
     upright = read_image(path)
