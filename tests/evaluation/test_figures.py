@@ -205,7 +205,11 @@ def test_a_long_sweep_is_thinned_out_around_its_best():
     sweep = sweep_confidence([ImageRecord.of("a", truth, predictions)])
     assert len(sweep.thresholds) > 1000
     thin = sweep.to_dict()
-    assert len(thin["thresholds"]) <= 202
+    # The best of two measures and those next to 21 round confidences are kept besides.
+    assert len(thin["thresholds"]) <= 200 + 2 + 21
+    for confidence in (0.05, 0.5, 0.95):
+        nearest = sweep.thresholds[np.abs(sweep.thresholds - confidence).argmin()]
+        assert nearest in thin["thresholds"]
     assert len(thin["f1"]) == len(thin["thresholds"])
     assert thin["best"]["f1"]["min_confidence"] in thin["thresholds"]
     assert thin["best"]["pq"]["value"] == max(sweep.curves["pq"])
