@@ -18,7 +18,10 @@ SIGNATURES = {
     "apply_mask": "image, mask, color, alpha=0.5",
     "display_instances": (
         "image, boxes, masks, class_ids, class_names, scores=None, title='', figsize=(16, 16), "
-        "ax=None, show_mask=True, show_bbox=True, colors=None, captions=None"
+        "ax=None, show_mask=True, show_bbox=True, colors=None, captions=None, "
+        # Of the forks for TensorFlow 2, by name.
+        "show_mask_polygon=True, show_caption=True, filter_classes=None, min_score=None, "
+        "save_fig_path=None"
     ),
     "display_differences": (
         "image, gt_box, gt_class_id, gt_mask, pred_box, pred_class_id, pred_score, pred_mask, "

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from mrcnn.data.loader import BatchLoader
+from mrcnn.errors import DataError
 
 HAS_PROC = Path("/proc/self/fd").exists()
 
@@ -88,10 +89,10 @@ def test_no_training_leaves_its_loaders_threads_or_images(crops, disks, light_fi
         assert back_to(before)
 
     def fail(image_id):
-        raise ValueError("unreadable")
+        raise DataError("unreadable")
 
     dataset.load_image = fail
-    with pytest.raises(ValueError, match="unreadable"):
+    with pytest.raises(DataError, match="unreadable"):
         light_fit(config, dataset, None, 1)
     assert back_to(before)
     assert len(loaders) == 5
