@@ -58,7 +58,10 @@ def test_tiles_have_one_shape_and_lie_whole_steps_of_the_network_apart(drawn):
     sizes = {(tile.area[2] - tile.area[0], tile.area[3] - tile.area[1]) for tile in tiles}
     assert len(sizes) == 1
     if grid.count == 1:
-        assert grid.scale == scale and sizes == {shape}
+        # What is hardly larger than a tile fits into it when the scale is moved.
+        assert sizes == {shape} and max(shape) * grid.scale <= side + 1e-6
+        assert grid.scale == (scale if max(shape) * scale <= side else side / max(shape))
+        assert abs(grid.scale / scale - 1) < 0.04
         return
     for axis in (0, 1):
         length = sizes.copy().pop()[axis]
@@ -72,6 +75,11 @@ def test_tiles_have_one_shape_and_lie_whole_steps_of_the_network_apart(drawn):
     assert abs(grid.scale / scale - 1) < 0.04
     if scale < 1:
         assert abs(grid.scale / scale - 1) < 0.009
+
+
+def test_what_is_hardly_larger_than_a_tile_is_one():
+    grid = tile_grid((1, 62), 2.078125, 128, 0)
+    assert (grid.count, grid.scale) == (1, 128 / 62)
 
 
 def test_a_side_as_long_as_a_tile_needs_no_other():
