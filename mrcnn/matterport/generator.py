@@ -127,9 +127,9 @@ def data_generator(
 class DataGenerator(keras.utils.PyDataset):
     """The batches of one pass through the images, as the forks for TensorFlow 2 have them.
 
+    What is not told here is as in `data_generator`.
+
     Args:
-        dataset, config, shuffle, augmentation, random_rois, detection_targets,
-            no_augmentation_sources: see `data_generator`.
         batch_size: images in a batch; `BATCH_SIZE` by default.
         **kwargs: for `keras.utils.PyDataset`.
     """
