@@ -29,6 +29,7 @@ from mrcnn.inference.tiles import TooManyTiles
 from mrcnn.instances import Instances
 from mrcnn.instances.stored_masks import MaskFile
 from mrcnn.pictures import Picture, open_picture
+from mrcnn.pictures.pixel_size import PixelSize
 from mrcnn.report.detection_files import (
     DetectedImage,
     LateRows,
@@ -92,7 +93,12 @@ class Detection:
     files: ExitStack = field(default_factory=ExitStack)
 
     def add(
-        self, image: np.ndarray, found: Found, path: Path, name: str
+        self,
+        image: np.ndarray,
+        found: Found,
+        path: Path,
+        name: str,
+        pixel_size: PixelSize | None = None,
     ) -> tuple[Found, list[Doubt]]:
         """Write the pictures of an image and take its rows for the tables.
 
@@ -101,10 +107,12 @@ class Detection:
             found: in it.
             path: of its file.
             name: stem of its pictures.
+            pixel_size: as the file tells it.
 
         Returns:
             what can be seen, and why to doubt it.
         """
+        told_size = None if pixel_size is None else pixel_size.side
         instances, labels = visible_objects(found.instances)
         told = set(instances.columns)
         instances = self.application.measure(
@@ -122,8 +130,10 @@ class Detection:
             self.class_names,
             self.options.pixel_size,
             self.measured,
+            told_size,
         )
-        return self._kept(path, name, replace(found, instances=instances), rows, image)
+        found = replace(found, instances=instances)
+        return self._kept(path, name, found, rows, image, told_size)
 
     def add_large(
         self, picture: Picture, finder: Finder, path: Path, name: str
@@ -149,6 +159,7 @@ class Detection:
             # What fails takes no room any more; else the tables need it.
             self.files.push(opened.pop_all())
         self.measured = measured
+        told_size = None if picture.pixel_size is None else picture.pixel_size.side
         rows = partial(
             iterate_rows,
             str(path),
@@ -159,8 +170,9 @@ class Detection:
             self.class_names,
             self.options.pixel_size,
             measured,
+            told_size,
         )
-        return self._kept(path, name, found, LateRows(len(labels), rows), small)
+        return self._kept(path, name, found, LateRows(len(labels), rows), small, told_size)
 
     def _kept(
         self,
@@ -169,6 +181,7 @@ class Detection:
         found: Found,
         rows: "list[list] | LateRows",
         image: np.ndarray,
+        told_size: float | None,
     ) -> tuple[Found, list[Doubt]]:
         names = tuple(self.class_names)
         doubts = judge(self.application, image, found, self.options, class_names=names)
@@ -183,6 +196,7 @@ class Detection:
                 diameter=found.diameter,
                 scale_source=found.scale_source,
                 quality=column(doubts),
+                pixel_size=self.options.pixel_size or told_size,
             )
         )
         return found, doubts
@@ -207,6 +221,7 @@ class Input:
         problem: why it cannot be used.
         notes: what of the file was not taken or was changed.
         is_large: it is to be detected in by tiles that are read one after the other.
+        pixel_size: as the file tells it.
     """
 
     number: int
@@ -216,6 +231,7 @@ class Input:
     problem: str = ""
     notes: tuple[str, ...] = ()
     is_large: bool = False
+    pixel_size: PixelSize | None = None
 
 
 def detect_all(
@@ -248,7 +264,7 @@ def detect_all(
             except DataError as error:
                 waiting.append(Input(number, path, name, problem=str(error)))
                 continue
-            waiting.append(Input(number, path, name, image, notes=notes))
+            waiting.append(Input(number, path, name, image, notes=notes, pixel_size=size))
             yield Picture.of(image, name=str(path), pixel_size=size)
 
     def failed(error: DataError) -> None:
@@ -329,7 +345,8 @@ def _added(
     """The file with its notes or problem, what can be seen in it, and why to doubt that."""
     options = detection.options
     if given.image is not None and found is not None:
-        return given, *detection.add(given.image, found, given.path, given.name)
+        added = detection.add(given.image, found, given.path, given.name, given.pixel_size)
+        return given, *added
     if not given.is_large or isinstance(finder, BaselineFinder):
         return given, None, []
     try:

@@ -45,6 +45,11 @@ class PixelSize:
     x: float
     told_by: str
 
+    @property
+    def side(self) -> float:
+        """Side of the square with the same area, in micrometers."""
+        return math.sqrt(self.y * self.x)
+
 
 def plausible(y: float, x: float, told_by: str, notes: list[str] | None = None) -> PixelSize | None:
     """The size in micrometers, or None if no microscope has such pixels.

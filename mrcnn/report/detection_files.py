@@ -8,6 +8,7 @@ import numpy as np
 
 from mrcnn.instances import Instances
 from mrcnn.measure.shape import shape_of
+from mrcnn.report.measured_columns import MICROMETRE_COLUMNS, MeasuredColumns, in_micrometres
 from mrcnn.report.table import Table
 from mrcnn.report.table_text import csv_text
 from mrcnn.report.words import Words
@@ -29,12 +30,6 @@ OBJECT_COLUMNS = (
     "centroid_y",
     "centroid_x",
 )
-MICROMETRE_COLUMNS = (
-    "area_um2",
-    "equivalent_diameter_um",
-    "centroid_y_um",
-    "centroid_x_um",
-)
 
 
 @dataclass(frozen=True)
@@ -50,6 +45,7 @@ class DetectedImage:
     diameter: float | None = None
     scale_source: str = "settings"
     quality: str = "ok"
+    pixel_size: float | None = None
 
 
 def _column(value: float, digits: int) -> str:
@@ -64,8 +60,10 @@ def object_rows(
     class_names: Sequence[str],
     pixel_size: float | None,
     measured: Sequence[str] = (),
+    told_size: float | None = None,
+    size_limits: tuple[float, float] | None = None,
 ) -> list[list]:
-    """A row of `OBJECT_COLUMNS` for each object, and of `MICROMETRE_COLUMNS` with a pixel size.
+    """A row of the columns of `object_titles` for each object.
 
     The figures are those of the object's whole mask, in pixels; `visible_area` counts its pixels
     in the label image, which are fewer where a better detection covers it.
@@ -76,12 +74,25 @@ def object_rows(
         instances: objects 1, 2, ... of `labels`, with scores.
         labels: uint16 [H, W].
         class_names: of classes 1, 2, ...
-        pixel_size: micrometres, or None.
+        pixel_size: micrometres as the user gives them, or None.
         measured: names of columns of `instances`, which follow the others.
+        told_size: micrometres as the file tells them, taken where the user gives none.
+        size_limits: see `MeasuredColumns`.
     """
     visible = np.bincount(labels.ravel(), minlength=len(instances) + 1)[1:]
     numbers = range(1, len(instances) + 1)
-    rows = iterate_rows(image, name, instances, numbers, visible, class_names, pixel_size, measured)
+    rows = iterate_rows(
+        image,
+        name,
+        instances,
+        numbers,
+        visible,
+        class_names,
+        pixel_size,
+        measured,
+        told_size,
+        size_limits,
+    )
     return list(rows)
 
 
@@ -94,14 +105,19 @@ def iterate_rows(
     class_names: Sequence[str],
     pixel_size: float | None,
     measured: Sequence[str] = (),
+    told_size: float | None = None,
+    size_limits: tuple[float, float] | None = None,
 ) -> Iterator[list]:
     """The rows of `object_rows`, made while they are asked for.
 
     Args:
         numbers: of the labels of the objects.
         visible: pixels of each in the label image.
-        image, name, instances, class_names, pixel_size, measured: see `object_rows`.
+        image, name, instances, class_names, pixel_size, measured, told_size, size_limits: see
+            `object_rows`.
     """
+    known_size = told_size if pixel_size is None else pixel_size
+    columns = MeasuredColumns(instances, known_size, size_limits)
     scores = np.zeros(len(instances)) if instances.scores is None else instances.scores
     of_each = zip(instances.boxes, instances.crops, numbers, visible, strict=True)
     for index, (box, crop, number, seen) in enumerate(of_each):
@@ -122,13 +138,11 @@ def iterate_rows(
             _column(centroid_x, 2),
         ]
         if pixel_size is not None:
-            row += [
-                _column(shape.area * pixel_size**2, 4),
-                _column(shape.equivalent_diameter * pixel_size, 4),
-                _column(centroid_y * pixel_size, 3),
-                _column(centroid_x * pixel_size, 3),
-            ]
+            row += in_micrometres(shape, pixel_size)
         row += [_told(instances.columns, column, index) for column in measured]
+        row += columns.values(index, crop, shape)
+        if pixel_size is None:
+            row += in_micrometres(shape, told_size)
         yield row
 
 
@@ -151,23 +165,48 @@ class LateRows:
 
 
 def _told(columns: Mapping[str, np.ndarray], column: str, index: int) -> object:
-    """A value of a column: floats with six digits that count, all else as it is."""
+    """A value of a column: floats with six digits that count, NaN as "", all else as it is."""
     value = columns[column][index]
-    return f"{value:.6g}" if isinstance(value, float | np.floating) else value
+    if isinstance(value, float | np.floating):
+        return "" if np.isnan(value) else f"{value:.6g}"
+    return value
+
+
+def object_titles(
+    with_micrometres: bool, measured: Sequence[str] = (), has_limits: bool = False
+) -> list[str]:
+    """The columns of the table of objects.
+
+    Those that were there first keep their places, so micrometres stand before what the application
+    measures where the user gives the size of a pixel, and else at the end.
+
+    Args:
+        with_micrometres: the user gives the size of a pixel.
+        measured: names of the columns that the application measures.
+        has_limits: sizes are compared with limits.
+    """
+    first, last = (MICROMETRE_COLUMNS, ()) if with_micrometres else ((), MICROMETRE_COLUMNS)
+    return [*OBJECT_COLUMNS, *first, *measured, *MeasuredColumns.titles(has_limits), *last]
 
 
 def objects_csv(
-    images: Sequence[DetectedImage], with_micrometres: bool, measured: Sequence[str] = ()
+    images: Sequence[DetectedImage],
+    with_micrometres: bool,
+    measured: Sequence[str] = (),
+    has_limits: bool = False,
 ) -> str:
     """The text of the table of objects: a line for each object of each image."""
-    return csv_text(objects_table(images, with_micrometres, measured))
+    return csv_text(objects_table(images, with_micrometres, measured, has_limits))
 
 
 def objects_table(
-    images: Sequence[DetectedImage], with_micrometres: bool, measured: Sequence[str] = ()
+    images: Sequence[DetectedImage],
+    with_micrometres: bool,
+    measured: Sequence[str] = (),
+    has_limits: bool = False,
 ) -> Table:
-    """The table of objects; its rows are made while they are gone over."""
-    titles = [*OBJECT_COLUMNS, *(MICROMETRE_COLUMNS if with_micrometres else ()), *measured]
+    """The table of objects; its rows are made while they are gone over. See `object_titles`."""
+    titles = object_titles(with_micrometres, measured, has_limits)
     return Table.of_values(titles, (row for image in images for row in image.rows))
 
 
@@ -176,23 +215,25 @@ def summary_csv(images: Sequence[DetectedImage], class_names: Sequence[str], wor
 
     `diameter_px` is the size of objects that the scale of the image was chosen for, and
     `scale_source` how it is known. The counts of an image that could not be read are empty, and
-    `problem` says why. `quality` has the reasons to doubt a result, or "ok".
+    `problem` says why. `quality` has the reasons to doubt a result, or "ok". `pixel_size_um` is the
+    side of a pixel in micrometres, where it is known.
     """
-    last = ["diameter_px", "scale_source", "problem", "quality"]
+    last = ["diameter_px", "scale_source", "problem", "quality", "pixel_size_um"]
     titles = ["image", "name", "height", "width", words.objects, *class_names, *last]
     rows: list[list] = []
     total: Counter[str] = Counter()
     for image in images:
         if image.size is None:
             blank = [""] * (5 + len(class_names))
-            rows.append([image.image, image.name, *blank, image.problem, ""])
+            rows.append([image.image, image.name, *blank, image.problem, "", ""])
             continue
         counts = Counter(image.class_names)
         total += counts
         by_class = [counts[name] for name in class_names]
         diameter = "" if image.diameter is None else _column(image.diameter, 1)
-        last = [diameter, image.scale_source, "", image.quality]
+        pixel_size = "" if image.pixel_size is None else f"{image.pixel_size:.6g}"
+        last = [diameter, image.scale_source, "", image.quality, pixel_size]
         rows.append([image.image, image.name, *image.size, counts.total(), *by_class, *last])
     by_class = [total[name] for name in class_names]
-    rows.append(["all images", "", "", "", total.total(), *by_class, "", "", "", ""])
+    rows.append(["all images", "", "", "", total.total(), *by_class, "", "", "", "", ""])
     return csv_text(Table.of_values(titles, rows))

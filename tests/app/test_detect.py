@@ -7,7 +7,7 @@ from PIL import Image
 from mrcnn.app.detect import detect_all, visible_objects, write_labels
 from mrcnn.app.finding import Found
 from mrcnn.instances import Instances
-from mrcnn.report.detection_files import OBJECT_COLUMNS, object_rows
+from mrcnn.report.detection_files import object_rows, object_titles
 from tests.drawn_objects import objects_of
 
 NAMES = ("large", "small")
@@ -31,7 +31,7 @@ def test_overlap_goes_to_the_better_score_and_areas_say_so():
     assert (labels[:10, :10] == 1).all() and (labels[:10, 10:15] == 2).all()
     assert (labels == 0).sum() == 400 - 150
     rows = [
-        dict(zip(OBJECT_COLUMNS, row, strict=True))
+        dict(zip(object_titles(False), row, strict=True))
         for row in object_rows("a.png", "a", cells, labels, NAMES, None)
     ]
     assert [int(row["area"]) for row in rows] == [100, 100]
