@@ -117,7 +117,7 @@ def iterate_rows(
             `object_rows`.
     """
     known_size = told_size if pixel_size is None else pixel_size
-    columns = MeasuredColumns(instances, known_size, size_limits)
+    columns = MeasuredColumns(instances, known_size, measured, size_limits)
     scores = np.zeros(len(instances)) if instances.scores is None else instances.scores
     of_each = zip(instances.boxes, instances.crops, numbers, visible, strict=True)
     for index, (box, crop, number, seen) in enumerate(of_each):
@@ -186,7 +186,13 @@ def object_titles(
         has_limits: sizes are compared with limits.
     """
     first, last = (MICROMETRE_COLUMNS, ()) if with_micrometres else ((), MICROMETRE_COLUMNS)
-    return [*OBJECT_COLUMNS, *first, *measured, *MeasuredColumns.titles(has_limits), *last]
+    return [
+        *OBJECT_COLUMNS,
+        *first,
+        *measured,
+        *MeasuredColumns.titles(measured, has_limits),
+        *last,
+    ]
 
 
 def objects_csv(

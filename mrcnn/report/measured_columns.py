@@ -51,6 +51,8 @@ class MeasuredColumns:
     Args:
         instances: the objects, each with a mask.
         pixel_size: micrometres, or None.
+        measured: names of the columns of `instances` that are written. Of one that ends in "_px" or
+            "_px2" the same in micrometres follows.
         size_limits: micrometres; an object with a smaller equivalent diameter than the first is
             small, with a larger one than the second large. None leaves the column out.
     """
@@ -59,17 +61,25 @@ class MeasuredColumns:
         self,
         instances: Instances,
         pixel_size: float | None,
+        measured: Sequence[str] = (),
         size_limits: tuple[float, float] | None = None,
     ) -> None:
         self._instances, self._pixel_size = instances, pixel_size
+        self._scaled = _in_pixels(measured)
         self._limits = size_limits
         self._neighbors = Neighbors(instances.boxes)
 
     @staticmethod
-    def titles(has_limits: bool = False) -> Sequence[str]:
-        """Names of the columns."""
+    def titles(measured: Sequence[str] = (), has_limits: bool = False) -> Sequence[str]:
+        """Names of the columns.
+
+        Args:
+            measured: see the class.
+            has_limits: sizes are compared with limits.
+        """
         limits = (LIMITS_COLUMN,) if has_limits else ()
-        return (*SHAPE_COLUMNS, *SHAPE_MICROMETRE_COLUMNS, *limits)
+        scaled = (name for name, _, _ in _in_pixels(measured))
+        return (*SHAPE_COLUMNS, *SHAPE_MICROMETRE_COLUMNS, *scaled, *limits)
 
     def values(self, row: int, crop: np.ndarray, shape: Shape) -> list:
         """The values of one object.
@@ -93,8 +103,15 @@ class MeasuredColumns:
             int(cut),
             f"{self._neighbors.shared(row, instances.crops):.4f}",
             *("" if size is None else f"{length * size:.4f}" for length in lengths),
+            *(self._in_micrometres(name, power, row) for _, name, power in self._scaled),
             *([] if self._limits is None else [self._size(shape, cut)]),
         ]
+
+    def _in_micrometres(self, name: str, power: int, row: int) -> str:
+        value = float(self._instances.columns[name][row])
+        if self._pixel_size is None or np.isnan(value):
+            return ""
+        return f"{value * self._pixel_size**power:.6g}"
 
     def _size(self, shape: Shape, cut: bool) -> str:
         """Small, normal or large by the limits; empty where the whole size is not known."""
@@ -103,3 +120,15 @@ class MeasuredColumns:
         diameter = shape.equivalent_diameter * self._pixel_size
         small, large = self._limits
         return SMALL if diameter < small else LARGE if diameter > large else NORMAL
+
+
+def _in_pixels(measured: Sequence[str]) -> list[tuple[str, str, int]]:
+    """Name in micrometres, name, and power of the pixel's side, of the columns in pixels."""
+    found = []
+    for name in measured:
+        for unit, power in (("px", 1), ("px2", 2)):
+            stem = name.removesuffix(f"_{unit}")
+            scaled = f"{stem}_{unit.replace('px', 'um')}"
+            if stem != name and scaled not in measured:
+                found.append((scaled, name, power))
+    return found

@@ -212,6 +212,7 @@ APPLICATION = Application(
     RBCDataset,
     refine="rbc_cells.outline:refine",
     classify="rbc_cells.sizes:classify",
+    measure="rbc_cells.measures:measure",
     foreground="rbc_cells.stain:stained",
     baselines={"watershed": WATERSHED},
     options=OPTIONS,

@@ -147,3 +147,14 @@ def test_sizes_against_limits():
         titles = object_titles(size is not None, has_limits=True)
         at = titles.index("size_by_limits")
         assert [row[at] for row in rows] == expected
+
+
+def test_what_an_application_measures_in_pixels_has_micrometres_at_the_end():
+    cells = objects_of((20, 20), [[0, 0, 5, 5], [6, 6, 9, 9]]).with_columns(
+        length_px=[2.0, 4.0], od_px2=[8.0, np.nan], kind=["a", "b"]
+    )
+    rows = rows_of(cells, 0.5, ("length_px", "od_px2", "kind"))
+    assert [(row["length_um"], row["od_um2"]) for row in rows] == [("1", "2"), ("2", "")]
+    assert rows_of(cells, None, ("length_px",))[0]["length_um"] == ""
+    own = cells.with_columns(length_um=[7.0, 8.0])
+    assert rows_of(own, 0.5, ("length_px", "length_um"))[0]["length_um"] == "7"

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from skimage.measure import regionprops
 
 from mrcnn.evaluation import touches_border
 from mrcnn.instances import Instances
+from mrcnn.measure.hull import hull_area
 from rbc_cells.ways import LEARNED, MEASURED, SURE
 
 LARGE, NORMAL, SMALL, UNDEFINED = "large", "normal", "small", "undefined"
@@ -112,4 +112,4 @@ def are_sizes(class_names: Sequence[str]) -> bool:
 
 def _solidities(crops: Sequence[np.ndarray]) -> np.ndarray:
     """Area over the area of the convex hull, float [N] in 0..1."""
-    return np.array([regionprops(crop.astype(np.uint8))[0].solidity for crop in crops])
+    return np.array([np.count_nonzero(crop) / hull_area(crop) for crop in crops])
