@@ -23,6 +23,8 @@ from mrcnn.errors import OutputError, shown
 
 # `.cells.4711-0badcafe.csv` on its way to becoming `cells.csv`.
 _TEMPORARY_NAME = re.compile(r"\..+?\.\d+-[0-9a-f]{8}(\..*)?")
+# Bytes that a file system allows for a name.
+_LONGEST_NAME = 255
 # Some network file systems have no locks.
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
@@ -41,7 +43,11 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     target = Path(path)
     suffixes = "".join(target.suffixes)
     stem = target.name.removesuffix(suffixes)
-    temporary = target.with_name(f".{stem}.{os.getpid()}-{secrets.token_hex(4)}{suffixes}")
+    mark = f".{os.getpid()}-{secrets.token_hex(4)}"
+    if len(os.fsencode(f".{stem}{mark}{suffixes}")) > _LONGEST_NAME:
+        # Its own name just fits.
+        stem, suffixes = target.name[:8], target.suffix[:16]
+    temporary = target.with_name(f".{stem}{mark}{suffixes}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

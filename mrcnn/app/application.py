@@ -14,7 +14,7 @@ import numpy as np
 
 from mrcnn import __version__
 from mrcnn.app.commands import EXIT_STATUS, commands
-from mrcnn.app.messages import messages_shown
+from mrcnn.app.messages import messages_shown, names_can_be_printed
 from mrcnn.app.option import Command, Option, build_parser, settings_from
 from mrcnn.app.options import options
 from mrcnn.app.settings import make_config
@@ -239,7 +239,7 @@ class Application:
             return int(leaving.code or 0)
         (command,) = (each for each in commands(self) if each.name == given.command)
         try:
-            with warnings.catch_warnings(), messages_shown():
+            with warnings.catch_warnings(), names_can_be_printed(), messages_shown():
                 warnings.showwarning = _shower(program)
                 return loaded(command.run)(self, given)
         except (MrcnnError, OSError) as error:

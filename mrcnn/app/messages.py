@@ -1,6 +1,7 @@
 """What the package says while a command runs."""
 
 import contextlib
+import io
 import logging
 import sys
 from collections.abc import Iterator
@@ -21,3 +22,14 @@ def messages_shown() -> Iterator[None]:
     finally:
         package.removeHandler(handler)
         package.setLevel(level)
+
+
+@contextlib.contextmanager
+def names_can_be_printed() -> Iterator[None]:
+    """While the block runs, what a console has no character for is escaped instead of an error."""
+    with contextlib.ExitStack() as restored:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+                stream.reconfigure(errors="backslashreplace")
+                restored.callback(stream.reconfigure, errors="strict")
+        yield

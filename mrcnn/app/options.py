@@ -316,9 +316,29 @@ def _detection(application: "Application") -> list[Option]:
             "--out",
             (DETECT,),
             type=Path,
-            default=application.results(DETECT),
             metavar="DIR",
-            help="folder of the results (default %(default)s)",
+            help="folder of the results (default: a new one in "
+            f"{application.results(DETECT)}, called after the time)",
+        ),
+        Option(
+            "--resume",
+            (DETECT,),
+            is_flag=True,
+            help="go on with the run in the folder of the results, or with the last one: what it "
+            "has is left out",
+        ),
+        Option(
+            "--overwrite",
+            (DETECT,),
+            is_flag=True,
+            help="replace the results that are in the folder",
+        ),
+        Option(
+            "--anonymous",
+            (DETECT,),
+            is_flag=True,
+            help="write neither folders nor the name of the machine into the results; images are "
+            "named from the folder that holds them all",
         ),
         Option(
             "--max-overlap",

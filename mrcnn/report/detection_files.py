@@ -34,7 +34,19 @@ OBJECT_COLUMNS = (
 
 @dataclass(frozen=True)
 class DetectedImage:
-    """What is written about one image; an image that could not be read has a `problem`."""
+    """What is written about one image; an image that could not be read has a `problem`.
+
+    Attributes:
+        image, name: path as given by the user, and stem of its pictures.
+        size: (height, width) in pixels.
+        rows: of the table of objects.
+        class_names: of each object.
+        problem: why it could not be used.
+        diameter, scale_source: for which size of objects its scale was chosen, and who told.
+        quality: "ok", or the reasons to doubt it.
+        measured: names of the columns that the application measures, the last ones of `rows`.
+        limit_reached: the model returned as many detections as it may.
+    """
 
     image: str
     name: str
@@ -46,6 +58,8 @@ class DetectedImage:
     scale_source: str = "settings"
     quality: str = "ok"
     pixel_size: float | None = None
+    measured: tuple[str, ...] = ()
+    limit_reached: bool = False
 
 
 def _column(value: float, digits: int) -> str:
@@ -196,7 +210,7 @@ def object_titles(
 
 
 def objects_csv(
-    images: Sequence[DetectedImage],
+    images: Iterable[DetectedImage],
     with_micrometres: bool,
     measured: Sequence[str] = (),
     has_limits: bool = False,
@@ -206,7 +220,7 @@ def objects_csv(
 
 
 def objects_table(
-    images: Sequence[DetectedImage],
+    images: Iterable[DetectedImage],
     with_micrometres: bool,
     measured: Sequence[str] = (),
     has_limits: bool = False,
@@ -216,22 +230,44 @@ def objects_table(
     return Table.of_values(titles, (row for image in images for row in image.rows))
 
 
-def summary_csv(images: Sequence[DetectedImage], class_names: Sequence[str], words: Words) -> str:
-    """The text of summary.csv: objects by class for each image, then for all together.
+def summary_csv(images: Iterable[DetectedImage], class_names: Sequence[str], words: Words) -> str:
+    """The text of summary.csv, see `summary_table`."""
+    return csv_text(summary_table(images, class_names, words))
+
+
+def summary_table(
+    images: Iterable[DetectedImage],
+    class_names: Sequence[str],
+    words: Words,
+    *,
+    with_total: bool = True,
+) -> Table:
+    """Objects by class for each image, then for all together; rows are made while gone over.
 
     `diameter_px` is the size of objects that the scale of the image was chosen for, and
     `scale_source` how it is known. The counts of an image that could not be read are empty, and
     `problem` says why. `quality` has the reasons to doubt a result, or "ok". `pixel_size_um` is the
     side of a pixel in micrometres, where it is known.
+
+    Args:
+        images: gone over once.
+        class_names: of classes 1, 2, ...
+        words: what objects are called.
+        with_total: whether the last row is that of all images.
     """
     last = ["diameter_px", "scale_source", "problem", "quality", "pixel_size_um"]
     titles = ["image", "name", "height", "width", words.objects, *class_names, *last]
-    rows: list[list] = []
+    return Table.of_values(titles, _summary_rows(images, class_names, with_total))
+
+
+def _summary_rows(
+    images: Iterable[DetectedImage], class_names: Sequence[str], with_total: bool
+) -> Iterator[list]:
     total: Counter[str] = Counter()
     for image in images:
         if image.size is None:
             blank = [""] * (5 + len(class_names))
-            rows.append([image.image, image.name, *blank, image.problem, "", ""])
+            yield [image.image, image.name, *blank, image.problem, "", ""]
             continue
         counts = Counter(image.class_names)
         total += counts
@@ -239,7 +275,7 @@ def summary_csv(images: Sequence[DetectedImage], class_names: Sequence[str], wor
         diameter = "" if image.diameter is None else _column(image.diameter, 1)
         pixel_size = "" if image.pixel_size is None else f"{image.pixel_size:.6g}"
         last = [diameter, image.scale_source, "", image.quality, pixel_size]
-        rows.append([image.image, image.name, *image.size, counts.total(), *by_class, *last])
-    by_class = [total[name] for name in class_names]
-    rows.append(["all images", "", "", "", total.total(), *by_class, "", "", "", "", ""])
-    return csv_text(Table.of_values(titles, rows))
+        yield [image.image, image.name, *image.size, counts.total(), *by_class, *last]
+    if with_total:
+        by_class = [total[name] for name in class_names]
+        yield ["all images", "", "", "", total.total(), *by_class, "", "", "", "", ""]

@@ -34,7 +34,8 @@ def markdown_table(table: Table) -> str:
     return "\n".join([line(rows[0]), line(rule), *map(line, rows[1:])])
 
 
-def _csv_rows(table: Table) -> Iterator[list[str | None]]:
+def csv_rows(table: Table) -> Iterator[list[str | None]]:
+    """The titles of a table and its rows as texts; None is what is not defined."""
     yield [column.plain_title for column in table.columns]
     for row in table.rows:
         pairs = zip(table.columns, row.cells, strict=True)
@@ -44,11 +45,11 @@ def _csv_rows(table: Table) -> Iterator[list[str | None]]:
 def csv_text(table: Table) -> str:
     """The table as the text of a CSV file; what is not defined is empty."""
     buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="\n").writerows(_csv_rows(table))
+    csv.writer(buffer, lineterminator="\n").writerows(csv_rows(table))
     return buffer.getvalue()
 
 
 def write_csv(path: Path, table: Table) -> None:
     """Write a table to a file while its rows come; the same text as of `csv_text`."""
-    with open(path, "w", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(_csv_rows(table))
+    with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+        csv.writer(file, lineterminator="\n").writerows(csv_rows(table))

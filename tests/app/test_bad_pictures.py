@@ -36,7 +36,7 @@ def fails(detect, capsys, good, bad, *arguments):
     pictures = [f"{name}_{kind}.png" for name in names for kind in ("labels", "overlay")]
     # Neither files of the bad one nor temporary ones.
     assert sorted(path.name for path in out.iterdir()) == [
-        *pictures[:2], *pictures[2:], "objects.csv", "summary.csv"
+        *pictures[:2], *pictures[2:], "objects.csv", "parts", "run.json", "summary.csv"
     ]  # fmt: skip
     return second["problem"]
 
@@ -62,7 +62,9 @@ def test_a_diameter_larger_than_the_picture(detect, capsys, good, tmp_path, side
     status, out = detect(tmp_path / "bad.png", *arguments)
     assert status == 2
     assert "has 900 x 900 pixels, fewer than the objects" in capsys.readouterr().err
-    assert sorted(path.name for path in out.iterdir()) == ["objects.csv", "summary.csv"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "objects.csv", "parts", "run.json", "summary.csv",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("size", "reason"), [(1e9, "are too small"), (1e-9, "fewer than")])

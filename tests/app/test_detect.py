@@ -4,7 +4,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from mrcnn.app.detect import detect_all, visible_objects, write_labels
+from mrcnn.app.detection.picture import visible_objects, write_labels
+from mrcnn.app.detection.stream import detect_all, numbered
 from mrcnn.app.finding import Found
 from mrcnn.instances import Instances
 from mrcnn.report.detection_files import object_rows, object_titles
@@ -71,7 +72,7 @@ def test_files_come_in_their_order_also_those_that_cannot_be_read(tmp_path):
     paths = [tmp_path / name for name in names]
     given = [
         (each.number, each.path.name, found is not None, bool(each.problem))
-        for each, found in detect_all(EchoFinder(), paths)
+        for each, found in detect_all(EchoFinder(), numbered(paths))
     ]
     assert given == [
         (1, "bad.png", False, True),
@@ -80,4 +81,4 @@ def test_files_come_in_their_order_also_those_that_cannot_be_read(tmp_path):
         (4, "b.png", True, False),
         (5, "worse.png", False, True),
     ]
-    assert [found for _, found in detect_all(EchoFinder(), paths[:1])] == [None]
+    assert [found for _, found in detect_all(EchoFinder(), numbered(paths[:1]))] == [None]

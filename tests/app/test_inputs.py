@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mrcnn.app.detect import detect_all
+from mrcnn.app.detection.stream import detect_all, numbered
 from mrcnn.app.finding import Found
 from mrcnn.app.inputs import common_folder, expand_inputs
 from mrcnn.app.option_types import channel_numbers
@@ -92,7 +92,7 @@ def test_the_page_is_taken_and_noted(tmp_path):
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
     pages[0].save(tmp_path / "b.png")
     paths = [tmp_path / "a.tif", tmp_path / "b.png"]
-    (stack, _), (single, _) = detect_all(EchoFinder(), paths, page=2, channels=(3, 2, 1))
+    (stack, _), (single, _) = detect_all(EchoFinder(), numbered(paths), page=2, channels=(3, 2, 1))
     assert stack.image[0, 0].tolist() == [0, 0, 255]
     note = "page 2 of 3 was read, the others were left out; --page takes another"
     assert stack.notes == (note,)
@@ -102,7 +102,7 @@ def test_the_page_is_taken_and_noted(tmp_path):
 def test_the_size_of_pixels_and_the_name_go_with_the_image(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "a.png", dpi=(101600, 50800))
     finder = EchoFinder()
-    assert len(list(detect_all(finder, [tmp_path / "a.png"]))) == 1
+    assert len(list(detect_all(finder, numbered([tmp_path / "a.png"])))) == 1
     ((name, size),) = finder.seen
     assert name == str(tmp_path / "a.png")
     assert (size.y, size.x) == pytest.approx((0.5, 0.25), rel=1e-3)

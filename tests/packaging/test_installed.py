@@ -126,7 +126,8 @@ def test_from_the_wheel(from_wheel, run, elsewhere):
 
 def test_the_wheel_detects_with_the_model_in_it(from_wheel, run, elsewhere):
     run(from_wheel.bin / "rbc", "detect", "data/train/field.png")
-    assert (elsewhere / "results" / "detect" / "cells.csv").is_file()
+    (out,) = (elsewhere / "results" / "detect").iterdir()
+    assert (out / "cells.csv").is_file()
 
 
 def test_editable(editable, tree, run):

@@ -65,7 +65,7 @@ def test_the_classical_method_detects_without_weights(pictures, tmp_path, capsys
     names = {path.name for path in out.iterdir()}
     assert names == {
         "cells.csv", "summary.csv", "field_overlay.png", "field_labels.png",
-        "coco_predictions.json",
+        "coco_predictions.json", "parts", "run.json",
     }  # fmt: skip
 
 
