@@ -1,9 +1,15 @@
-"""Which backend a command runs on, where nobody has said it and Keras' own choice is not there."""
+"""Which backend a command runs on, and its import, of which users need no notes."""
 
+import contextlib
+import importlib
 import importlib.util
 import json
 import logging
 import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from mrcnn.errors import ConfigError
@@ -11,6 +17,13 @@ from mrcnn.errors import ConfigError
 # In the order in which one is taken. Keras takes the first without looking.
 BACKENDS = ("tensorflow", "jax", "torch")
 _VARIABLE = "KERAS_BACKEND"
+
+# What TensorFlow's libraries write while they are loaded: notes (I), what is written before a log
+# is begun, and libraries of NVIDIA that are met twice.
+_NOTES = re.compile(
+    rb"I\d{4} |WARNING: All log messages before absl::InitializeLog|.*Unable to register cu"
+    rb"|.*computation placer already registered"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +53,46 @@ def choose_backend() -> None:
         installed[0],
         _VARIABLE,
     )
+
+
+def load_backend() -> None:
+    """Import Keras with the backend of `choose_backend`, without the start-up notes of that.
+
+    Raises:
+        ConfigError: see `choose_backend`.
+    """
+    choose_backend()
+    if "keras" in sys.modules:
+        return
+    with without_notes():
+        importlib.import_module("keras")
+
+
+@contextlib.contextmanager
+def without_notes() -> Iterator[None]:
+    """Leave out the start-up notes that libraries write to standard error while the block runs.
+
+    All else that is written there comes out at the end of the block.
+    """
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+    except (OSError, AttributeError, ValueError):
+        # There is none.
+        yield
+        return
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            for line in file:
+                if not _NOTES.match(line):
+                    os.write(2, line)
 
 
 def _of_keras_file() -> str | None:

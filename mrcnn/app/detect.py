@@ -24,7 +24,7 @@ from mrcnn.app.detection.tables import Tables
 from mrcnn.app.export import Exporter
 from mrcnn.app.finding import Found, limit_warnings
 from mrcnn.app.inputs import Inputs, common_folder, expand_inputs
-from mrcnn.app.methods import BaselineFinder, Method, choose_detector
+from mrcnn.app.methods import BaselineFinder, Method, check_detector, choose_detector
 from mrcnn.app.names import shown_path
 from mrcnn.app.progress import Progress, progress_of
 from mrcnn.app.quality import warning
@@ -43,6 +43,7 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 def run(application: Application, options: Any) -> int:
     """Detect in all images; returns the exit status, 2 when one of them could not be read."""
+    check_detector(application, options)
     inputs = expand_inputs(options.images)
     if not any(path.exists() for path in inputs.paths):
         return _nothing_given(inputs)

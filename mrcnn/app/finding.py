@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mrcnn.app.application import Application
-from mrcnn.app.backend import choose_backend
+from mrcnn.app.backend import load_backend
 from mrcnn.app.options import MAX_OVERLAP
 from mrcnn.app.settings import read_settings
 from mrcnn.errors import ConfigError, DataError
@@ -83,7 +83,7 @@ def load_trained_model(
             f"{path}: {CONFIG_FILE} beside it does not name the classes of the model "
             "(CLASS_NAMES). Name them with --classes, in the order of their numbers."
         )
-    choose_backend()
+    load_backend()
     from mrcnn.mask_rcnn import MaskRCNN
 
     model = MaskRCNN(mode="inference", config=config, model_dir=str(options.logs))

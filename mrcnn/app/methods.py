@@ -101,19 +101,30 @@ def choose_detector(application: Application, options: Any) -> Method:
     Raises:
         ConfigError, WeightsError: see `choose_method`.
     """
+    check_detector(application, options)
     name = getattr(options, "method", NETWORK)
     if name == NETWORK:
         given = None if options.min_conf is None else [options.min_conf]
         return _network(application, options, given, 1.0)
+    return _baseline(application, options, name, options.classes or application.class_names)
+
+
+def check_detector(application: Application, options: Any) -> None:
+    """Whether the options of `detect` go together; takes no time, unlike `choose_detector`.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    name = getattr(options, "method", NETWORK)
+    if name == NETWORK:
+        return
     of_networks = ("min_conf", "weights", "diameter", "image_size")
     given = [each for each in of_networks if getattr(options, each, None) is not None]
     if given:
         flags = ", ".join(f"--{each.replace('_', '-')}" for each in given)
         raise ConfigError(f"--method {name} has no network: leave {flags} out.")
-    names = options.classes or application.class_names
-    if not names:
+    if not (options.classes or application.class_names):
         raise ConfigError(f"--method {name}: name the classes with --classes.")
-    return _baseline(application, options, name, names)
 
 
 def _network(

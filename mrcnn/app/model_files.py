@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mrcnn.app.commands import DETECT
+from mrcnn.app.settings import read_settings
 from mrcnn.errors import WeightsError
+from mrcnn.runs.checkpoints import epoch_of
 from mrcnn.runs.run import Run
 from mrcnn.weights.places import shipped_weights
 
@@ -96,8 +99,11 @@ def resolve_weights(application: "Application", weights: str, logs: Path) -> Pat
 def trained_weights(application: "Application", options: Any) -> Path:
     """The weights file behind `--weights`.
 
-    Without the option it is the last checkpoint, or the model that comes with the project where
-    nothing was trained and no other folder of runs was named.
+    Without the option `evaluate` takes the last checkpoint, and the model that comes with the
+    project where nothing was trained and no other folder of runs was named; so a training can be
+    evaluated at once. `detect` takes the model that comes with the project unless another folder of
+    runs was named: a trial never becomes what a laboratory counts with. A line says which it is
+    where there is a choice.
 
     Raises:
         WeightsError: there is none, or these are only a start for training.
@@ -109,10 +115,35 @@ def trained_weights(application: "Application", options: Any) -> Path:
             f"`{words.program} train`. Give `last` or a trained .h5 file."
         )
     if options.weights is not None:
-        return resolve_weights(application, options.weights, options.logs)
+        path = resolve_weights(application, options.weights, options.logs)
+        _tell_trial(application, path)
+        return path
+    names_runs = options.logs != application.default_logs
     try:
-        return last_checkpoint(application, options.logs)
+        trained = last_checkpoint(application, options.logs)
     except WeightsError:
-        if not application.ships_model or options.logs != application.default_logs:
+        if not application.ships_model or names_runs:
             raise
-    return shipped_weights(application.name)
+        return shipped_weights(application.name)
+    if application.ships_model and options.command == DETECT and not names_runs:
+        print(f"A model of your own was trained: {trained}. `--weights {LAST}` takes it.")
+        return shipped_weights(application.name)
+    if application.ships_model and not names_runs:
+        print(
+            f"Weights: the last checkpoint, {trained}; `--weights {application.name}` takes the "
+            "model that comes with the project."
+        )
+    _tell_trial(application, trained)
+    return trained
+
+
+def _tell_trial(application: "Application", weights: Path) -> None:
+    """Warn of the checkpoint of a training that was only tried out."""
+    epochs = epoch_of(weights)
+    settings = read_settings(weights) if epochs > 0 else None
+    usual, steps = application.config.STEPS_PER_EPOCH, (settings or {}).get("STEPS_PER_EPOCH")
+    if isinstance(steps, int) and epochs * steps < usual:
+        print(
+            f"Warning: {weights} was trained for {epochs * steps} steps, less than one usual epoch "
+            f"({usual}): what it finds says little."
+        )

@@ -194,6 +194,7 @@ def _weights(application: "Application") -> list[Option]:
         "or the folder of a run or of a packed model (default {default})"
     )
     usual = f"last where something was trained, else {application.name}" if own else "last"
+    always = application.name if own else "last"
     return [
         Option(
             "--weights",
@@ -207,9 +208,15 @@ def _weights(application: "Application") -> list[Option]:
         ),
         Option(
             "--weights",
-            (EVALUATE, DETECT),
+            (EVALUATE,),
             metavar=f"{own}last|best|PATH",
             help=trained.replace("{default}", usual),
+        ),
+        Option(
+            "--weights",
+            (DETECT,),
+            metavar=f"{own}last|best|PATH",
+            help=trained.replace("{default}", always),
         ),
         Option(
             "--weights",

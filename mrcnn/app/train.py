@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mrcnn.app.application import Application
-from mrcnn.app.backend import choose_backend
+from mrcnn.app.backend import load_backend
 from mrcnn.app.data_sets import (
     VALIDATION,
     find_datasets,
@@ -140,7 +140,7 @@ def validation_callback(options: Any, validation: AnnotatedDataset, config: Any)
 
 def start_model(config: Any, options: Any, weights: Path | None) -> Any:
     """The `MaskRCNN` that is to be trained, with the weights that it starts from."""
-    choose_backend()
+    load_backend()
     from mrcnn.mask_rcnn import MaskRCNN
 
     if options.weights == IMAGENET:

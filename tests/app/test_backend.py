@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from mrcnn.app.backend import choose_backend
+from mrcnn.app.backend import choose_backend, without_notes
 from mrcnn.errors import ConfigError
 
 
@@ -61,3 +61,26 @@ def test_what_is_not_there_is_told(machine, arguments, message):
     machine(*arguments)
     with pytest.raises(ConfigError, match=message):
         choose_backend()
+
+
+def test_start_up_notes_are_left_out_and_all_else_is_told(capfd):
+    written = [
+        b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n",
+        b"I0000 00:00:1796044132.619021    8611 port.cc:153] oneDNN custom operations are on.\n",
+        b"E0000 00:00:1 1 cuda_fft.cc:477] Unable to register cuFFT factory: twice\n",
+        b"E0000 00:00:1 1 other.cc:1] no memory\n",
+        b"In my words\n",
+    ]
+    with pytest.raises(KeyError), without_notes():
+        for line in written:
+            os.write(2, line)
+        raise KeyError
+    os.write(2, b"later\n")
+    error = capfd.readouterr().err
+    assert error == "E0000 00:00:1 1 other.cc:1] no memory\nIn my words\nlater\n"
+
+
+def test_without_standard_error_nothing_is_kept(monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    with without_notes():
+        pass

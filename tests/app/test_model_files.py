@@ -87,3 +87,42 @@ def test_the_project_s_own_model_was_taken_away(shipped):
 
 def test_a_packed_model_is_named_by_its_folder(shipped):
     assert resolve_weights(str(shipped.parent), shipped.parent) == shipped
+
+
+def test_detect_takes_the_project_s_own_model_and_names_a_trained_one(shipped, tmp_path, capsys):
+    def weights(*arguments):
+        options = APPLICATION.parse(["detect", "a.png", *map(str, arguments)])
+        return trained_weights(options)
+
+    assert weights() == shipped
+    assert capsys.readouterr().out == ""
+    run = tmp_path / "logs" / "rbc20260131T0930"
+    run.mkdir(parents=True)
+    (run / "mask_rcnn_rbc_0003.h5").touch()
+    (run / "best.h5").touch()
+    assert weights() == shipped
+    said = capsys.readouterr().out
+    assert f"was trained: {run / 'mask_rcnn_rbc_0003.h5'}. `--weights last` takes it" in said
+    assert weights("--weights", "last") == run / "mask_rcnn_rbc_0003.h5"
+    assert weights("--weights", "best") == run / "best.h5"
+    # Whoever names a folder of runs means a run.
+    (tmp_path / "logs").rename(tmp_path / "others")
+    assert weights("--logs", tmp_path / "others").name == "mask_rcnn_rbc_0003.h5"
+    assert weights() == shipped
+
+
+@pytest.mark.parametrize(
+    ("epochs", "steps", "is_told"),
+    [(1, 5, True), (3, 33, True), (1, 100, False), (4, 25, False)],
+)
+def test_a_training_of_less_than_an_epoch_is_told(
+    shipped, tmp_path, capsys, epochs, steps, is_told
+):
+    run = tmp_path / "logs" / "rbc20260131T0930"
+    run.mkdir(parents=True)
+    (run / f"mask_rcnn_rbc_{epochs:04d}.h5").touch()
+    (run / "config.json").write_text(f'{{"STEPS_PER_EPOCH": {steps}}}')
+    trained_weights(evaluate_options())
+    said = capsys.readouterr().out
+    assert f"Weights: the last checkpoint, {run}" in said
+    assert (f"was trained for {epochs * steps} steps, less than one usual epoch" in said) == is_told
