@@ -1,5 +1,6 @@
 """Runs the client programs as their users would, with weights and annotated pictures."""
 
+import functools
 import os
 import re
 import subprocess
@@ -11,17 +12,10 @@ import pytest
 import skimage.io
 
 from .colour_network import HIDDEN, PYRAMID, set_colour_features, set_colour_heads
+from .forks import CAN_FORK, Forks
 from .scenes import render_scenes, write_via2
 
 PROGRAMS = Path(__file__).parent
-# Runs a program as `python PROGRAM ARGUMENTS` does, but without TensorFlow's graphs.
-EAGERLY = """
-import runpy, sys
-import tensorflow as tf
-tf.config.run_functions_eagerly(True)
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
 
 
 @pytest.fixture(scope="session")
@@ -80,26 +74,41 @@ def fruit_folder(tmp_path):
 # --- Running -----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def run_program(tmp_path):
-    """Runs a program in a process of its own in `tmp_path`; returns what it printed.
+@pytest.fixture(scope="session")
+def start(tmp_path_factory):
+    """Runs `python COMMAND` in a folder: `start(command, folder, eagerly)`."""
+    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
+    if CAN_FORK:
+        forks = Forks(tmp_path_factory.mktemp("programs"), environment)
+        yield functools.partial(forks.run, seconds=600)
+        forks.close()
+        return
 
-    `eagerly` is for a training of a few steps, where the graphs of TensorFlow would take longer
-    than the steps. Some trainings and all detections are run with them.
-    """
-    without_graphs = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
-
-    def run(name: str, *arguments, eagerly: bool = False, timeout: float = 600) -> str:
-        start = ["-c", EAGERLY] if eagerly and without_graphs else []
-        environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
-        finished = subprocess.run(
-            [sys.executable, *start, str(PROGRAMS / name), *map(str, arguments)],
-            cwd=tmp_path,
+    def run(command: list[str], folder: Path, eagerly: bool):
+        return subprocess.run(
+            [sys.executable, *command],
+            cwd=folder,
             env=environment,
             capture_output=True,
             encoding="utf-8",
-            timeout=timeout,
+            timeout=600,
         )
+
+    yield run
+
+
+@pytest.fixture
+def run_program(start, tmp_path):
+    """Runs a program in a process of its own in `tmp_path`; returns what it printed.
+
+    `eagerly` is for a training of a few steps, where the graphs of TensorFlow would take longer
+    than the steps. Some trainings and nearly all detections are run with them.
+    """
+    without_graphs = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
+
+    def run(name: str, *arguments, eagerly: bool = False) -> str:
+        command = [str(PROGRAMS / name), *map(str, arguments)]
+        finished = start(command, tmp_path, eagerly and without_graphs)
         assert finished.returncode == 0, (
             f"{name} ended with {finished.returncode}:\n"
             f"{finished.stdout[-3000:]}\n{finished.stderr[-6000:]}"

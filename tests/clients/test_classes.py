@@ -23,7 +23,10 @@ def test_coco_evaluation(run_program, make_weights, tmp_path):
     write_coco(tmp_path / "coco", "val2017", render_scenes(2, seed=1))
 
     start = make_weights(THREE_CLASSES)
-    run_program("blocks_coco.py", "train", "--dataset=coco", f"--model={start}", "--layers=4+")
+    run_program(
+        "blocks_coco.py", "train", "--dataset=coco", f"--model={start}", "--layers=4+",
+        eagerly=True,
+    )  # fmt: skip
     printed = run_program("blocks_coco.py", "evaluate", "--dataset=coco", "--model=last")
 
     assert "mask_rcnn_blocks_0001.h5" in printed

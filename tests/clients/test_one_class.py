@@ -101,7 +101,7 @@ def test_mask_folders_with_imgaug_and_run_lengths(run_program, make_weights, tmp
 def test_boxes_of_voc_files_with_keywords_throughout(run_program, tmp_path):
     scenes = render_scenes(6)
     write_voc(tmp_path / "hedgehogs", scenes)
-    printed = run_program("hedgehog.py", "hedgehogs")
+    printed = run_program("hedgehog.py", "hedgehogs", eagerly=True)
 
     assert "Train: 3\nTest: 2\n" in printed
     boxes = [list(shape.box()) for shape in scenes[0].shapes]
