@@ -20,6 +20,7 @@ from mrcnn.app.options import options
 from mrcnn.app.settings import make_config
 from mrcnn.config import Config
 from mrcnn.errors import MrcnnError
+from mrcnn.report.tally import Counting
 from mrcnn.report.words import Words
 from mrcnn.weights.places import default_folder, shipped_license
 
@@ -69,6 +70,7 @@ class Application:
         words: what objects and images are called.
         demo: (folder) -> None, renders a data set there for a training without one.
         ships_model: whether a model called `name` comes with the project.
+        counting: which objects `detect` counts as what.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Application:
         foreground: Hook | None = None,
         demo: Hook | None = None,
         ships_model: bool = False,
+        counting: Counting | None = None,
     ) -> None:
         self.name = name
         self.config = config
@@ -96,6 +99,7 @@ class Application:
         self.foreground_hook = foreground
         self.render_demo = demo
         self.ships_model = ships_model
+        self.counting = counting or Counting()
         self._dataset = dataset
         self._words = words or Words(program=name)
 
@@ -178,7 +182,11 @@ class Application:
     def measure(
         self, image: np.ndarray, instances: "Instances", given: Any, **known: Any
     ) -> "Instances":
-        """The instances with the columns that the application measures."""
+        """The instances with the columns that the application measures.
+
+        The hook may ask for the `white_level` of a calibrated microscope, or None.
+        """
+        known.setdefault("white_level", getattr(given, "white_level", None))
         return self._changed(self.measure_hook, (image, instances), given, known)
 
     def foreground(self, image: np.ndarray, given: Any, **known: Any) -> np.ndarray | None:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 TRAIN, EVALUATE, DETECT, CHECK, PACK = "train", "evaluate", "detect", "check", "pack"
 CONVERT = "convert"
+CALIBRATE = "calibrate"
 
 EXIT_STATUS = "Exit status: 0 on success, 2 on bad input (with the reason on stderr)."
 
@@ -38,12 +39,22 @@ def commands(application: "Application") -> list[Command]:
             "mrcnn.app.detect:run",
             "outline, label and measure the {objects} of images",
             "Writes NAME_overlay.png, NAME_labels.png (16 bit; 0 background, {objects} 1 to N by "
-            "falling score), {objects}.csv and summary.csv.",
+            "falling score), {objects}.csv and summary.csv, and of what is counted {images}.csv, "
+            "slides.csv, shares.csv and histogram.csv.",
             "A file that cannot be read stops nothing but itself; it is listed at the end. "
             "Exit status: 0 when every image was read, 2 when one was not or on bad input.",
         ),
     ]
     others = [
+        Command(
+            CALIBRATE,
+            "mrcnn.app.calibrate:run",
+            "keep the pixel size and the white light of a microscope",
+            "Measure the distance of the lines of a stage micrometer (--division), or take the "
+            "size of a pixel from --pixel-size or from the file, and the color of the free "
+            "background. `detect --microscope NAME` takes both.",
+            EXIT_STATUS,
+        ),
         Command(
             PACK,
             "mrcnn.app.pack:run",

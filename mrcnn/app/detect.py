@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from mrcnn.app.application import Application
+from mrcnn.app.counts import write_counts
 from mrcnn.app.detection.folder import ResultFolder, choose_folder, reserved
 from mrcnn.app.detection.picture import Finished, PictureWriter
 from mrcnn.app.detection.record import begun_record
@@ -25,6 +26,7 @@ from mrcnn.app.export import Exporter
 from mrcnn.app.finding import Found, limit_warnings
 from mrcnn.app.inputs import Inputs, common_folder, expand_inputs
 from mrcnn.app.methods import BaselineFinder, Method, check_detector, choose_detector
+from mrcnn.app.microscopes import choose_scale
 from mrcnn.app.names import shown_path
 from mrcnn.app.progress import Progress, progress_of
 from mrcnn.app.quality import warning
@@ -44,6 +46,7 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 def run(application: Application, options: Any) -> int:
     """Detect in all images; returns the exit status, 2 when one of them could not be read."""
     check_detector(application, options)
+    choose_scale(options)
     inputs = expand_inputs(options.images)
     if not any(path.exists() for path in inputs.paths):
         return _nothing_given(inputs)
@@ -72,7 +75,8 @@ def _run(application: Application, options: Any, inputs: Inputs, out: Path) -> i
     method = choose_detector(application, options)
     class_names = list(method.class_names)
     exporter = Exporter(options, out, class_names)
-    tables = Tables(out, words, class_names, options.pixel_size is not None)
+    has_limits = options.size_limits is not None
+    tables = Tables(out, words, class_names, options.pixel_size is not None, has_limits)
     others = [
         DetectedImage(image=shown_path(text), name="", problem=reason)
         for text, reason in inputs.problems
@@ -114,7 +118,9 @@ def _run(application: Application, options: Any, inputs: Inputs, out: Path) -> i
     if not results.begun:
         print(f"Nothing could be used: the results in {out} are as they were.")
         return _tell_failed([*(each.problem for each in others), *work.problems])
-    return _tell(application, method, results.finish(state), len(paths), out, work.left_out)
+    total = results.finish(state)
+    counted = write_counts(application, out, options.group)
+    return _tell(application, method, total, len(paths), out, work.left_out, counted)
 
 
 class _Work:
@@ -270,6 +276,7 @@ def _tell(
     given: int,
     out: Path,
     left_out: list[str],
+    counted: list[str],
 ) -> int:
     """What a run came to; the exit status."""
     words = application.words
@@ -280,6 +287,8 @@ def _tell(
             print(line)
     if total.doubtful:
         print(f"{total.doubtful} of {given} images are doubtful: see `quality` in summary.csv.")
+    for line in counted:
+        print(line)
     print(f"{total.objects} {words.objects}; results: {out}")
     return _tell_failed(total.problems)
 

@@ -63,8 +63,8 @@ class Option:
     help: str | None = None
     type: Callable[[str], Any] | None = None
     default: Any = None
-    metavar: str | None = None
-    nargs: str | None = None
+    metavar: str | tuple[str, ...] | None = None
+    nargs: str | int | None = None
     choices: tuple[str, ...] | None = None
     is_flag: bool = False
     group: Group | None = None

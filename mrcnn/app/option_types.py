@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -29,6 +30,7 @@ def _number(
 confidence = _number(float, "a confidence from 0 to 1", lambda value: 0 <= value <= 1)
 AUTO = "auto"
 ALL = "all"
+FOLDER = "folder"
 fraction = _number(float, "a number from 0 to 1", lambda value: 0 <= value <= 1)
 positive_integer = _number(int, "a whole number of at least 1", lambda value: value >= 1)
 whole_number = _number(int, "a whole number of at least 0", lambda value: value >= 0)
@@ -85,3 +87,21 @@ def scale_jitter(text: str) -> tuple[float, float]:
 def checkpoint_number(text: str) -> str | float:
     """A type for argparse: how many checkpoints are kept, or `all`."""
     return ALL if text == ALL else positive_integer(text)
+
+
+def slide_rule(text: str) -> str:
+    """A type for argparse: `folder`, or a regular expression with one group."""
+    if text == FOLDER:
+        return text
+    try:
+        groups = re.compile(text).groups
+    except re.error as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither {FOLDER} nor a regular expression: {error}"
+        ) from None
+    if groups != 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} has {groups} groups: expected is {FOLDER}, or a regular expression with one "
+            r"group, which takes the slide, as in ([^/]+)_\d+\.jpg"
+        )
+    return text

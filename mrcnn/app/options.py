@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mrcnn.app.commands import CHECK, CONVERT, DETECT, EVALUATE, PACK, TRAIN
+from mrcnn.app.counting_options import counting_options
 from mrcnn.app.option import Group, Option, Stored
 from mrcnn.app.option_types import (
     anchor_scales,
@@ -37,6 +38,7 @@ def options(application: "Application") -> list[Option]:
         *training_options(application),
         *_evaluation(application),
         *_detection(application),
+        *counting_options(application),
         *application.own_options,
         *_exports(),
         *model_options(application),

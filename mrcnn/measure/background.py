@@ -107,3 +107,20 @@ def background_of(image: np.ndarray, objects: Instances) -> Background:
 def _terms(points: np.ndarray, image_shape: tuple[int, int]) -> np.ndarray:
     y, x = (2 * points[:, axis] / image_shape[axis] - 1 for axis in (0, 1))
     return np.stack([np.ones_like(y), y, x, y * y, y * x, x * x], axis=1)
+
+
+def white_level_of(image: np.ndarray) -> tuple[float, float, float]:
+    """The color of the brightest free background: red, green and blue, 1 to 255.
+
+    Of the pixels that are at most a tenth darker than the brightest half percent it is the median
+    of each channel.
+
+    Args:
+        image: uint8 [H, W, 3].
+    """
+    step = max(1, max(image.shape[:2]) // _MOST_ALONG)
+    samples = image[::step, ::step].reshape(-1, 3)
+    grey = samples.mean(axis=1)
+    bright = samples[grey >= 0.9 * np.quantile(grey, 0.995)]
+    red, green, blue = (max(1.0, float(level)) for level in np.median(bright, axis=0))
+    return red, green, blue

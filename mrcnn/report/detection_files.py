@@ -44,7 +44,7 @@ class DetectedImage:
         problem: why it could not be used.
         diameter, scale_source: for which size of objects its scale was chosen, and who told.
         quality: "ok", or the reasons to doubt it.
-        measured: names of the columns that the application measures, the last ones of `rows`.
+        measured: names of the columns that the application measures.
         limit_reached: the model returned as many detections as it may.
     """
 

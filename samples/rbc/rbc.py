@@ -21,6 +21,7 @@ from mrcnn.app.option import Command, Option
 from mrcnn.app.option_types import positive_integer, seed_number
 from mrcnn.config import Config
 from mrcnn.data.annotated import STOP, AnnotatedDataset
+from mrcnn.report.tally import Counting
 from mrcnn.report.words import Words
 from rbc_cells.kinds import OBJECTS, PLATELET, RED, WHITE, name_white_cells
 from rbc_cells.ways import LEARNED, MEASURED, NETWORK, STAIN
@@ -219,6 +220,7 @@ APPLICATION = Application(
     words=WORDS,
     demo="rbc_cells.smears.command:render_demo",
     ships_model=True,
+    counting=Counting(RED, (WHITE, PLATELET), unsized=("undefined",), enough=(500, 1000)),
 )
 
 

@@ -91,7 +91,15 @@ def fly(made, options) -> int:
 
 def test_no_option_of_a_command_is_declared_twice():
     made = application(options=[SHADE])
-    for command in ("train", "evaluate", "detect", "check", "pack", "convert"):
+    for command in (
+        "train",
+        "evaluate",
+        "detect",
+        "check",
+        "pack",
+        "convert",
+        "calibrate",
+    ):
         flags = [option.flag for option in made.options(command)]
         assert len(set(flags)) == len(flags), command
 

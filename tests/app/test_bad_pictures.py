@@ -36,7 +36,8 @@ def fails(detect, capsys, good, bad, *arguments):
     pictures = [f"{name}_{kind}.png" for name in names for kind in ("labels", "overlay")]
     # Neither files of the bad one nor temporary ones.
     assert sorted(path.name for path in out.iterdir()) == [
-        *pictures[:2], *pictures[2:], "objects.csv", "parts", "run.json", "summary.csv"
+        *pictures[:2], "histogram.csv", "images.csv", *pictures[2:], "objects.csv", "parts",
+        "run.json", "shares.csv", "slides.csv", "summary.csv",
     ]  # fmt: skip
     return second["problem"]
 
@@ -63,7 +64,8 @@ def test_a_diameter_larger_than_the_picture(detect, capsys, good, tmp_path, side
     assert status == 2
     assert "has 900 x 900 pixels, fewer than the objects" in capsys.readouterr().err
     assert sorted(path.name for path in out.iterdir()) == [
-        "objects.csv", "parts", "run.json", "summary.csv",
+        "histogram.csv", "images.csv", "objects.csv", "parts", "run.json", "shares.csv",
+        "slides.csv", "summary.csv",
     ]  # fmt: skip
 
 

@@ -45,7 +45,8 @@ def test_a_large_picture_gives_what_it_gives_as_a_whole(detect, tmp_path, capsys
     with Image.open(out / "a_overlay.png") as overlay:
         assert overlay.size == (400, 400)
     assert sorted(path.name for path in out.iterdir()) == [
-        "a_labels.tif", "a_overlay.png", "objects.csv", "parts", "run.json", "summary.csv",
+        "a_labels.tif", "a_overlay.png", "histogram.csv", "images.csv", "objects.csv", "parts",
+        "run.json", "shares.csv", "slides.csv", "summary.csv",
     ]  # fmt: skip
 
 

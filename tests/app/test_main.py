@@ -106,7 +106,7 @@ def test_detect_and_pack(work, capsys):
     assert run("detect", work / "data" / "val", *common, "--coco", "--out", work / "found") == 0
     assert "objects; results:" in capsys.readouterr().out
     head = (work / "found" / "summary.csv").read_text().splitlines()[0]
-    columns = "diameter_px,scale_source,problem,quality"
+    columns = "diameter_px,scale_source,problem,quality,pixel_size_um"
     assert head == f"image,name,height,width,objects,lid,pen,{columns}"
     assert json.loads((work / "found" / "coco_predictions.json").read_text())["images"]
     packed = work / "packed"

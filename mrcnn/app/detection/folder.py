@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mrcnn.app.commands import DETECT
+from mrcnn.app.counts import count_files
 from mrcnn.app.detection.parts import PARTS, Part, part_files, read_part
 from mrcnn.app.detection.record import RUN_FILE, is_run, read_record
 from mrcnn.app.detection.tables import SUMMARY
@@ -66,6 +67,7 @@ class ResultFolder:
     def __init__(self, out: Path, words: Words) -> None:
         self.out = out
         self._tables = [out / f"{words.objects}.csv", out / SUMMARY]
+        self._counts = [out / name for name in count_files(words)]
         self._program = words.program
 
     @property
@@ -128,7 +130,7 @@ class ResultFolder:
             inputs: files that stay, whatever they are called.
         """
         kept = {path.resolve() for path in inputs}
-        files = [*self._tables, self.out / VIA_FILE, self.out / COCO_FILE]
+        files = [*self._tables, *self._counts, self.out / VIA_FILE, self.out / COCO_FILE]
         for part in self.earlier_parts():
             files += [self.out / name for name in part.files]
         if not is_run(self.out):
@@ -147,6 +149,9 @@ class ResultFolder:
 
     def _in_the_way(self, names: Collection[str]) -> Path | None:
         there = {path.name.casefold(): path for path in self.out.iterdir()}
+        for path in self._counts:
+            if path.name.casefold() in there:
+                return there[path.name.casefold()]
         for name in names:
             for ending in ENDINGS:
                 if path := there.get(f"{name}{ending}".casefold()):

@@ -135,6 +135,7 @@ class PictureWriter:
             self.options.pixel_size,
             measured,
             told_size,
+            self.options.size_limits,
         )
         found = replace(found, instances=instances)
         return self._kept(given, source, found, rows, measured, image, files, told_size)
@@ -169,6 +170,7 @@ class PictureWriter:
                 self.options.pixel_size,
                 measured,
                 told_size,
+                self.options.size_limits,
             )
             rows = LateRows(len(labels), make_rows)
             files = [f"{given.name}{OVERLAY}", f"{given.name}{MANY_LABELS}"]

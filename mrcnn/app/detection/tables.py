@@ -25,16 +25,22 @@ class Tables:
         words: what objects are called.
         class_names: of classes 1, 2, ...
         with_micrometres: whether the size of pixels is given.
+        has_limits: whether sizes are compared with limits.
     """
 
     def __init__(
-        self, out: Path, words: Words, class_names: Sequence[str], with_micrometres: bool
+        self,
+        out: Path,
+        words: Words,
+        class_names: Sequence[str],
+        with_micrometres: bool,
+        has_limits: bool = False,
     ) -> None:
         self.objects = out / f"{words.objects}.csv"
         self.summary = out / SUMMARY
         self._words = words
         self._class_names = class_names
-        self._with_micrometres = with_micrometres
+        self._with_micrometres, self._has_limits = with_micrometres, has_limits
 
     def append(self, image: DetectedImage) -> None:
         """Take the next picture; one that could not be used is a line of `summary.csv`.
@@ -68,7 +74,7 @@ class Tables:
         atomic_write(self.summary, lambda file: write_csv(file, summary))
 
     def _of_objects(self, images: Iterable[DetectedImage], measured: Sequence[str]) -> Table:
-        return objects_table(images, self._with_micrometres, measured)
+        return objects_table(images, self._with_micrometres, measured, self._has_limits)
 
     def _of_images(self, images: Iterable[DetectedImage], *, with_total: bool) -> Table:
         return summary_table(images, self._class_names, self._words, with_total=with_total)

@@ -121,8 +121,8 @@ def test_a_result_is_overwritten_only_on_request(detect, pictures, capsys):
     assert everything(out) == before
     assert detect(pictures / "p1.png", "--overwrite")[0] == 0
     assert sorted(path.name for path in out.iterdir()) == [
-        "notes.txt", "objects.csv", "p1_labels.png", "p1_overlay.png", "parts", "run.json",
-        "summary.csv",
+        "histogram.csv", "images.csv", "notes.txt", "objects.csv", "p1_labels.png",
+        "p1_overlay.png", "parts", "run.json", "shares.csv", "slides.csv", "summary.csv",
     ]  # fmt: skip
     assert [row["name"] for row in rows_of(out / "summary.csv")] == ["p1", ""]
 
@@ -354,3 +354,11 @@ def test_an_anonymous_run_names_neither_folders_nor_the_machine(
     assert record["settings"]["OBJECT_DIAMETER"] == 24
     assert {"python", "mrcnn"} <= set(record["versions"])
     assert record["sessions"][0]["state"] == "finished"
+
+
+def test_a_table_of_a_person_is_not_written_over(detect, pictures, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "Images.csv").write_text("mine")
+    assert detect(pictures)[0] == 2
+    assert "Images.csv is there already" in capsys.readouterr().err
+    assert (tmp_path / "out" / "Images.csv").read_text() == "mine"

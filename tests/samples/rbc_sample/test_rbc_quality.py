@@ -64,8 +64,8 @@ def test_the_classical_method_detects_without_weights(pictures, tmp_path, capsys
     assert int(row["cells"]) > 5
     names = {path.name for path in out.iterdir()}
     assert names == {
-        "cells.csv", "summary.csv", "field_overlay.png", "field_labels.png",
-        "coco_predictions.json", "parts", "run.json",
+        "cells.csv", "summary.csv", "fields.csv", "slides.csv", "shares.csv", "histogram.csv",
+        "field_overlay.png", "field_labels.png", "coco_predictions.json", "parts", "run.json",
     }  # fmt: skip
 
 

@@ -1,0 +1,71 @@
+"""Options of what is counted: slides, sizes, microscopes, and counts by hand."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mrcnn.app.commands import CALIBRATE, DETECT
+from mrcnn.app.option import Option
+from mrcnn.app.option_types import FOLDER, positive, slide_rule
+
+if TYPE_CHECKING:
+    from mrcnn.app.application import Application
+
+
+def counting_options(application: "Application") -> list[Option]:
+    """Those of `detect`, and of the commands that are about counting."""
+    return [
+        Option(
+            "--group",
+            (DETECT,),
+            type=slide_rule,
+            metavar=f"{FOLDER}|REGEX",
+            help="which {images} are of one slide, for slides.csv: those in one folder, or those "
+            "from whose path a regular expression takes the same text by its one group "
+            "(default: all)",
+        ),
+        Option(
+            "--size-limits",
+            (DETECT,),
+            type=positive,
+            nargs=2,
+            metavar=("SMALL", "LARGE"),
+            help="diameters in micrometres below and above which {an_object} is small or large, "
+            "whatever the others of its {image} are; adds the column size_by_limits",
+        ),
+        Option(
+            "--microscope",
+            (DETECT,),
+            metavar="NAME",
+            help="the microscope, as `{program} calibrate NAME` has kept it: size of pixels, and "
+            "the light that is white",
+        ),
+        *_calibration(),
+    ]
+
+
+def _calibration() -> list[Option]:
+    return [
+        Option("microscope", (CALIBRATE,), metavar="NAME", help="what the microscope is called"),
+        Option(
+            "picture",
+            (CALIBRATE,),
+            type=Path,
+            metavar="PICTURE",
+            help="a picture with free background, taken as others are: of a stage micrometer, or "
+            "of an empty place",
+        ),
+        Option(
+            "--division",
+            (CALIBRATE,),
+            type=positive,
+            metavar="MICROMETRES",
+            help="distance of the lines of the stage micrometer in the picture, which is measured",
+        ),
+        Option(
+            "--pixel-size",
+            (CALIBRATE,),
+            type=positive,
+            metavar="MICROMETRES",
+            help="side of a pixel, where it is known already",
+        ),
+    ]

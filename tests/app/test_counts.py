@@ -1,0 +1,184 @@
+"""Counts by picture and slide, made of the tables of a run."""
+
+import csv
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mrcnn.app.counts import slide_of, write_counts
+from mrcnn.app.option_types import slide_rule
+from mrcnn.errors import DataError
+from mrcnn.report.detection_files import DetectedImage, object_rows, objects_csv, summary_csv
+from mrcnn.report.tally import Counting
+from mrcnn.report.words import Words
+from tests.drawn_objects import objects_of
+
+NAMES = ("normal", "undefined", "white")
+APPLICATION = SimpleNamespace(
+    words=Words(object="cell", objects="cells", image="field", images="fields"),
+    counting=Counting("red", ("white", "platelet"), ("undefined",), (4, 1000)),
+)
+SHAPE = (100, 200)
+# Three whole red cells, one at the left, one at the lower border, a clump, a white cell.
+BOXES = [
+    (10, 10, 20, 20), (30, 30, 42, 42), (50, 50, 64, 64), (70, 0, 80, 9), (90, 80, 100, 90),
+    (20, 100, 40, 120), (50, 120, 80, 150),
+]  # fmt: skip
+CLASSES = [1, 1, 1, 1, 1, 2, 3]
+
+
+def run_of(out, pictures, pixel_size=None, **columns):
+    """Writes the tables of a run; pictures are (image, boxes, class ids), or (image, problem)."""
+    images = []
+    for number, (image, *rest) in enumerate(pictures):
+        if len(rest) == 1:
+            images.append(DetectedImage(image, f"n{number}", problem=rest[0]))
+            continue
+        boxes, classes = rest
+        cells = objects_of(SHAPE, boxes, class_ids=classes)
+        cells = cells.with_columns(**{key: value[: len(cells)] for key, value in columns.items()})
+        rows = object_rows(
+            image, f"n{number}", cells, cells.label_image(), NAMES, pixel_size, tuple(columns)
+        )
+        images.append(
+            DetectedImage(
+                image,
+                f"n{number}",
+                SHAPE,
+                rows,
+                [NAMES[each - 1] for each in classes],
+                pixel_size=pixel_size,
+            )
+        )
+    text = objects_csv(images, pixel_size is not None, tuple(columns))
+    (out / "cells.csv").write_text(text)
+    (out / "summary.csv").write_text(summary_csv(images, NAMES, APPLICATION.words))
+
+
+def read(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_counts_of_a_picture(tmp_path):
+    run_of(tmp_path, [("a.png", BOXES, CLASSES)], pixel_size=0.5)
+    lines = write_counts(APPLICATION, tmp_path)
+    (row,) = read(tmp_path / "fields.csv")
+    assert (row["image"], row["name"], row["slide"], row["repeats"]) == ("a.png", "n0", "all", "")
+    assert (row["cells"], row["whole"], row["cut"]) == ("7", "5", "2")
+    # The one at the left is left out, the one at the lower border counts.
+    assert row["frame_count"] == "6"
+    assert float(row["frame_count_low"]) == pytest.approx(2.202, abs=1e-3)
+    assert float(row["frame_count_high"]) == pytest.approx(13.06, abs=1e-2)
+    assert float(row["area_mm2"]) == pytest.approx(100 * 200 * 0.25e-6)
+    assert float(row["per_mm2"]) == pytest.approx(6 / 0.005)
+    # Sizes are those of the three whole red ones; a clump and a white cell have none.
+    areas = np.array([100, 144, 196]) * 0.25
+    diameters = np.sqrt(4 * areas / np.pi)
+    assert row["measured"] == "3"
+    assert float(row["area_mean_um2"]) == pytest.approx(areas.mean(), rel=1e-4)
+    assert float(row["area_cv"]) == pytest.approx(areas.std(ddof=1) / areas.mean(), rel=1e-4)
+    assert float(row["diameter_mean_um"]) == pytest.approx(diameters.mean(), rel=1e-4)
+    assert float(row["diameter_mean_px"]) == pytest.approx(2 * diameters.mean(), rel=1e-4)
+    assert float(row["diameter_sd_um"]) == pytest.approx(diameters.std(ddof=1), rel=1e-3)
+    # Four whole red cells, the clump among them; one white cell to five red ones in the frame.
+    assert row["enough"] == ">=4"
+    assert float(row["whites_per_1000"]) == 200
+    assert float(row["whites_per_1000_low"]) < 200 < float(row["whites_per_1000_high"])
+    assert row["platelets_per_1000"] == "0"
+    assert lines == [
+        "5 whole cells and 2 at the border; 6 (2 to 13) in the counting frame, which leaves out "
+        "those at the upper and left border"
+    ]
+
+
+def test_slides_of_several_pictures(tmp_path):
+    pictures = [
+        ("s1/a.png", BOXES, CLASSES),
+        ("s1/broken.png", "cut short"),
+        ("s1/b.png", BOXES[:2], CLASSES[:2]),
+        ("s2/c.png", [], []),
+    ]
+    run_of(tmp_path, pictures)
+    lines = write_counts(APPLICATION, tmp_path, "folder")
+    fields, slides = read(tmp_path / "fields.csv"), read(tmp_path / "slides.csv")
+    assert [row["slide"] for row in fields] == ["s1", "s1", "s2"]
+    assert [(row["slide"], row["fields"]) for row in slides] == [("s1", "2"), ("s2", "1")]
+    assert [row["whole"] for row in slides] == ["7", "0"]
+    assert [row["frame_count"] for row in slides] == ["8", "0"]
+    # Two pictures of 6 and 2: Student's distribution with one degree of freedom.
+    assert float(slides[0]["frame_count_high"]) == pytest.approx(8 + 12.706 * 4, rel=1e-3)
+    areas = np.array([100, 144, 196, 100, 144])
+    assert float(slides[0]["area_mean_px2"]) == pytest.approx(areas.mean())
+    assert float(slides[0]["area_sd_px2"]) == pytest.approx(areas.std(ddof=1), rel=1e-4)
+    assert slides[0]["per_mm2"] == slides[0]["area_mean_um2"] == slides[1]["area_mean_px2"] == ""
+    assert slides[1]["enough"] == "no"
+    assert "s2: 0 whole reds are counted; a report needs 4" in lines
+
+
+def test_shares_have_wilsons_intervals_and_kinds_come_from_their_column(tmp_path):
+    kinds = ["red", "red", "red", "red", "red", "platelet", "white"]
+    shapes = ["burr", "target", "burr", "burr", "", "", ""]
+    run_of(tmp_path, [("a.png", BOXES, [1] * 7)], kind=kinds, shape=shapes)
+    write_counts(APPLICATION, tmp_path)
+    rows = {(row["column"], row["value"]): row for row in read(tmp_path / "shares.csv")}
+    assert [(key, row["count"], row["total"]) for key, row in rows.items()] == [
+        (("kind", "red"), "4", "6"),
+        (("kind", "platelet"), "1", "6"),
+        (("kind", "white"), "1", "6"),
+        (("class", "normal"), "3", "3"),
+        (("shape", "burr"), "2", "3"),
+        (("shape", "target"), "1", "3"),
+    ]
+    assert float(rows["shape", "burr"]["share"]) == pytest.approx(2 / 3, abs=1e-4)
+    assert float(rows["shape", "burr"]["share_low"]) == pytest.approx(0.2077, abs=1e-4)
+    assert float(rows["shape", "burr"]["share_high"]) == pytest.approx(0.9385, abs=1e-4)
+
+
+@pytest.mark.parametrize(("pixel_size", "unit", "width"), [(0.5, "um", 0.25), (None, "px", 1)])
+def test_the_histogram_has_all_measured_cells(tmp_path, pixel_size, unit, width):
+    run_of(tmp_path, [("a.png", BOXES, CLASSES), ("b.png", BOXES[:4], CLASSES[:4])], pixel_size)
+    write_counts(APPLICATION, tmp_path)
+    rows = read(tmp_path / "histogram.csv")
+    assert {row["unit"] for row in rows} == {unit}
+    assert sum(int(row["count"]) for row in rows) == 6
+    assert sum(float(row["share"]) for row in rows) == pytest.approx(1, abs=1e-3)
+    for row, later in itertools.pairwise(rows):
+        assert float(row["to"]) - float(row["from"]) == pytest.approx(width)
+        assert row["to"] == later["from"]
+    diameters = np.sqrt(4 / np.pi * np.array([100, 144, 196] * 2)) * (pixel_size or 1)
+    for row in rows:
+        inside = (diameters >= float(row["from"])) & (diameters < float(row["to"]))
+        assert int(row["count"]) == inside.sum()
+
+
+def test_pictures_that_are_there_twice_are_told_within_their_slide(tmp_path):
+    pictures = [(f"s{number // 2}/{number}.png", BOXES, CLASSES) for number in range(3)]
+    run_of(tmp_path, pictures)
+    lines = write_counts(APPLICATION, tmp_path, "folder")
+    repeats = [row["repeats"] for row in read(tmp_path / "fields.csv")]
+    assert repeats == ["", "the same as s0/0.png", ""]
+    assert sum("s0/1.png: the same as s0/0.png" in line for line in lines) == 1
+
+
+def test_the_slide_of_a_picture():
+    assert slide_of("a/b/c.png", None) == "all"
+    assert slide_of("a/b/c.png", "folder") == "a/b"
+    assert slide_of("a/s12_03.png", slide_rule(r"(s\d+)_")) == "s12"
+    assert slide_of("a/other.png", r"(s\d+)_") == "(none)"
+
+
+@pytest.mark.parametrize("text", ["(", "abc", "(a)(b)"])
+def test_a_rule_needs_one_group(text):
+    with pytest.raises(Exception, match="regular expression"):
+        slide_rule(text)
+
+
+def test_tables_that_do_not_fit_together_are_told(tmp_path):
+    run_of(tmp_path, [("a.png", BOXES, CLASSES), ("b.png", BOXES, CLASSES)])
+    text = (tmp_path / "summary.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "summary.csv").write_text("".join([text[0], *text[2:]]))
+    with pytest.raises(DataError, match="Leave the tables of a run as they are"):
+        write_counts(APPLICATION, tmp_path)
