@@ -61,6 +61,8 @@ class Application:
         refine: (image, instances) -> `Instances`, for a part of an image: moves outlines.
         classify: (instances) -> `Instances`, for the whole of an image: tells classes. Columns
             called "class_id_WAY" hold the class ids by different ways, which `evaluate` compares.
+        told: (class names of the network) -> class names, those that `classify` tells of such a
+            network; by default the same. `classify` may ask for them as `told_names`.
         measure: (image, instances) -> `Instances` with further columns, which `detect` writes.
         foreground: (image, which may be made smaller) -> bool [H, W], where there certainly is
             something to be found, or None where that cannot be told. `detect` doubts a result that
@@ -85,6 +87,7 @@ class Application:
         options: Sequence[Option | Command] | None = None,
         *,
         words: Words | None = None,
+        told: Hook | None = None,
         foreground: Hook | None = None,
         demo: Hook | None = None,
         ships_model: bool = False,
@@ -96,7 +99,7 @@ class Application:
         self.baselines = dict(baselines or {})
         self.own_options = [each for each in options or () if isinstance(each, Option)]
         self.own_commands = [each for each in options or () if isinstance(each, Command)]
-        self.foreground_hook = foreground
+        self.told_hook, self.foreground_hook = told, foreground
         self.render_demo = demo
         self.ships_model = ships_model
         self.counting = counting or Counting()
@@ -178,6 +181,24 @@ class Application:
     def classify(self, instances: "Instances", given: Any, **known: Any) -> "Instances":
         """What the application makes of the classes in a whole image."""
         return self._changed(self.classify_hook, (instances,), given, known)
+
+    def told_classes(self, class_names: Sequence[str], given: Any) -> tuple[str, ...]:
+        """The classes that `classify` tells of what a network with some classes found.
+
+        Raises:
+            ConfigError: options that such a network cannot follow.
+        """
+        if self.told_hook is None:
+            return tuple(class_names)
+        return tuple(self._called(loaded(self.told_hook), (class_names,), given, {}))
+
+    def is_counted(self, class_names: Sequence[str]) -> list[bool]:
+        """Of which classes the objects are that the application counts, others being a by-catch.
+
+        These are those of its configuration; all where it knows none of them.
+        """
+        own = [name in self.class_names for name in class_names]
+        return own if any(own) else [True] * len(own)
 
     def measure(
         self, image: np.ndarray, instances: "Instances", given: Any, **known: Any

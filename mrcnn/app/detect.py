@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -30,6 +30,7 @@ from mrcnn.app.microscopes import choose_scale
 from mrcnn.app.names import shown_path
 from mrcnn.app.progress import Progress, progress_of
 from mrcnn.app.quality import warning
+from mrcnn.app.told import count_line
 from mrcnn.errors import LimitWarning, OutputError
 from mrcnn.files import make_writable_folder
 from mrcnn.pictures import open_picture
@@ -75,8 +76,9 @@ def _run(application: Application, options: Any, inputs: Inputs, out: Path) -> i
     method = choose_detector(application, options)
     class_names = list(method.class_names)
     exporter = Exporter(options, out, class_names)
-    has_limits = options.size_limits is not None
-    tables = Tables(out, words, class_names, options.pixel_size is not None, has_limits)
+    has_limits, has_size = options.size_limits is not None, options.pixel_size is not None
+    is_counted = application.is_counted(class_names)
+    tables = Tables(out, words, class_names, has_size, has_limits, is_counted)
     others = [
         DetectedImage(image=shown_path(text), name="", problem=reason)
         for text, reason in inputs.problems
@@ -225,14 +227,16 @@ class _Work:
             progress.note(f"{at}: cannot be used")
             progress.advance(0)
             return
-        count = len(finished.part.image.rows)
-        objects = self._writer.application.words.objects
-        progress.line(f"{at}: {count} {objects}{_of_scale(found)}")
+        image = finished.part.image
+        counts = count_line(
+            self._writer.application, self._method.class_names, Counter(image.class_names)
+        )
+        progress.line(f"{at}: {counts}{_of_scale(found)}")
         for note in finished.notes:
             progress.note(f"  {shown}: {note}")
         if finished.doubts:
             progress.note(f"  {warning(shown, finished.doubts)}")
-        progress.advance(count)
+        progress.advance(len(image.rows))
 
 
 def _shown(paths: Iterable[Path], anonymous: bool) -> dict[Path, str]:
@@ -289,7 +293,7 @@ def _tell(
         print(f"{total.doubtful} of {given} images are doubtful: see `quality` in summary.csv.")
     for line in counted:
         print(line)
-    print(f"{total.objects} {words.objects}; results: {out}")
+    print(f"{count_line(application, method.class_names, total.classes)}; results: {out}")
     return _tell_failed(total.problems)
 
 

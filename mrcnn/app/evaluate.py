@@ -1,6 +1,7 @@
 """`evaluate`: detections against annotated objects, from one pass over the images."""
 
 import warnings
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from mrcnn.app.methods import Method, choose_method
 from mrcnn.app.names import unique_names
 from mrcnn.app.quality import column, judge, warning
 from mrcnn.app.threshold import store_threshold
+from mrcnn.app.told import by_class, compared
 from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.errors import DataError, LimitWarning
 from mrcnn.evaluation import (
@@ -76,6 +78,7 @@ def find_objects(
     """
     names = [dataset.image_info[image_id]["id"] for image_id in dataset.image_ids]
     images, limited = [], []
+    others: Counter[int] = Counter()
     lowest = method.confidences[0]
     # What a limit costs is said at the end, of all images.
     warnings.simplefilter("ignore", LimitWarning)
@@ -83,7 +86,11 @@ def find_objects(
     for number, (image_id, name, stem, found) in enumerate(
         zip(dataset.image_ids, names, unique_names(names), each, strict=True), start=1
     ):
-        truth, counted = without_ignored(dataset.load_instances(image_id), found.instances)
+        instances = compared(found.instances, method.class_names)
+        others.update(
+            found.instances.class_ids[found.instances.class_ids > len(method.class_names)]
+        )
+        truth, counted = without_ignored(dataset.load_instances(image_id), instances)
         evaluator.add_truth(name, truth)
         evaluator.process(name, counted)
         # Boxes are drawn as they are compared.
@@ -109,6 +116,10 @@ def find_objects(
         )
         if doubts:
             print(f"  {warning(name, doubts)}", flush=True)
+    if others:
+        told = getattr(method.finder, "told_names", ())
+        line = by_class({told[class_id - 1]: count for class_id, count in sorted(others.items())})
+        print(f"Not compared, since no {application.words.object} has these classes: {line}")
     return images, limited
 
 

@@ -1,7 +1,7 @@
 """A trained model and what it finds, as `evaluate` and `detect` share them."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -157,6 +157,11 @@ class Finder:
         application: whose objects they are.
         predictor: detects, with CLASS_NAMES in its configuration.
         options: of the command line; by default each as if it was not given.
+        told_names: the classes that the application is to tell, `class_names` of the network or
+            `Application.told_classes` of them, which is the default.
+
+    Raises:
+        ConfigError: options that such a network cannot follow.
     """
 
     def __init__(
@@ -164,11 +169,15 @@ class Finder:
         application: Application,
         predictor: "Predictor | ScaledPredictor",
         options: Any = None,
+        told_names: Sequence[str] | None = None,
     ) -> None:
         self.application = application
         self.predictor = predictor
         self.options = options
         self.class_names = tuple(predictor.config.CLASS_NAMES)
+        if told_names is None:
+            told_names = application.told_classes(self.class_names, options)
+        self.told_names = tuple(told_names)
 
     def find(self, image: np.ndarray) -> Found:
         """The objects of an image, uint8 [H, W, 3]."""
@@ -219,7 +228,9 @@ class Finder:
 
     def classified(self, instances: Instances) -> Instances:
         """The objects of a whole image as the application classes them."""
-        return self.application.classify(instances, self.options, class_names=self.class_names)
+        return self.application.classify(
+            instances, self.options, class_names=self.class_names, told_names=self.told_names
+        )
 
     def _finished(self, image: np.ndarray, prediction: Prediction) -> Found:
         instances = self.classified(self.refined(image, prediction.instances))

@@ -111,7 +111,7 @@ def detect_large(
         rows = np.flatnonzero(visible)
         instances = instances.take(rows)
         small, times = overview(picture, OVERLAY_SIDE)
-        drawn = overlay_picture(small, instances, finder.class_names, times)
+        drawn = overlay_picture(small, instances, finder.told_names, times)
         atomic_write(overlay_path, lambda file: drawn.save(file))
     except BaseException:
         (out / f"{name}{MANY_LABELS}").unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from mrcnn.app.application import Application
 from mrcnn.app.finding import Finder, Found, load_predictor
 from mrcnn.app.model_files import trained_weights
 from mrcnn.app.threshold import chosen_confidences
+from mrcnn.app.told import annotated_classes
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.instances import Instances
 from mrcnn.pictures import Picture
@@ -56,7 +57,7 @@ class Method:
     Attributes:
         name: "network" or that of a baseline.
         finder: of the objects of images, one after the other.
-        class_names: of classes 1, 2, ...
+        class_names: of classes 1, 2, ...; what an evaluation compares, `finder` may tell more.
         confidences: operating points, rising; one of 0 for a method without confidences.
         scored: whether confidences mean anything.
         floor: the lowest confidence that was asked for, or None.
@@ -92,7 +93,7 @@ def choose_method(application: Application, options: Any) -> Method:
             folder = options.dataset or application.default_dataset
             names = application.new_dataset().classes_in(folder, subset, options.attribute)
         return _baseline(application, options, name, names)
-    return _network(application, options, options.min_conf, SCORE_FLOOR)
+    return _network(application, options, options.min_conf, SCORE_FLOOR, _compared_classes)
 
 
 def choose_detector(application: Application, options: Any) -> Method:
@@ -105,7 +106,7 @@ def choose_detector(application: Application, options: Any) -> Method:
     name = getattr(options, "method", NETWORK)
     if name == NETWORK:
         given = None if options.min_conf is None else [options.min_conf]
-        return _network(application, options, given, 1.0)
+        return _network(application, options, given, 1.0, Application.told_classes)
     return _baseline(application, options, name, options.classes or application.class_names)
 
 
@@ -127,19 +128,39 @@ def check_detector(application: Application, options: Any) -> None:
         raise ConfigError(f"--method {name}: name the classes with --classes.")
 
 
+def _compared_classes(
+    application: Application, class_names: Sequence[str], options: Any
+) -> tuple[str, ...]:
+    """The classes of the annotations that are evaluated."""
+    folder = options.dataset or application.default_dataset
+    return annotated_classes(application, class_names, [folder], [options.subset], options)
+
+
 def _network(
-    application: Application, options: Any, given: Sequence[float | str] | None, most: float
+    application: Application,
+    options: Any,
+    given: Sequence[float | str] | None,
+    most: float,
+    choose_classes: Callable[[Application, Sequence[str], Any], tuple[str, ...]],
 ) -> Method:
-    """The network, asked for what has the lowest of the given confidences, and at most `most`."""
+    """The network, asked for what has the lowest of the given confidences, and at most `most`.
+
+    Args:
+        choose_classes: (application, classes of the network, options) -> those of the method.
+    """
     weights = trained_weights(application, options)
     usual = [application.config.DETECTION_MIN_CONFIDENCE]
     confidences = chosen_confidences(given or usual, weights, application.words)
     floor = min(most, confidences[0])
     predictor = load_predictor(application, options, weights, floor)
+    network_classes = tuple(predictor.config.CLASS_NAMES)
+    class_names = choose_classes(application, network_classes, options)
+    # Either these are the network's, or the first of those that the application tells.
+    told_names = network_classes if class_names == network_classes else None
     return Method(
         NETWORK,
-        Finder(application, predictor, options),
-        tuple(predictor.config.CLASS_NAMES),
+        Finder(application, predictor, options, told_names),
+        class_names,
         confidences,
         True,
         floor,

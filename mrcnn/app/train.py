@@ -22,6 +22,7 @@ from mrcnn.app.options import MAX_OVERLAP
 from mrcnn.app.record import store_record, training_record
 from mrcnn.app.resume import complete_options, store_options
 from mrcnn.app.settings import AUTO_JITTER, read_settings, scratch_settings
+from mrcnn.app.told import annotated_classes
 from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.data.objects import require_objects
 from mrcnn.errors import ConfigError
@@ -86,6 +87,23 @@ def _from_scratch(
     if options.schedule == "constant":
         chosen["WARMUP_STEPS"] = 0
     return {**chosen, **settings}
+
+
+def _with_annotated_classes(
+    application: Application, options: Any, stored: dict[str, Any]
+) -> dict[str, Any]:
+    """The stored settings; with the classes of the annotations where those of a model differ."""
+    names = tuple(stored.get("CLASS_NAMES") or ())
+    folders = options.dataset or [application.default_dataset]
+    subsets = [*options.subset, VALIDATION]
+    chosen = annotated_classes(application, names, folders, subsets, options)
+    if chosen == names:
+        return stored
+    print(
+        f"{options.weights} tells {', '.join(names)}, and the annotations have other classes: its "
+        f"body is kept, and layers of {', '.join(chosen)} are made anew."
+    )
+    return {**stored, "CLASS_NAMES": chosen}
 
 
 def check_layers(layers: str) -> None:
@@ -199,6 +217,8 @@ def run(application: Application, options: Any) -> int:
         raise ConfigError(
             "--color-jitter varies colors, which --no-augmentation leaves as they are."
         )
+    if stored and not goes_on and not options.classes:
+        stored = _with_annotated_classes(application, options, stored)
     settings = training_settings(application, options, stored)
     config = application.make_config(settings)
     if options.batch_norm and config.NORMALIZATION != "batch":

@@ -230,15 +230,21 @@ def objects_table(
     return Table.of_values(titles, (row for image in images for row in image.rows))
 
 
-def summary_csv(images: Iterable[DetectedImage], class_names: Sequence[str], words: Words) -> str:
+def summary_csv(
+    images: Iterable[DetectedImage],
+    class_names: Sequence[str],
+    words: Words,
+    counted: Sequence[bool] | None = None,
+) -> str:
     """The text of summary.csv, see `summary_table`."""
-    return csv_text(summary_table(images, class_names, words))
+    return csv_text(summary_table(images, class_names, words, counted))
 
 
 def summary_table(
     images: Iterable[DetectedImage],
     class_names: Sequence[str],
     words: Words,
+    counted: Sequence[bool] | None = None,
     *,
     with_total: bool = True,
 ) -> Table:
@@ -253,29 +259,36 @@ def summary_table(
         images: gone over once.
         class_names: of classes 1, 2, ...
         words: what objects are called.
+        counted: which classes the column of all objects counts; all by default. The others have the
+            last columns.
         with_total: whether the last row is that of all images.
     """
+    is_counted = [True] * len(class_names) if counted is None else counted
+    names = [name for name, counts in zip(class_names, is_counted, strict=True) if counts]
+    others = [name for name in class_names if name not in names]
     last = ["diameter_px", "scale_source", "problem", "quality", "pixel_size_um"]
-    titles = ["image", "name", "height", "width", words.objects, *class_names, *last]
-    return Table.of_values(titles, _summary_rows(images, class_names, with_total))
+    titles = ["image", "name", "height", "width", words.objects, *names, *last, *others]
+    return Table.of_values(titles, _summary_rows(images, names, others, with_total))
 
 
 def _summary_rows(
-    images: Iterable[DetectedImage], class_names: Sequence[str], with_total: bool
+    images: Iterable[DetectedImage], names: list[str], others: list[str], with_total: bool
 ) -> Iterator[list]:
+    def row(start: list, counts: Counter[str], last: list) -> list:
+        by_class = [counts[name] for name in names]
+        return [*start, sum(by_class), *by_class, *last, *(counts[name] for name in others)]
+
     total: Counter[str] = Counter()
     for image in images:
         if image.size is None:
-            blank = [""] * (5 + len(class_names))
-            yield [image.image, image.name, *blank, image.problem, "", ""]
+            blank, end = [""] * (5 + len(names)), [""] * (2 + len(others))
+            yield [image.image, image.name, *blank, image.problem, *end]
             continue
         counts = Counter(image.class_names)
         total += counts
-        by_class = [counts[name] for name in class_names]
         diameter = "" if image.diameter is None else _column(image.diameter, 1)
         pixel_size = "" if image.pixel_size is None else f"{image.pixel_size:.6g}"
         last = [diameter, image.scale_source, "", image.quality, pixel_size]
-        yield [image.image, image.name, *image.size, counts.total(), *by_class, *last]
+        yield row([image.image, image.name, *image.size], counts, last)
     if with_total:
-        by_class = [total[name] for name in class_names]
-        yield ["all images", "", "", "", total.total(), *by_class, "", "", "", "", ""]
+        yield row(["all images", "", "", ""], total, [""] * 5)

@@ -28,6 +28,7 @@ class Total:
     Attributes:
         pictures: how many there are.
         objects: in all of them.
+        classes: how many of them are of which class.
         doubtful: pictures with doubts.
         limited: names of those in which the model returned as many detections as it may.
         problems: why pictures could not be used.
@@ -37,6 +38,7 @@ class Total:
 
     pictures: int = 0
     objects: int = 0
+    classes: Counter[str] = field(default_factory=Counter)
     doubtful: int = 0
     limited: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -50,6 +52,7 @@ class Total:
             self.problems.append(image.problem)
             return
         self.objects += len(image.rows)
+        self.classes.update(image.class_names)
         self.doubtful += image.quality != OK
         self.sources[image.scale_source] += 1
         if image.limit_reached:

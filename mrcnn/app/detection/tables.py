@@ -26,6 +26,7 @@ class Tables:
         class_names: of classes 1, 2, ...
         with_micrometres: whether the size of pixels is given.
         has_limits: whether sizes are compared with limits.
+        counted: see `summary_table`.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class Tables:
         class_names: Sequence[str],
         with_micrometres: bool,
         has_limits: bool = False,
+        counted: Sequence[bool] | None = None,
     ) -> None:
         self.objects = out / f"{words.objects}.csv"
         self.summary = out / SUMMARY
         self._words = words
         self._class_names = class_names
         self._with_micrometres, self._has_limits = with_micrometres, has_limits
+        self._counted = counted
 
     def append(self, image: DetectedImage) -> None:
         """Take the next picture; one that could not be used is a line of `summary.csv`.
@@ -77,7 +80,9 @@ class Tables:
         return objects_table(images, self._with_micrometres, measured, self._has_limits)
 
     def _of_images(self, images: Iterable[DetectedImage], *, with_total: bool) -> Table:
-        return summary_table(images, self._class_names, self._words, with_total=with_total)
+        return summary_table(
+            images, self._class_names, self._words, self._counted, with_total=with_total
+        )
 
 
 def _append(path: Path, table: Table) -> None:

@@ -1,5 +1,7 @@
 """Kinds of blood cells as classes of the network, and the table that names white ones.
 
+A network of kinds tells no sizes; those of its red cells are measured.
+
 In the annotated fields all outlines are of some size class. A table of the laboratory, beside some
 of them, has a box and a name for each cell; what it calls a leukocyte is a white cell.
 """
@@ -11,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mrcnn.errors import DataError
+from mrcnn.errors import ConfigError, DataError
+from rbc_cells.ways import LEARNED, MEASURED, SIZES
 
 if TYPE_CHECKING:
     from mrcnn.formats import AnnotatedImage
@@ -21,9 +24,43 @@ KINDS = (RED, WHITE, PLATELET)
 # File with the columns filename, category, y1, x1, y2, x2 (pixels).
 OBJECTS = "objects.csv"
 
+# The column that tells the kind of a cell.
+KIND = "kind"
+
 _LEUKOCYTE = "leukocyte"
 # IoU of the box of an outline and that of the table, from which on they are of one cell.
 _SAME = 0.5
+
+
+def told_classes(class_names: Sequence[str], size_class: str = MEASURED) -> tuple[str, ...]:
+    """The classes of cells: sizes of red cells, then the other kinds that a network tells.
+
+    Args:
+        class_names: of the network, classes 1, 2, ...
+        size_class: how sizes are to be told.
+
+    Raises:
+        ConfigError: sizes learned by a network that tells kinds.
+    """
+    if RED not in class_names:
+        return tuple(class_names)
+    if size_class == LEARNED:
+        raise ConfigError(
+            f"--size-class {LEARNED}: this model has learned kinds of cells "
+            f"({', '.join(class_names)}) and no sizes. Use --size-class {MEASURED}."
+        )
+    return (*SIZES, *(name for name in class_names if name != RED))
+
+
+def kinds_of(class_ids: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
+    """The kind of each cell, an array of N str; "" where its class does not tell.
+
+    Args:
+        class_ids: int [N], from 1.
+        class_names: of classes 1, 2, ...: kinds, or sizes, which red cells have.
+    """
+    kinds = [name if name in KINDS else RED if name in SIZES else "" for name in ("", *class_names)]
+    return np.array(kinds, dtype=object)[np.asarray(class_ids, int)]
 
 
 def name_white_cells(images: "Sequence[AnnotatedImage]", table: Path) -> None:

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from mrcnn.instances import Instances
 from mrcnn.instances.geometry import tight_box
+from rbc_cells.kinds import PLATELET, WHITE
 from rbc_cells.stain import relative_stain
 from rbc_cells.ways import STAIN, SURE
 
@@ -27,18 +28,30 @@ _STAINED = 0.7
 _OPENING = 0.03
 
 
-def refine(image: np.ndarray, instances: Instances, outline: str = STAIN) -> Instances:
+def refine(
+    image: np.ndarray,
+    instances: Instances,
+    outline: str = STAIN,
+    class_names: Sequence[str] = (),
+) -> Instances:
     """Detected cells with their outlines where they were asked for.
 
     Args:
         image: uint8 [H, W, 3], RGB.
         instances: cells with masks and scores.
         outline: "stain" for the edge of the stain, "network" for where the network draws them.
+        class_names: of classes 1, 2, ...; what is no red cell stays as the network draws it, since
+            a white cell has parts as pale as the background.
     """
     if outline != STAIN or instances.scores is None:
         return instances
+    others = [number for number, name in enumerate(class_names, 1) if name in (WHITE, PLATELET)]
     boxes, crops = fit_outlines(
-        image, instances.boxes, list(instances.crops), instances.scores >= SURE
+        image,
+        instances.boxes,
+        list(instances.crops),
+        instances.scores >= SURE,
+        ~np.isin(instances.class_ids, others),
     )
     return instances.replaced(boxes=boxes, crops=crops)
 
@@ -48,6 +61,7 @@ def fit_outlines(
     boxes: np.ndarray,
     crops: Sequence[np.ndarray],
     sure: np.ndarray,
+    moves: np.ndarray | None = None,
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Move the outlines of cells to the edge of the stain.
 
@@ -60,6 +74,7 @@ def fit_outlines(
         boxes: int [N, 4], pixel (y1, x1, y2, x2).
         crops: N bool arrays, the masks inside their boxes, each with at least one pixel.
         sure: bool [N], which cells there certainly are; the others claim no pixels.
+        moves: bool [N], which outlines may move; all by default.
 
     Returns:
         new boxes, int64 [N, 4], tight around the new masks, and the masks inside them.
@@ -74,6 +89,8 @@ def fit_outlines(
         if is_sure:
             claims[y1:y2, x1:x2] += crop
     for number, (crop, is_sure) in enumerate(zip(crops, sure, strict=True)):
+        if moves is not None and not moves[number]:
+            continue
         y1, x1, y2, x2 = boxes[number]
         radius = np.sqrt(np.count_nonzero(crop) / np.pi)
         reach = max(1, round(_REACH * radius))

@@ -12,9 +12,8 @@ from numpy.typing import ArrayLike
 from mrcnn.evaluation import touches_border
 from mrcnn.instances import Instances
 from mrcnn.measure.hull import hull_area
-from rbc_cells.ways import LEARNED, MEASURED, SURE
-
-LARGE, NORMAL, SMALL, UNDEFINED = "large", "normal", "small", "undefined"
+from rbc_cells.kinds import RED
+from rbc_cells.ways import LARGE, LEARNED, MEASURED, NORMAL, SIZES, SMALL, SURE, UNDEFINED
 
 # Equivalent diameter over the field's median: smaller is small, larger is large.
 SMALL_BELOW = 0.88
@@ -30,21 +29,30 @@ CLUMP_ABOVE = 1.35
 
 
 def classify(
-    instances: Instances, class_names: Sequence[str], size_class: str = MEASURED
+    instances: Instances,
+    class_names: Sequence[str],
+    size_class: str = MEASURED,
+    told_names: Sequence[str] | None = None,
 ) -> Instances:
     """Detected cells of a whole field with their size classes; other classes stay.
 
     Args:
         instances: cells with masks and scores.
-        class_names: of classes 1, 2, ...
+        class_names: of classes 1, 2, ...: sizes, or kinds of cells.
         size_class: how size classes are told, "measured" from the masks or "learned" by the
             network.
+        told_names: names of the classes of the result, see `rbc_cells.kinds.told_classes`; by
+            default `class_names`. Where these are kinds and those are sizes, red cells get theirs.
 
     Returns:
         the cells, with the class ids by each way in the columns "class_id_measured" and
-        "class_id_learned".
+        "class_id_learned"; the first alone where the network knows kinds.
     """
-    if not are_sizes(class_names) or instances.scores is None:
+    if instances.scores is None:
+        return instances
+    if RED in class_names and told_names is not None and are_sizes(told_names):
+        return _with_sizes(instances, class_names, told_names)
+    if not are_sizes(class_names):
         return instances
     measured = measured_class_ids(
         instances.boxes,
@@ -56,6 +64,24 @@ def classify(
     ways = {MEASURED: measured, LEARNED: instances.class_ids}
     instances = instances.with_columns(**{f"class_id_{way}": ids for way, ids in ways.items()})
     return instances.replaced(class_ids=ways[size_class])
+
+
+def _with_sizes(
+    instances: Instances, class_names: Sequence[str], told_names: Sequence[str]
+) -> Instances:
+    """Kinds with the sizes of red cells in their place; the others keep their names."""
+    ids = np.array([0, *(1 + list(told_names).index(name) if name != RED else 0
+                         for name in class_names)])[instances.class_ids]  # fmt: skip
+    red = np.flatnonzero(ids == 0)
+    cells = instances.take(red)
+    ids[red] = measured_class_ids(
+        cells.boxes,
+        cells.crops,
+        cells.image_shape,
+        [name for name in told_names if name in SIZES],
+        cells.scores >= SURE,
+    )
+    return instances.with_columns(class_id_measured=ids).replaced(class_ids=ids)
 
 
 def measured_class_ids(

@@ -1,4 +1,7 @@
-"""Ways to draw a cell's outline and to tell its size class, by the words of the command line."""
+"""Size classes, and ways to tell them and to draw outlines, by the words of the command line."""
+
+LARGE, NORMAL, SMALL, UNDEFINED = "large", "normal", "small", "undefined"
+SIZES = (LARGE, NORMAL, SMALL, UNDEFINED)
 
 STAIN, NETWORK = "stain", "network"
 MEASURED, LEARNED = "measured", "learned"
