@@ -198,13 +198,24 @@ def test_the_demo_is_the_same_in_makefile_and_readme(target, steps):
     assert [command for command in demo if command not in page] == []
 
 
+# Runs a program without TensorFlow's graphs, which take longer than a single step or detection.
+EAGERLY = """
+import runpy, sys
+import keras
+if keras.backend.backend() == "tensorflow":
+    import tensorflow
+    tensorflow.config.run_functions_eagerly(True)
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
 def run_example(document: Path, folder: Path) -> str:
     """What the Python example of a document prints; paths in it are those of the folder."""
     (example,) = re.findall(r"```python\n(.*?)```", document.read_text(encoding="utf-8"), re.S)
     for written, smaller in SMALLER.items():
         example = example.replace(written, smaller)
     (folder / "example.py").write_text(example, encoding="utf-8")
-    command = [sys.executable, "example.py"]
+    command = [sys.executable, "-c", EAGERLY, "example.py"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

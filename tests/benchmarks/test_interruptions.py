@@ -25,7 +25,9 @@ def test_a_checkpoint_that_is_not_whole_is_noticed(tmp_path):
     assert interruptions.half_written(tmp_path) == [".mask_rcnn_kill_0002.12-0123abcd.h5"]
 
 
-def test_an_end_with_an_error_is_told(tmp_path):
+def test_an_end_with_an_error_is_told(tmp_path, monkeypatch):
+    # The backend that is imported soonest.
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
     with pytest.raises(
         interruptions.InterruptionError, match=r"(?s)status 2:.*invalid int value: 'two'"
     ):
