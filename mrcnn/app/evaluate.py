@@ -16,7 +16,7 @@ from mrcnn.app.finding import limit_warnings
 from mrcnn.app.methods import Method, choose_method
 from mrcnn.app.names import unique_names
 from mrcnn.app.quality import column, judge, warning
-from mrcnn.app.threshold import store_threshold
+from mrcnn.app.threshold import own_folder, store_threshold
 from mrcnn.app.told import by_class, compared
 from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.errors import DataError, LimitWarning
@@ -265,5 +265,6 @@ def keep_threshold(
             "border": evaluation.border,
             "max_overlap": options.max_overlap,
         },
+        own_folder(application, method.weights),
     )
     print(f"Kept for --min-conf auto: {path}")

@@ -10,7 +10,7 @@ import numpy as np
 from mrcnn.app.application import Application
 from mrcnn.app.finding import Finder, Found, load_predictor
 from mrcnn.app.model_files import trained_weights
-from mrcnn.app.threshold import chosen_confidences
+from mrcnn.app.threshold import chosen_confidences, own_folder
 from mrcnn.app.told import annotated_classes
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.instances import Instances
@@ -150,7 +150,9 @@ def _network(
     """
     weights = trained_weights(application, options)
     usual = [application.config.DETECTION_MIN_CONFIDENCE]
-    confidences = chosen_confidences(given or usual, weights, application.words)
+    confidences = chosen_confidences(
+        given or usual, weights, application.words, own_folder(application, weights)
+    )
     floor = min(most, confidences[0])
     predictor = load_predictor(application, options, weights, floor)
     network_classes = tuple(predictor.config.CLASS_NAMES)

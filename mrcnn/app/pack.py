@@ -9,7 +9,7 @@ from mrcnn.app.finding import load_trained_model
 from mrcnn.app.model_files import trained_weights
 from mrcnn.app.record import RECORD_FILE, RECORD_VERSION
 from mrcnn.app.settings import read_settings
-from mrcnn.app.threshold import THRESHOLD_FILE, threshold_entry
+from mrcnn.app.threshold import THRESHOLD_FILE, own_folder, threshold_entry
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import atomic_write, is_newer
 from mrcnn.weights.settings import CONFIG_FILE, settings_text
@@ -64,7 +64,7 @@ def run(application: Application, options: Any) -> int:
     if record.is_file():
         atomic_write(folder / RECORD_FILE, _packed_record(record))
         names.append(RECORD_FILE)
-    entry = threshold_entry(weights, application.words)
+    entry = threshold_entry(weights, application.words, own_folder(application, weights))
     if entry is not None:
         stored = without_folders({target.name: entry})
         text = json.dumps(stored, indent=2, sort_keys=True) + "\n"

@@ -35,6 +35,15 @@ CROPPED = {
 SCRATCH_LEARNING_RATE = 0.01
 SCRATCH_WARMUP_STEPS = 200
 
+# Going on from a trained model with images of one's own: an hour's work of annotation, some minutes
+# of training.
+GO_ON = {
+    "LEARNING_RATE": 0.005,
+    "LEARNING_RATE_SCHEDULE": "cosine",
+    "STEPS_PER_EPOCH": 50,
+    "EPOCHS": 3,
+}
+
 # Median diameter at which `--scale auto` shows objects to a model that knows none yet, in pixels of
 # the network: wide enough for outlines, and twenty of them in a part of 320 x 320 pixels.
 DIAMETER = 48.0
@@ -84,6 +93,21 @@ def _class_names(value: Any) -> tuple[str, ...]:
             f"CLASS_NAMES is {shown(value)}: must be a list of names, each different."
         )
     return tuple(value)
+
+
+def going_on_settings(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a training that goes on from a trained model with other data.
+
+    Args:
+        stored: those of the model.
+        given: those that the user chose, which win.
+    """
+    settings = {**stored, **GO_ON, **given}
+    if "WARMUP_STEPS" not in given:
+        is_cosine = settings["LEARNING_RATE_SCHEDULE"] == "cosine"
+        total = settings["EPOCHS"] * settings["STEPS_PER_EPOCH"]
+        settings["WARMUP_STEPS"] = math.ceil(total / 10) if is_cosine else 0
+    return settings
 
 
 def scratch_settings(config: Any) -> dict[str, Any]:

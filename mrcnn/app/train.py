@@ -21,7 +21,7 @@ from mrcnn.app.option_types import AUTO
 from mrcnn.app.options import MAX_OVERLAP
 from mrcnn.app.record import store_record, training_record
 from mrcnn.app.resume import complete_options, store_options
-from mrcnn.app.settings import AUTO_JITTER, read_settings, scratch_settings
+from mrcnn.app.settings import AUTO_JITTER, going_on_settings, read_settings, scratch_settings
 from mrcnn.app.told import annotated_classes
 from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.data.objects import require_objects
@@ -76,6 +76,8 @@ def training_settings(
         # Random statistics that are frozen teach nothing.
         settings.setdefault("TRAIN_BN", settings["NORMALIZATION"] == "batch")
         return _from_scratch(application, settings, options)
+    if stored is not None and options.weights != LAST:
+        return going_on_settings(stored, given)
     return {**(stored or {}), **given}
 
 
@@ -250,7 +252,7 @@ def run(application: Application, options: Any) -> int:
     )
     model = start_model(config, options, weights)
 
-    from mrcnn.app.callbacks import AtTheBeginning, StopAfter
+    from mrcnn.app.callbacks import AtTheBeginning, StopAfter, TimeNeeded
 
     log_dir = make_writable_folder(model.log_dir)
     record = training_record(folders, options.subset, training, config, words)
@@ -261,24 +263,49 @@ def run(application: Application, options: Any) -> int:
         store_record(log_dir, record)
 
     print(f"Checkpoints and settings: {log_dir}", flush=True)
+    print(_course(config, options, weights), flush=True)
     # Only then is it sure that no other process trains in the folder.
-    callbacks: list[Any] = [AtTheBeginning(store_settings)]
+    callbacks: list[Any] = [AtTheBeginning(store_settings), TimeNeeded(config.EPOCHS)]
     if options.max_minutes is not None:
         callbacks.append(StopAfter(started + 60 * options.max_minutes))
     validating = validation_callback(options, validation, config)
     if validating is not None:
         callbacks.append(validating)
-    model.train(
-        training,
-        validation,
-        learning_rate=config.LEARNING_RATE,
-        epochs=config.EPOCHS,
-        layers=options.layers,
-        augmentation=augmentation_of(options),
-        custom_callbacks=callbacks,
-    )
+    try:
+        model.train(
+            training,
+            validation,
+            learning_rate=config.LEARNING_RATE,
+            epochs=config.EPOCHS,
+            layers=options.layers,
+            augmentation=augmentation_of(options),
+            custom_callbacks=callbacks,
+        )
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(_how_to_go_on(application, options, interrupt, log_dir)) from None
     print(f"Trained model: {model.find_last()}")
     if validating is not None and validating.best is not None:
         best = validating.best
         print(f"Best model: {validating.best_path} (epoch {best.epoch}, AP50 {best.value:.3f})")
     return 0
+
+
+def _course(config: Any, options: Any, weights: Path | None) -> str:
+    """What the training is about to do, in a line."""
+    start = weights if weights is not None else f"--weights {options.weights}"
+    return (
+        f"From {start}: {config.EPOCHS} epochs of {config.STEPS_PER_EPOCH} steps of "
+        f"{config.BATCH_SIZE} images, learning rate {config.LEARNING_RATE:g} "
+        f"({config.LEARNING_RATE_SCHEDULE}). The first steps tell how long that takes."
+    )
+
+
+def _how_to_go_on(
+    application: Application, options: Any, interrupt: KeyboardInterrupt, log_dir: Path
+) -> str:
+    """What was said of an interruption, and the command that goes on where there is something."""
+    said = str(interrupt)
+    if Run.at(log_dir).newest_checkpoint() is None:
+        return said
+    logs = "" if options.logs == application.default_logs else f" --logs {options.logs}"
+    return f"{said} `{application.words.program} train --weights {LAST}{logs}` goes on."

@@ -16,7 +16,7 @@ from mrcnn.app.option_types import (
     seed_number,
     whole_number,
 )
-from mrcnn.app.settings import AUTO_JITTER, CROPPED, DIAMETER, EPOCHS, LIGHT
+from mrcnn.app.settings import AUTO_JITTER, CROPPED, DIAMETER, EPOCHS, GO_ON, LIGHT
 from mrcnn.config import BACKBONES, NORMALIZATIONS, PRECISIONS
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def training_options(application: "Application") -> list[Option]:
             (TRAIN,),
             type=positive_integer,
             metavar="N",
-            help="epochs in total, those of a resumed run included "
-            f"(default {getattr(config, 'EPOCHS', EPOCHS)})",
+            help="epochs in total, those of a resumed run included (default "
+            f"{getattr(config, 'EPOCHS', EPOCHS)}; {GO_ON['EPOCHS']} from a trained model)",
             sets=("EPOCHS",),
         ),
         Option(
@@ -61,16 +61,16 @@ def training_options(application: "Application") -> list[Option]:
             (TRAIN,),
             type=positive,
             metavar="RATE",
-            help=f"default {config.LEARNING_RATE:g}, or 0.01 for --weights none and for "
-            "ImageNet weights of an EfficientNet-Lite",
+            help=f"default {config.LEARNING_RATE:g}, or {GO_ON['LEARNING_RATE']:g} from a trained "
+            "model, or 0.01 for --weights none and for ImageNet weights of an EfficientNet-Lite",
             sets=("LEARNING_RATE",),
         ),
         Option(
             "--schedule",
             (TRAIN,),
             choices=("constant", "cosine"),
-            help="course of the learning rate (default constant, or cosine for --weights none "
-            "and for ImageNet weights of an EfficientNet-Lite)",
+            help="course of the learning rate (default constant, or cosine from a trained model, "
+            "for --weights none and for ImageNet weights of an EfficientNet-Lite)",
             sets=("LEARNING_RATE_SCHEDULE",),
         ),
         Option(
@@ -78,7 +78,8 @@ def training_options(application: "Application") -> list[Option]:
             (TRAIN,),
             type=positive_integer,
             metavar="N",
-            help=f"steps an epoch (default {config.STEPS_PER_EPOCH})",
+            help=f"steps an epoch (default {config.STEPS_PER_EPOCH}; {GO_ON['STEPS_PER_EPOCH']} "
+            "from a trained model)",
             sets=("STEPS_PER_EPOCH",),
         ),
         Option(

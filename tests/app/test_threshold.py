@@ -7,11 +7,14 @@ import pytest
 from mrcnn.app.threshold import (
     THRESHOLD_FILE,
     chosen_confidences,
+    own_folder,
     store_threshold,
     stored_threshold,
 )
 from mrcnn.errors import ConfigError
 from mrcnn.report.words import Words
+from mrcnn.weights import places
+from rbc import APPLICATION
 
 WORDS = Words()
 
@@ -67,3 +70,22 @@ def test_a_new_sweep_replaces_a_broken_file(tmp_path):
     (tmp_path / THRESHOLD_FILE).write_text("{")
     store_threshold(tmp_path / "w.h5", 0.4, {})
     assert stored_threshold(tmp_path / "w.h5", WORDS) == 0.4
+
+
+def test_of_the_project_s_own_model_it_is_kept_with_the_user_s_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "clone_root", lambda: tmp_path)
+    shipped = tmp_path / "weights" / "rbc" / "rbc.h5"
+    shipped.parent.mkdir(parents=True)
+    shipped.write_bytes(b"first")
+    store_threshold(shipped, 0.63, {})
+    tracked = (shipped.parent / THRESHOLD_FILE).read_bytes()
+    folder = own_folder(APPLICATION, shipped)
+    assert folder == tmp_path / "logs"
+    assert own_folder(APPLICATION, tmp_path / "rbc.h5") is None
+    # Until there is a sweep of the user's, the one that came with the model counts.
+    assert chosen_confidences(["auto"], shipped, WORDS, folder) == [0.63]
+    store_threshold(shipped, 0.4, {"subset": "val"}, folder)
+    assert (shipped.parent / THRESHOLD_FILE).read_bytes() == tracked
+    assert chosen_confidences(["auto"], shipped, WORDS, folder) == [0.4]
+    shipped.write_bytes(b"second")
+    assert chosen_confidences(["auto"], shipped, WORDS, folder) == [0.63]

@@ -1,10 +1,13 @@
 """What a training starts with: settings by kind of weights, anchors, layers."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from mrcnn.app import train
-from mrcnn.app.settings import LIGHT, read_settings
+from mrcnn.app.callbacks import TimeNeeded
+from mrcnn.app.settings import GO_ON, LIGHT, read_settings
 from mrcnn.errors import ConfigError
 from mrcnn.weights.settings import settings_text
 from rbc import APPLICATION, RBCConfig, RBCDataset
@@ -109,6 +112,71 @@ def test_stored_settings_come_back_and_options_win(tmp_path):
     options = train_options("--weights", "last", "--epochs", "7")
     resumed = APPLICATION.make_config(training_settings(options, stored))
     assert (resumed.EPOCHS, resumed.BACKBONE) == (7, "resnet18")
+
+
+STORED = {
+    "EPOCHS": 12,
+    "STEPS_PER_EPOCH": 200,
+    "LEARNING_RATE": 0.02,
+    "WARMUP_STEPS": 200,
+    "LEARNING_RATE_SCHEDULE": "cosine",
+    "BACKBONE": "resnet18",
+    "IMAGES_PER_GPU": 4,
+}
+
+
+@pytest.mark.parametrize("weights", ["rbc", "best", "logs/rbc20260131T0930"])
+def test_a_trained_model_is_gone_on_from_with_one_set_of_settings(weights):
+    config = APPLICATION.make_config(training_settings(train_options("--weights", weights), STORED))
+    assert (config.EPOCHS, config.STEPS_PER_EPOCH, config.LEARNING_RATE) == (3, 50, 0.005)
+    assert (config.LEARNING_RATE_SCHEDULE, config.WARMUP_STEPS) == ("cosine", 15)
+    # The model is what it was.
+    assert (config.BACKBONE, config.IMAGES_PER_GPU) == ("resnet18", 4)
+    more = train_options("--weights", weights, "--epochs", "9", "--schedule", "constant")
+    config = APPLICATION.make_config(training_settings(more, STORED))
+    assert (config.EPOCHS, config.LEARNING_RATE_SCHEDULE, config.WARMUP_STEPS) == (9, "constant", 0)
+
+
+def test_an_interrupted_run_goes_on_with_its_own_settings():
+    settings = training_settings(train_options("--weights", "last"), STORED)
+    assert settings == STORED
+
+
+def test_help_and_guides_tell_the_settings_of_going_on(capsys):
+    with pytest.raises(SystemExit):
+        train_options("--help")
+    said = " ".join(capsys.readouterr().out.split())
+    epochs, steps, rate = (GO_ON[key] for key in ("EPOCHS", "STEPS_PER_EPOCH", "LEARNING_RATE"))
+    assert f"(default 100; {epochs} from a trained model)" in said
+    assert f"{steps} from a trained model" in said and f"or {rate:g} from a trained model" in said
+    root = Path(__file__).resolve().parents[2]
+    for name in ("docs/training.md", "docs/command-line.md"):
+        text = " ".join((root / name).read_text(encoding="utf-8").split())
+        assert f"{epochs} epochs of {steps} steps" in text and f"{rate:g}" in text
+    assert f"{epochs} x {steps} steps" in (root / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_time_is_told_after_the_first_steps(capsys, monkeypatch):
+    clock = iter([10.0, 60.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    told = TimeNeeded(epochs=3)
+    told.set_params({"steps": 50})
+    told.on_epoch_begin(0)
+    for step in range(50):
+        told.on_train_batch_end(step)
+    assert capsys.readouterr().out == "\n143 more steps: about 24 minutes, validation apart.\n"
+
+
+def test_after_ctrl_c_the_command_that_goes_on_is_named(tmp_path):
+    run = tmp_path / "rbc20260131T0930"
+    run.mkdir()
+    options = train_options("--logs", str(tmp_path))
+    said = KeyboardInterrupt("Training interrupted.")
+    assert train._how_to_go_on(APPLICATION, options, said, run) == "Training interrupted."
+    (run / "mask_rcnn_rbc_0001.h5").touch()
+    told = train._how_to_go_on(APPLICATION, options, said, run)
+    assert told.endswith(f"train --weights last --logs {tmp_path}` goes on.")
+    assert "--logs" not in train._how_to_go_on(APPLICATION, train_options(), said, run)
 
 
 @pytest.mark.parametrize(
