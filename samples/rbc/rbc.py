@@ -24,7 +24,7 @@ from mrcnn.data.annotated import STOP, AnnotatedDataset
 from mrcnn.report.tally import Counting
 from mrcnn.report.words import Words
 from rbc_cells.kinds import OBJECTS, PLATELET, RED, WHITE, name_white_cells
-from rbc_cells.ways import LEARNED, MEASURED, NETWORK, SIZES, STAIN
+from rbc_cells.ways import LEARNED, MEASURED, NETWORK, STAIN
 
 if TYPE_CHECKING:
     from mrcnn.formats import AnnotatedImage
@@ -46,7 +46,7 @@ class RBCConfig(Config):
 
     NAME = "rbc"
     # Values of the classes' attribute in the annotations, in the order of their numbers from 1.
-    CLASS_NAMES = SIZES  # large, normal, small, undefined
+    CLASS_NAMES = ("large", "normal", "small", "undefined")
     NUM_CLASSES = 1 + len(CLASS_NAMES)
 
     BACKBONE = "resnet50"
