@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 TRAIN, EVALUATE, DETECT, CHECK, PACK = "train", "evaluate", "detect", "check", "pack"
 CONVERT = "convert"
-CALIBRATE = "calibrate"
+CALIBRATE, COMPARE = "calibrate", "compare"
 
 EXIT_STATUS = "Exit status: 0 on success, 2 on bad input (with the reason on stderr)."
 
@@ -46,6 +46,16 @@ def commands(application: "Application") -> list[Command]:
         ),
     ]
     others = [
+        Command(
+            COMPARE,
+            "mrcnn.app.compare:run",
+            "compare the counts of detect with counts by hand",
+            "COUNTS is a CSV file with a line for each {image}: its name in a column `image`, and "
+            "counts in columns named as those of the results, such as {objects}, whole, or a "
+            "class. Writes agreement.csv (bias and limits of agreement), differences.csv and "
+            "bland_altman.png.",
+            EXIT_STATUS,
+        ),
         Command(
             CALIBRATE,
             "mrcnn.app.calibrate:run",

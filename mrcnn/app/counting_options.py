@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mrcnn.app.commands import CALIBRATE, DETECT
+from mrcnn.app.commands import CALIBRATE, COMPARE, DETECT
 from mrcnn.app.option import Option
 from mrcnn.app.option_types import FOLDER, positive, slide_rule
 
@@ -40,6 +40,7 @@ def counting_options(application: "Application") -> list[Option]:
             "the light that is white",
         ),
         *_calibration(),
+        *_comparison(application),
     ]
 
 
@@ -67,5 +68,26 @@ def _calibration() -> list[Option]:
             type=positive,
             metavar="MICROMETRES",
             help="side of a pixel, where it is known already",
+        ),
+    ]
+
+
+def _comparison(application: "Application") -> list[Option]:
+    return [
+        Option("counts", (COMPARE,), type=Path, metavar="COUNTS"),
+        Option(
+            "--results",
+            (COMPARE,),
+            type=Path,
+            metavar="DIR",
+            help="folder of a run of detect (default: the last one in "
+            f"{application.results(DETECT)})",
+        ),
+        Option(
+            "--out",
+            (COMPARE,),
+            type=Path,
+            metavar="DIR",
+            help="folder of the comparison (default: compare in that of the run)",
         ),
     ]

@@ -5,7 +5,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TextIO
 
@@ -29,6 +29,7 @@ from mrcnn.report.tally_tables import (
 )
 from mrcnn.report.words import Words
 
+SUMMARY = "summary.csv"
 SLIDES, SHARES, HISTOGRAM = "slides.csv", "shares.csv", "histogram.csv"
 # What the columns of the table of objects may tell, of which shares are counted.
 _TOLD = ("class", "shape", LIMITS_COLUMN)
@@ -83,7 +84,8 @@ def write_counts(application: Application, out: Path, group: str | None = None) 
         OutputError: a table cannot be written.
         DataError: the tables of the run are not those that it wrote.
     """
-    words, counting = application.words, application.counting
+    words = application.words
+    counting = told_counting(application.counting, out)
     slides: dict[str, _Slide] = {}
     notes: list[str] = []
 
@@ -104,7 +106,7 @@ def write_counts(application: Application, out: Path, group: str | None = None) 
     shares, histogram = shares_table(tallies, counting), histogram_table(tallies)
     atomic_write(out / SHARES, lambda file: write_csv(file, shares))
     atomic_write(out / HISTOGRAM, lambda file: write_csv(file, histogram))
-    return [*_lines(application, tallies), *notes]
+    return [*_lines(words, counting, tallies), *notes]
 
 
 def slide_of(image: str, group: str | None) -> str:
@@ -124,7 +126,7 @@ def slide_of(image: str, group: str | None) -> str:
 
 def _pictures(out: Path, objects: str, counting: Counting, group: str | None) -> Iterator[_Picture]:
     """The pictures that could be read, in the order of the tables."""
-    with _rows(out / "summary.csv") as summary, _rows(out / f"{objects}.csv") as cells:
+    with _rows(out / SUMMARY) as summary, _rows(out / f"{objects}.csv") as cells:
         groups = itertools.groupby(cells, key=lambda row: row["name"])
         name, rows = next(groups, (None, iter(())))
         for row in summary:
@@ -147,7 +149,7 @@ def _pictures(out: Path, objects: str, counting: Counting, group: str | None) ->
 
 
 @contextmanager
-def _rows(path: Path) -> Iterator[Iterator[dict[str, str]]]:
+def _rows(path: Path) -> Iterator[csv.DictReader]:
     file: TextIO
     with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         yield csv.DictReader(file)
@@ -194,8 +196,26 @@ def _compare(picture: _Picture, slide: _Slide, notes: list[str]) -> None:
     slide.recent = [*slide.recent[-_COMPARED + 1 :], picture]
 
 
-def _lines(application: Application, tallies: Mapping[str, Tally]) -> list[str]:
-    words, counting = application.words, application.counting
+def told_counting(counting: Counting, out: Path) -> Counting:
+    """Without the other kinds where the model of a run knows none: nobody has looked for them.
+
+    Args:
+        counting: of the application.
+        out: folder of the run.
+    """
+    known = set(counting.others) & set(class_names_of(out))
+    return counting if known else replace(counting, others=())
+
+
+def class_names_of(out: Path) -> list[str]:
+    """The classes that the model of a run knows, by the titles of its summary."""
+    with _rows(out / SUMMARY) as summary:
+        titles = list(summary.fieldnames or ())
+    # Between the number of all objects and the size of their scale.
+    return titles[titles.index("width") + 2 : titles.index("diameter_px")]
+
+
+def _lines(words: Words, counting: Counting, tallies: Mapping[str, Tally]) -> list[str]:
     lines = []
     for name, tally in itertools.islice(tallies.items(), _MOST_LINES):
         low, high = frame_interval(tally)

@@ -120,7 +120,7 @@ def shares_table(slides: Mapping[str, Tally], counting: Counting) -> Table:
 def _share_rows(slides: Mapping[str, Tally], counting: Counting) -> Iterator[list]:
     for slide, tally in slides.items():
         columns = dict(tally.told)
-        if counting.main:
+        if counting.others:
             names = {"": counting.main}
             counts = {names.get(kind, kind): count for kind, count in tally.frame.items()}
             columns = {KIND: type(tally.frame)(counts), **columns}

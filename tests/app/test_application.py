@@ -99,6 +99,7 @@ def test_no_option_of_a_command_is_declared_twice():
         "pack",
         "convert",
         "calibrate",
+        "compare",
     ):
         flags = [option.flag for option in made.options(command)]
         assert len(set(flags)) == len(flags), command

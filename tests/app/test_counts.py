@@ -182,3 +182,13 @@ def test_tables_that_do_not_fit_together_are_told(tmp_path):
     (tmp_path / "summary.csv").write_text("".join([text[0], *text[2:]]))
     with pytest.raises(DataError, match="Leave the tables of a run as they are"):
         write_counts(APPLICATION, tmp_path)
+
+
+def test_kinds_that_the_model_does_not_know_are_not_counted_as_none(tmp_path):
+    run_of(tmp_path, [("a.png", BOXES, CLASSES)])
+    text = (tmp_path / "summary.csv").read_text()
+    (tmp_path / "summary.csv").write_text(text.replace("white", "other"))
+    write_counts(APPLICATION, tmp_path)
+    (row,) = read(tmp_path / "slides.csv")
+    assert not [title for title in row if "per_1000" in title]
+    assert {row["column"] for row in read(tmp_path / "shares.csv")} == {"class"}

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mrcnn.app.commands import DETECT
-from mrcnn.app.counts import count_files
+from mrcnn.app.counts import SUMMARY, count_files
 from mrcnn.app.detection.parts import PARTS, Part, part_files, read_part
 from mrcnn.app.detection.record import RUN_FILE, is_run, read_record
-from mrcnn.app.detection.tables import SUMMARY
 from mrcnn.app.export import COCO_FILE, ENDINGS, VIA_FILE
 from mrcnn.errors import ConfigError, OutputError
 from mrcnn.files import InUseError, alone, remove_leftovers

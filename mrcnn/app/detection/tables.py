@@ -7,14 +7,13 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from mrcnn.app.counts import SUMMARY
 from mrcnn.errors import OutputError
 from mrcnn.files import atomic_write
 from mrcnn.report.detection_files import DetectedImage, objects_table, summary_table
 from mrcnn.report.table import Table
 from mrcnn.report.table_text import csv_rows, write_csv
 from mrcnn.report.words import Words
-
-SUMMARY = "summary.csv"
 
 
 class Tables:

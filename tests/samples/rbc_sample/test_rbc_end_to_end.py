@@ -288,7 +288,7 @@ def test_detect_goes_on_after_bad_images(work, logs, make_field, capsys):
     assert int(summary["all images"]["cells"]) == len(cells) > 0
     assert float(cells[0]["area_um2"]) == pytest.approx(int(cells[0]["area"]) / 100)
     assert summary[str(images / "cut.png")]["cells"] == ""
-    assert len(list(out.iterdir())) == 2 * len(sizes) + 4
+    assert len(list(out.iterdir())) == 2 * len(sizes) + 8
 
 
 def test_detect_in_good_images_succeeds(work, logs, make_field):
