@@ -92,7 +92,7 @@ def follow_command(side: int) -> dict[str, Any]:
         took = perf_counter() - began
         is_over.set()
         looker.join()
-        with open(out / "cells.csv", newline="") as file:
+        with open(out / "cells.csv", newline="", encoding="utf-8-sig") as file:
             centers = [
                 [float(row["centroid_y"]), float(row["centroid_x"])] for row in csv.DictReader(file)
             ]

@@ -37,8 +37,9 @@ from mrcnn.report.evaluation_files import (
     summary_text,
 )
 from mrcnn.report.evaluation_tables import sweep_line
-from mrcnn.report.markdown import format_report
+from mrcnn.report.markdown import format_report, format_short
 from mrcnn.report.page import report_page
+from mrcnn.report.table_text import marked
 
 # Columns with the class ids by one way to tell them begin with this.
 CLASS_COLUMN = "class_id_"
@@ -205,21 +206,23 @@ def run(application: Application, options: Any) -> int:
     atomic_write(out / "table.md", report + "\n")
     atomic_write(out / "summary.json", summary_text(summary))
     quality = {image.name: image.quality for image in images}
-    atomic_write(out / "per_image.csv", per_image_csv(evaluation, method.scored, quality))
+    atomic_write(out / "per_image.csv", marked(per_image_csv(evaluation, method.scored, quality)))
     atomic_write(
         out / f"per_{words.object}.csv",
-        per_object_csv(evaluator.records, evaluation.operating_points[0], method.class_names),
+        marked(
+            per_object_csv(evaluator.records, evaluation.operating_points[0], method.class_names)
+        ),
     )
     atomic_write(out / "report.html", report_page(summary, page_images, words))
     export(application, options, dataset, images, method, evaluation, out)
 
-    print(f"\n{report}\n")
+    print(f"\n{format_short(evaluation, title, method.scored, words)}\n")
     for line in limit_warnings(method.limits, limited, words) if method.limits else ():
         print(line)
     if options.sweep and evaluation.sweep is not None:
         print(sweep_line(evaluation.sweep))
         keep_threshold(application, options, evaluation, evaluation.sweep, method)
-    print(f"Report, tables and pictures: {out}")
+    print(f"Report, tables and pictures: {out}; all figures as text: {out / 'table.md'}")
     return 0
 
 

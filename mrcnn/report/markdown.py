@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mrcnn.evaluation import Classification, Evaluation
+from mrcnn.report.card import card_table, headline_sentence
 from mrcnn.report.evaluation_tables import (
     BORDER_NAMES,
     class_method_table,
@@ -81,6 +82,26 @@ def format_report(
         parts += [words.class_methods, markdown_table(stacked(tables, after))]
     if scored:
         parts += _about_confidences(evaluation, figures, words)
+    return "\n\n".join(parts)
+
+
+def format_short(evaluation: Evaluation, title: str, scored: bool, words: Words) -> str:
+    """What an evaluation comes to: a table with a row for each operating point, and a sentence.
+
+    Args:
+        evaluation: all figures.
+        title: of the report.
+        scored: whether confidences mean anything.
+        words: what objects and images are called.
+    """
+    points: list[dict[str, Any]] = evaluation.to_dict()["operating_points"]
+    if not scored:
+        points = [{**point, "min_confidence": None} for point in points]
+    parts = [
+        title,
+        markdown_table(card_table(points, evaluation.border, words)),
+        headline_sentence(points[0], evaluation.border, words),
+    ]
     return "\n\n".join(parts)
 
 

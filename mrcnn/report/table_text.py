@@ -2,6 +2,7 @@
 
 import csv
 import io
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,7 +50,15 @@ def csv_text(table: Table) -> str:
     return buffer.getvalue()
 
 
+def marked(text: str) -> bytes:
+    """The text of a CSV file as bytes, marked as UTF-8; see `write_csv`."""
+    return BOM_UTF8 + text.encode("utf-8", "backslashreplace")
+
+
 def write_csv(path: Path, table: Table) -> None:
-    """Write a table to a file while its rows come; the same text as of `csv_text`."""
-    with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+    """Write a table to a file while its rows come; the text of `csv_text`, marked as UTF-8.
+
+    Excel shows letters beyond ASCII only where a file begins with that mark.
+    """
+    with open(path, "w", encoding="utf-8-sig", errors="backslashreplace") as file:
         csv.writer(file, lineterminator="\n").writerows(csv_rows(table))

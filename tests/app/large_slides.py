@@ -95,7 +95,7 @@ def slide(side, seed=0):
 
 
 def rows_of(path):
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 

@@ -58,7 +58,7 @@ def run_of(out, pictures, pixel_size=None, **columns):
 
 
 def read(path):
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 

@@ -105,7 +105,7 @@ def test_detect_and_pack(work, capsys):
     common = ("--logs", work / "logs", "--min-conf", 0)
     assert run("detect", work / "data" / "val", *common, "--coco", "--out", work / "found") == 0
     assert "objects; results:" in capsys.readouterr().out
-    head = (work / "found" / "summary.csv").read_text().splitlines()[0]
+    head = (work / "found" / "summary.csv").read_text(encoding="utf-8-sig").splitlines()[0]
     columns = "diameter_px,scale_source,problem,quality,pixel_size_um"
     assert head == f"image,name,height,width,objects,lid,pen,{columns}"
     assert json.loads((work / "found" / "coco_predictions.json").read_text())["images"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mrcnn.evaluation import InstanceEvaluator, Instances
+from mrcnn.report.card import card_table, headline_sentence
 from mrcnn.report.evaluation_files import (
     OBJECT_COLUMNS,
     per_image_csv,
@@ -27,7 +28,7 @@ from mrcnn.report.evaluation_tables import (
     sweep_line,
     sweep_table,
 )
-from mrcnn.report.markdown import format_report
+from mrcnn.report.markdown import format_report, format_short
 from mrcnn.report.table import Table
 from mrcnn.report.table_text import markdown_table
 from rbc import WORDS
@@ -242,3 +243,29 @@ def test_summary_is_strict_json_with_its_context(evaluation):
     assert [point["min_confidence"] for point in summary["operating_points"]] == [0.7, 0.9]
     assert summary["operating_points"][0]["quality"]["ignore"]["0.50"]["pooled"]["tp"] == 4
     assert summary["sweep"]["best"]["f1"]["min_confidence"] == 0.4
+
+
+def test_what_is_printed_is_the_headline_of_each_operating_point(evaluation, figures):
+    points = figures["operating_points"]
+    head, *rows = rows_of(card_table(points, "ignore", WORDS))
+    assert head == [
+        "confidence", "cells found", "precision", "recall", "F1", "F1 at IoU 0.75", "PQ"
+    ]  # fmt: skip
+    for row, point in zip(rows, points, strict=True):
+        pooled = point["quality"]["ignore"]["0.50"]["pooled"]
+        strict = point["quality"]["ignore"]["0.75"]["pooled"]
+        assert row[0] == f">={point['min_confidence']:g}"
+        assert row[2:] == [
+            f"{value:.3f}"
+            for value in (
+                pooled["precision"], pooled["recall"], pooled["f1"], strict["f1"], pooled["pq"]
+            )
+        ]  # fmt: skip
+    # At 0.7 four of six cells; the false alarm at the border of the empty field is none.
+    said = headline_sentence(points[0], "ignore", WORDS)
+    assert "cells found 4, missed 2, false alarms 1." in said and "border ignored" in said
+    short = format_short(evaluation, "Evaluation of 3 fields", True, WORDS)
+    assert short.startswith("Evaluation of 3 fields\n\n| confidence")
+    assert said in short and len(short) < 1000
+    unscored = format_short(evaluation, "x", False, WORDS)
+    assert "| all" in unscored and ">=" not in unscored

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import os
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -92,6 +93,8 @@ def _append(path: Path, table: Table) -> None:
         next(rows)
     try:
         with open(path, "ab") as file:
+            if not length:
+                file.write(BOM_UTF8)
             # Few rows at a time: a slide has a million.
             buffer = io.StringIO(newline="")
             writer = csv.writer(buffer, lineterminator="\n")

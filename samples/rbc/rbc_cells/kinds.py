@@ -74,7 +74,7 @@ def name_white_cells(images: "Sequence[AnnotatedImage]", table: Path) -> None:
     if not table.is_file():
         return
     by_name = {image.filename: image for image in images}
-    with open(table, newline="", encoding="utf-8") as file:
+    with open(table, newline="", encoding="utf-8-sig") as file:
         for number, row in enumerate(csv.DictReader(file), start=2):
             try:
                 if row["category"] != _LEUKOCYTE or row["filename"] not in by_name:

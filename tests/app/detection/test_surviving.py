@@ -1,5 +1,6 @@
 """Runs of `detect` that are interrupted, repeated or fail half way: nothing there is lost."""
 
+import codecs
 import errno
 import json
 import os
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import mrcnn.app.detect
 import mrcnn.app.detection.picture
 import mrcnn.app.detection.results
 from mrcnn.app.application import Application
+from mrcnn.app.detection.results import Total
 from mrcnn.errors import OutputError
 from tests.app.large_slides import APPLICATION, rows_of, slide
 from tests.inference.bright_spots import BrightSpots
@@ -108,6 +111,18 @@ def test_tables_grow_with_each_picture(detect, pictures, monkeypatch):
     monkeypatch.setattr(mrcnn.app.detection.results.Results, "take", noted)
     detect(pictures, "--diameter", 24)
     assert seen == [["p0", "p1", "p2", "p2x", "p3", "p4"][: n + 1] for n in range(6)]
+
+
+def test_excel_sees_that_growing_tables_are_utf_8(detect, pictures, monkeypatch):
+    (pictures / "p1.png").rename(pictures / "\u8840.png")
+    # As a run that is killed would leave them.
+    monkeypatch.setattr(mrcnn.app.detection.results.Results, "finish", lambda *_: Total())
+    monkeypatch.setattr(mrcnn.app.detect, "write_counts", lambda *_: [])
+    _, out = detect(pictures, "--diameter", 24)
+    for name in ("objects.csv", "summary.csv"):
+        content = (out / name).read_bytes()
+        assert content.startswith(codecs.BOM_UTF8) and content.count(codecs.BOM_UTF8) == 1
+        assert "\u8840" in content.decode("utf-8-sig")
 
 
 def test_a_result_is_overwritten_only_on_request(detect, pictures, capsys):
@@ -220,15 +235,14 @@ def test_without_a_folder_each_run_has_its_own(pictures, detect, tmp_path, monke
     assert len(rows_of(second / "summary.csv")) == 3
 
 
-def failing(monkeypatch, error, after):
-    """Writing a label image fails once so many were written."""
+def failing(monkeypatch, error, first):
+    """Writing a label image fails from the picture of a name on."""
     write = mrcnn.app.detection.picture.write_labels
-    calls = iter(range(10**6))
 
-    def fails(*arguments):
-        if next(calls) >= after:
+    def fails(out, name, *others):
+        if name >= first:
             raise error
-        return write(*arguments)
+        return write(out, name, *others)
 
     monkeypatch.setattr(mrcnn.app.detection.picture, "write_labels", fails)
 
@@ -238,7 +252,7 @@ def test_a_full_disk_ends_a_run_that_can_go_on(detect, pictures, monkeypatch, ca
     full = OutputError("x: cannot be written (No space left on device).")
     full.errno = errno.ENOSPC
     with monkeypatch.context() as patched:
-        failing(patched, full, 3)
+        failing(patched, full, "p3")
         capsys.readouterr()
         status, out = detect(pictures, *EXPORTS)
     assert status == 2
@@ -251,7 +265,7 @@ def test_a_full_disk_ends_a_run_that_can_go_on(detect, pictures, monkeypatch, ca
 def test_what_goes_wrong_with_a_picture_is_told_and_stops_no_other(
     detect, pictures, monkeypatch, capsys
 ):
-    failing(monkeypatch, RuntimeError("out of luck"), 4)
+    failing(monkeypatch, RuntimeError("out of luck"), "p4")
     status, out = detect(pictures)
     assert status == 2
     assert "p4.png: RuntimeError: out of luck" in capsys.readouterr().err

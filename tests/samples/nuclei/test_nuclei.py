@@ -76,7 +76,7 @@ def logs(work, eager_module) -> Path:
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 

@@ -91,7 +91,7 @@ def evaluated(work, data, logs) -> Path:
 
 
 def csv_rows(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 
@@ -257,9 +257,9 @@ def test_detect_goes_on_after_bad_images(work, logs, make_field, capsys):
     assert "3 of the inputs could not be used" in error
     assert all(name in error for name in ("cut.png", "text.png", "missing.png"))
 
-    with open(out / "cells.csv", newline="") as file:
+    with open(out / "cells.csv", newline="", encoding="utf-8-sig") as file:
         cells = list(csv.DictReader(file))
-    with open(out / "summary.csv", newline="") as file:
+    with open(out / "summary.csv", newline="", encoding="utf-8-sig") as file:
         summary = {row["image"]: row for row in csv.DictReader(file)}
     sizes = {
         "a": (128, 128), "a_2": (128, 128), "grey": (128, 128), "deep": (128, 128),

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("eager_module")
 
 def summary_of(out: Path) -> dict[str, dict[str, str]]:
     """The rows of summary.csv by the stems of their pictures."""
-    with open(out / "summary.csv", newline="") as file:
+    with open(out / "summary.csv", newline="", encoding="utf-8-sig") as file:
         return {row["name"]: row for row in csv.DictReader(file)}
 
 
