@@ -106,7 +106,7 @@ def write_counts(application: Application, out: Path, group: str | None = None) 
     shares, histogram = shares_table(tallies, counting), histogram_table(tallies)
     atomic_write(out / SHARES, lambda file: write_csv(file, shares))
     atomic_write(out / HISTOGRAM, lambda file: write_csv(file, histogram))
-    return [*_lines(words, counting, tallies), *notes]
+    return [*_lines(words, counting, tallies), *_without_size(out, words, tallies), *notes]
 
 
 def slide_of(image: str, group: str | None) -> str:
@@ -194,6 +194,20 @@ def _compare(picture: _Picture, slide: _Slide, notes: list[str]) -> None:
             "twice. Leave one of them out."
         )
     slide.recent = [*slide.recent[-_COMPARED + 1 :], picture]
+
+
+def _without_size(out: Path, words: Words, tallies: Mapping[str, Tally]) -> list[str]:
+    """Tells that sizes could not be compared with limits, where that was asked for."""
+    with _rows(out / f"{words.objects}.csv") as rows:
+        if LIMITS_COLUMN not in (rows.fieldnames or ()):
+            return []
+    unknown = sum(tally.pixels_um2.count(None) for tally in tallies.values())
+    if not unknown:
+        return []
+    return [
+        f"Warning: --size-limits has no meaning for {words.counted(unknown, 'image')}, of which "
+        "the size of pixels is not known: give --pixel-size or --microscope."
+    ]
 
 
 def told_counting(counting: Counting, out: Path) -> Counting:

@@ -117,6 +117,7 @@ def _run(application: Application, options: Any, inputs: Inputs, out: Path) -> i
             # A full disk has no room for tables made anew; those that have grown so far stay.
             with contextlib.suppress(OutputError):
                 results.finish(state)
+                write_counts(application, out, options.group)
     if not results.begun:
         print(f"Nothing could be used: the results in {out} are as they were.")
         return _tell_failed([*(each.problem for each in others), *work.problems])

@@ -16,7 +16,7 @@ _PLACES = (np.arange(_STEPS) + 0.5) / _STEPS
 _MIDDLE, _RIM, _INSIDE = 0.15, (0.2, 0.9), 0.8
 # A middle less pale than this (share of the rim's density) is none, and a cell with a rim of less
 # density shows none.
-LEAST_DEPTH, _LEAST_DENSITY = 0.05, 0.02
+LEAST_DEPTH, _LEAST_DENSITY = 0.08, 0.02
 # In a cell of a smaller diameter (pixels) there is nothing to be seen.
 SMALLEST = 12.0
 

@@ -192,3 +192,18 @@ def test_kinds_that_the_model_does_not_know_are_not_counted_as_none(tmp_path):
     (row,) = read(tmp_path / "slides.csv")
     assert not [title for title in row if "per_1000" in title]
     assert {row["column"] for row in read(tmp_path / "shares.csv")} == {"class"}
+
+
+@pytest.mark.parametrize(("pixel_size", "told"), [(0.5, 0), (None, 1)])
+def test_limits_of_size_need_the_size_of_pixels(tmp_path, pixel_size, told):
+    cells = objects_of(SHAPE, BOXES[:1])
+    rows = object_rows(
+        "a.png", "n0", cells, cells.label_image(), NAMES, pixel_size, size_limits=(3, 8)
+    )
+    images = [DetectedImage("a.png", "n0", SHAPE, rows, ["normal"], pixel_size=pixel_size)]
+    (tmp_path / "cells.csv").write_text(objects_csv(images, pixel_size is not None, (), True))
+    (tmp_path / "summary.csv").write_text(summary_csv(images, NAMES, APPLICATION.words))
+    lines = write_counts(APPLICATION, tmp_path)
+    assert sum("--size-limits has no meaning for 1 field" in line for line in lines) == told
+    columns = {row["column"] for row in read(tmp_path / "shares.csv")}
+    assert ("size_by_limits" in columns) is not bool(told)

@@ -21,7 +21,10 @@ from tests.app.large_slides import APPLICATION, rows_of, slide
 from tests.inference.bright_spots import BrightSpots
 
 EXPORTS = ("--via", "--coco")
-TABLES = ("objects.csv", "summary.csv", "via_predictions.json", "coco_predictions.json")
+TABLES = (
+    "objects.csv", "summary.csv", "images.csv", "slides.csv", "shares.csv", "histogram.csv",
+    "via_predictions.json", "coco_predictions.json",
+)  # fmt: skip
 
 
 @pytest.fixture
