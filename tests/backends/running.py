@@ -4,11 +4,14 @@ Each backend gets a process of its own, since Keras takes its backend once. `MRC
 names the backends that must be there; without it, those that are not installed are skipped.
 """
 
+import contextlib
+import functools
 import importlib.util
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -118,7 +121,8 @@ def run(backend: str, *arguments: str, **environment: str) -> None:
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
 
 
-def quick_to_compile() -> str:
+@functools.cache
+def xla_flags() -> str:
     """`XLA_FLAGS` without the newer way to make code of fused operations, three times as slow.
 
     As they are where this XLA does not know the flag: it would end the process.
@@ -135,6 +139,24 @@ def quick_to_compile() -> str:
     return quick if done.returncode == 0 else flags
 
 
+@contextlib.contextmanager
+def quick_to_compile(backend: str) -> Iterator[dict[str, str]]:
+    """Variables for JAX, where nearly all of the time goes into compiling programs that run once.
+
+    As they are compiled anywhere all tests run with `KERAS_BACKEND=jax`.
+    """
+    if backend != "jax":
+        yield {}
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield {
+            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+            "XLA_FLAGS": xla_flags(),
+            # The same network in two models is one program.
+            "JAX_COMPILATION_CACHE_DIR": folder,
+        }
+
+
 def three_steps_save_reload_detect(backend: str, folder: Path) -> None:
     """Train, save, and detect with the weights that were saved, in one thread and in four.
 
@@ -142,7 +164,8 @@ def three_steps_save_reload_detect(backend: str, folder: Path) -> None:
     """
     backend_or_skip(backend)
     others = [name for other in LIBRARIES if other != backend for name in LIBRARIES[other]]
-    run(backend, "-c", ALONE + PROGRAM, str(folder), *others)
+    with quick_to_compile(backend) as environment:
+        run(backend, "-c", ALONE + PROGRAM, str(folder), *others, **environment)
 
 
 # What is about one backend's graphs, or long and about what all of them share.
@@ -165,15 +188,10 @@ def numbers_of_the_original(backend: str) -> None:
     if backend == CURRENT:
         pytest.skip(f"{backend} runs these tests in this process")
     backend_or_skip(backend)
-    with tempfile.TemporaryDirectory() as folder:
+    with quick_to_compile(backend) as environment:
         run(
             backend, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
             "tests/ops", "tests/nets", "tests/training", "tests/matterport",
             *(f"--ignore=tests/{name}" for name in LEFT_OUT),
-            # On JAX nearly all of the time goes into compiling programs that run once. The three
-            # steps of the other test are compiled as anywhere.
-            JAX_DISABLE_MOST_OPTIMIZATIONS="1",
-            **({"XLA_FLAGS": quick_to_compile()} if backend == "jax" else {}),
-            # The same network in two models is one program.
-            JAX_COMPILATION_CACHE_DIR=folder,
+            **environment,
         )  # fmt: skip
