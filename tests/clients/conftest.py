@@ -102,7 +102,7 @@ def run_program(start, tmp_path):
     """Runs a program in a process of its own in `tmp_path`; returns what it printed.
 
     `eagerly` is for a training of a few steps, where the graphs of TensorFlow would take longer
-    than the steps. Some trainings and nearly all detections are run with them.
+    than the steps. One training and most detections are run with them.
     """
     without_graphs = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
 

@@ -46,7 +46,7 @@ def test_coco_evaluation(run_program, make_weights, tmp_path):
 
 @pytest.mark.usefixtures("published_weights")
 def test_generated_images_in_a_notebook(run_program, tmp_path):
-    printed = run_program("toys_notebook.py")
+    printed = run_program("toys_notebook.py", eagerly=True)
 
     assert "After epoch 2 " in printed
     assert re.search(r"the picture +shape: \(128, 128, 3\) .*uint8", printed)
