@@ -157,7 +157,7 @@ def parses(arguments: list[str], application: Application = APPLICATION) -> bool
 def test_commands_of_the_readme_are_understood():
     commands = commands_in((ROOT / "README.md").read_text(encoding="utf-8"))
     named = {command[0] for command in commands}
-    assert named == {"smears", "train", "evaluate", "detect", "pack", "check"}
+    assert named == {"smears", "train", "evaluate", "detect", "compare", "pack", "check"}
     assert [command for command in commands if not parses(command)] == []
     assert not parses(["evaluate", "--min-conf", "1.5"])
     assert not parses(["evaluate", "--size-class", "learned"], main.APPLICATION)
