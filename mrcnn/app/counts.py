@@ -1,6 +1,7 @@
 """The counts of a run of `detect`, by picture and by slide, made of its tables."""
 
 import csv
+import hashlib
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -88,11 +89,12 @@ def write_counts(application: Application, out: Path, group: str | None = None) 
     counting = told_counting(application.counting, out)
     slides: dict[str, _Slide] = {}
     notes: list[str] = []
+    copies: dict[bytes, str] = {}
 
     def counted() -> Iterator[tuple[Sequence, Tally]]:
         for picture in _pictures(out, words.objects, counting, group):
             slide = slides.setdefault(picture.slide, _Slide())
-            _compare(picture, slide, notes)
+            _compare(picture, slide, copies, notes)
             slide.tally.merge(picture.tally)
             values = (picture.image, picture.name, picture.slide, "; ".join(picture.repeats))
             yield values, picture.tally
@@ -181,17 +183,25 @@ def _counted(row: Mapping[str, str], pixel_size: float | None, counting: Countin
     )
 
 
-def _compare(picture: _Picture, slide: _Slide, notes: list[str]) -> None:
-    """Note which of the last pictures of the slide show what this one does."""
+def _compare(picture: _Picture, slide: _Slide, copies: dict[bytes, str], notes: list[str]) -> None:
+    """Note which of the last pictures of the slide show what this one does, and copies of all."""
+    repeats = {}
+    if len(picture.places):
+        content = np.array(picture.size).tobytes() + picture.places.tobytes()
+        key = hashlib.blake2b(content, digest_size=16).digest()
+        if key in copies:
+            repeats[copies[key]] = "the same as"
+        copies.setdefault(key, picture.image)
     for other in slide.recent:
         repeat = repeat_of(picture.places, other.places, picture.size, other.size)
-        if repeat is None:
-            continue
-        said = "the same as" if repeat.is_same else f"shows {repeat.share:.0%} of"
-        picture.repeats.append(f"{said} {other.image}")
+        if repeat is not None:
+            said = "the same as" if repeat.is_same else f"shows {repeat.share:.0%} of"
+            repeats[other.image] = said
+    for image, said in repeats.items():
+        picture.repeats.append(f"{said} {image}")
         notes.append(
-            f"Warning: {picture.image}: {said} {other.image}, so the same objects are counted "
-            "twice. Leave one of them out."
+            f"Warning: {picture.image}: {said} {image}, so the same objects are counted twice. "
+            "Leave one of them out."
         )
     slide.recent = [*slide.recent[-_COMPARED + 1 :], picture]
 

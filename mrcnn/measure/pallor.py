@@ -13,7 +13,9 @@ _RAYS, _STEPS, _TRIED = 32, 32, 64
 _PLACES = (np.arange(_STEPS) + 0.5) / _STEPS
 # Parts of a ray: where the middle is looked at, where the rim may be densest, and where what is
 # pale may belong to the middle.
-_MIDDLE, _RIM, _INSIDE = 0.15, (0.2, 0.9), 0.8
+_MIDDLE, _RIM, _INSIDE = 0.125, (0.2, 0.9), 0.8
+# What counts as the highest density, as a part of it.
+_HIGH = 0.985
 # A middle less pale than this (share of the rim's density) is none, and a cell with a rim of less
 # density shows none.
 LEAST_DEPTH, _LEAST_DENSITY = 0.08, 0.02
@@ -30,10 +32,10 @@ def pallors(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Share of the area that the pale middle of each cell has, and how pale it is.
 
-    The rim has the highest optical density of the median ray, the middle that of the innermost
-    0.15. The depth is 1 - middle / rim. The pale middle reaches, along each ray, to where the
-    density crosses halfway between the two. Its own middle is found first: rays start from the
-    center of what is pale.
+    The rim has the highest optical density of the median ray, the middle that to which a parabola
+    through its innermost eighth leads. The depth is 1 - middle / rim. The pale middle reaches,
+    along each ray, to where the density crosses halfway between the two. Its own middle is found
+    first: rays start from the center of what is pale.
 
     Args:
         channel: uint8 [H, W].
@@ -55,7 +57,7 @@ def pallors(
     lengths = _ray_lengths(boxes, crops, centers)
     density = _densities(channel, light, centers, lengths)
     rim = _rims(density)
-    middle = np.median(density[:, :, _PLACES < _MIDDLE], axis=(1, 2))
+    middle = _middles(density)
     with np.errstate(divide="ignore", invalid="ignore"):
         depths = np.clip(1 - middle / rim, 0, 1)
     depths[rim < _LEAST_DENSITY] = np.nan
@@ -123,10 +125,28 @@ def _densities(
 
 
 def _rims(density: np.ndarray) -> np.ndarray:
-    """The highest density of each cell's median ray, float [N]."""
+    """The highest density of each cell's median ray, float [N].
+
+    It is the mean of what is hardly less: a step of the 8 bits may be as large.
+    """
     low, high = _RIM
     where = (low < _PLACES) & (high > _PLACES)
-    return np.median(density[:, :, where], axis=1).max(axis=1)
+    profile = np.median(density[:, :, where], axis=1)
+    is_high = profile >= _HIGH * profile.max(axis=1, keepdims=True)
+    return (profile * is_high).sum(axis=1) / np.maximum(is_high.sum(axis=1), 1)
+
+
+def _middles(density: np.ndarray) -> np.ndarray:
+    """The density of each cell's middle, float [N].
+
+    The median ray is continued to its beginning by a parabola, for a middle of no even density.
+    """
+    inside = _PLACES < _MIDDLE
+    profile = np.median(density[:, :, inside], axis=1)
+    # Rays lie closer together further in: there they tell less.
+    weights = np.sqrt(_PLACES[inside])
+    design = np.stack([np.ones(inside.sum()), _PLACES[inside] ** 2], axis=1)
+    return np.asarray((profile * weights) @ np.linalg.pinv(design * weights[:, None])[0])
 
 
 def _pale_centers(

@@ -154,12 +154,14 @@ def test_the_histogram_has_all_measured_cells(tmp_path, pixel_size, unit, width)
         assert int(row["count"]) == inside.sum()
 
 
-def test_pictures_that_are_there_twice_are_told_within_their_slide(tmp_path):
+def test_pictures_that_are_there_twice_are_told(tmp_path):
     pictures = [(f"s{number // 2}/{number}.png", BOXES, CLASSES) for number in range(3)]
+    pictures.append(("s1/3.png", BOXES[:2], CLASSES[:2]))
     run_of(tmp_path, pictures)
     lines = write_counts(APPLICATION, tmp_path, "folder")
     repeats = [row["repeats"] for row in read(tmp_path / "fields.csv")]
-    assert repeats == ["", "the same as s0/0.png", ""]
+    # Also on another slide.
+    assert repeats == ["", "the same as s0/0.png", "the same as s0/0.png", ""]
     assert sum("s0/1.png: the same as s0/0.png" in line for line in lines) == 1
 
 

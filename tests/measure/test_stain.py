@@ -61,6 +61,24 @@ def test_the_pale_middle_is_right_within_two_percent(blur, noise):
     assert columns["pallor_depth"] == pytest.approx([cell[4] for cell in CELLS], rel=0.02)
 
 
+@pytest.mark.parametrize("radius", [35, 52, 100])
+@pytest.mark.parametrize(("spread", "depth"), [(0.25, 0.4), (0.3, 0.8), (0.35, 0.5)])
+def test_a_pale_middle_that_fades_ends_halfway(radius, spread, depth):
+    y, x = np.mgrid[:300, :300] + 0.5
+    far = np.hypot(y - 150.3, x - 149.6) / radius
+    pale = depth * np.exp(-(far**2) / (2 * spread**2))
+    density = 0.3 * np.clip((1 - far) * radius + 0.5, 0, 1) * (1 - pale)
+    image = np.rint(230 * 10 ** -density[..., None].repeat(3, axis=2)).astype(np.uint8)
+    cells = Instances.from_masks((far <= 1)[..., None], [1])
+    columns = stain_columns(image, cells)
+    # At the rim, nine tenths out, the middle has faded but for a little.
+    rim = 1 - depth * np.exp(-0.81 / (2 * spread**2))
+    halfway = 1 - (rim + 1 - depth) / 2
+    share = -2 * spread**2 * np.log(halfway / depth)
+    assert columns["pallor_area_share"] == pytest.approx([share], rel=0.02)
+    assert columns["pallor_depth"] == pytest.approx([1 - (1 - depth) / rim], rel=0.02)
+
+
 def test_a_cell_without_a_pale_middle_has_none():
     image, cells, _ = smear([NO_MIDDLE, CELLS[0]], noise=1.5)
     columns = stain_columns(image, cells)
