@@ -20,7 +20,7 @@ from mrcnn.app.detection.folder import ResultFolder, choose_folder, reserved
 from mrcnn.app.detection.picture import Finished, PictureWriter
 from mrcnn.app.detection.record import begun_record
 from mrcnn.app.detection.results import Plan, Results, Total
-from mrcnn.app.detection.stream import Input, detect_all, why
+from mrcnn.app.detection.stream import Input, Later, detect_all, why
 from mrcnn.app.detection.tables import Tables
 from mrcnn.app.export import Exporter
 from mrcnn.app.finding import Found, limit_warnings
@@ -171,7 +171,7 @@ class _Work:
                 raise
 
     def _submit(
-        self, pool: ThreadPoolExecutor, given: Input, seen: Found | None, progress: Progress
+        self, pool: ThreadPoolExecutor, given: Input, seen: Later | None, progress: Progress
     ) -> None:
         is_usable = seen is not None or given.is_large
         if not self._results.begun:
@@ -192,13 +192,13 @@ class _Work:
             return
         self._queue.append((given, pool.submit(self._finished, given, seen)))
 
-    def _finished(self, given: Input, seen: Found | None) -> Finished:
+    def _finished(self, given: Input, seen: Later | None) -> Finished:
         """A picture with its files, or why it has none."""
         try:
             if given.is_large:
                 return self._large(given)
             if seen is not None:
-                return self._writer.add(given, seen)
+                return self._writer.add(given, seen())
         except Exception as error:
             if isinstance(error, OSError) and error.errno in _NO_ROOM:
                 raise

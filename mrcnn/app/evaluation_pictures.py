@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.data.annotated import AnnotatedDataset
-from mrcnn.drawing.results import comparison_picture
+from mrcnn.drawing.results import PNG_LEVEL, comparison_picture
 from mrcnn.evaluation import Evaluation, ImageRecord
 from mrcnn.instances import Instances
 from mrcnn.report.figures import at_confidence
@@ -78,7 +78,7 @@ def draw_images(
             pairs = [point.pairs[index] for point in points]
             title = f"{image.name}, confidence {lowest}" if scored else image.name
             comparison_picture(pixels, image.truth, found, pairs[0], record.iou, title).save(
-                Path(waiting) / f"{image.stem}.png"
+                Path(waiting) / f"{image.stem}.png", compress_level=PNG_LEVEL
             )
             shown.append(
                 PageField(

@@ -195,6 +195,21 @@ class Finder:
             failed: is told why an image whose scale cannot be is left out; by default that is
                 raised.
         """
+        for later in self.find_later(images, failed):
+            yield later()
+
+    def find_later(
+        self,
+        images: "Iterable[np.ndarray | Picture]",
+        failed: Callable[[DataError], None] | None = None,
+    ) -> Iterator[Callable[[], Found]]:
+        """What gives the objects of each image when it is called, in any thread.
+
+        The network is done by then; the application's part is what is left.
+
+        Args:
+            images, failed: see `find_many`.
+        """
         taken: deque[np.ndarray] = deque()
 
         def noted() -> "Iterator[np.ndarray | Picture]":
@@ -212,7 +227,7 @@ class Finder:
         if isinstance(self.predictor, ScaledPredictor):
             several = partial(several, failed=left_out)
         for prediction in several(noted()):
-            yield self._finished(taken.popleft(), prediction)
+            yield partial(self._finished, taken.popleft(), prediction)
 
     def refined(self, image: np.ndarray, instances: Instances) -> Instances:
         """What is found in an image or a part of one, each once, as the application outlines it.

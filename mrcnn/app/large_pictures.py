@@ -1,6 +1,7 @@
 """`detect` in pictures that are too large to be held as a whole: by tiles, written in stripes."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from PIL import Image
 
 from mrcnn.app.finding import Finder, Found
 from mrcnn.app.inputs import MANY_LABELS, OVERLAY
-from mrcnn.drawing.results import overlay_picture
+from mrcnn.drawing.results import PNG_LEVEL, overlay_picture
 from mrcnn.errors import DataError
 from mrcnn.files import atomic_write
 from mrcnn.formats.label_images import write_label_image
@@ -112,7 +113,7 @@ def detect_large(
         instances = instances.take(rows)
         small, times = overview(picture, OVERLAY_SIDE)
         drawn = overlay_picture(small, instances, finder.told_names, times)
-        atomic_write(overlay_path, lambda file: drawn.save(file))
+        atomic_write(overlay_path, partial(drawn.save, compress_level=PNG_LEVEL))
     except BaseException:
         (out / f"{name}{MANY_LABELS}").unlink(missing_ok=True)
         raise

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,24 @@ class BaselineFinder:
             images: uint8 [H, W, 3], or pictures of such.
             failed: see `Finder.find_many`; here none is left out.
         """
+        for later in self.find_later(images, failed):
+            yield later()
+
+    def find_later(
+        self,
+        images: "Iterable[np.ndarray | Picture]",
+        failed: Callable[[DataError], None] | None = None,
+    ) -> Iterator[Callable[[], Found]]:
+        """What gives the objects of each image when it is called, in any thread.
+
+        Args:
+            images, failed: see `find_many`.
+        """
         for image in images:
-            yield Found(self._find(image.pixels() if isinstance(image, Picture) else image))
+            yield partial(self._found, image.pixels() if isinstance(image, Picture) else image)
+
+    def _found(self, image: np.ndarray) -> Found:
+        return Found(self._find(image))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from mrcnn.app.finding import Finder, Found
 from mrcnn.app.inputs import LABELS, MANY_LABELS, OVERLAY
 from mrcnn.app.large_pictures import detect_large
 from mrcnn.app.quality import Doubt, column, judge
-from mrcnn.drawing.results import overlay_picture
+from mrcnn.drawing.results import PNG_LEVEL, overlay_picture
 from mrcnn.files import atomic_write
 from mrcnn.formats.label_images import write_label_image
 from mrcnn.instances import Instances
@@ -124,8 +124,9 @@ class PictureWriter:
         )
         measured = tuple(column for column in instances.columns if column not in told)
         overlay = overlay_picture(image, instances, self.class_names)
-        atomic_write(self.out / f"{given.name}{OVERLAY}", lambda file: overlay.save(file))
-        files = [f"{given.name}{OVERLAY}", write_labels(self.out, given.name, instances, labels)]
+        file = f"{given.name}{OVERLAY}"
+        atomic_write(self.out / file, partial(overlay.save, compress_level=PNG_LEVEL))
+        files = [file, write_labels(self.out, given.name, instances, labels)]
         rows = object_rows(
             self.shown[given.path],
             given.name,

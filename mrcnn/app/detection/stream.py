@@ -1,7 +1,7 @@
 """Image files in their turn, with what was found in each; one that fails stops no other."""
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,9 @@ from mrcnn.errors import DataError, MrcnnError
 from mrcnn.inference.tiles import TooManyTiles
 from mrcnn.pictures import Picture, open_picture
 from mrcnn.pictures.pixel_size import PixelSize
+
+# Gives what was found in an image when it is called, in any thread.
+Later = Callable[[], Found]
 
 
 class Task(NamedTuple):
@@ -75,8 +78,8 @@ def detect_all(
     tasks: Iterable[Task],
     page: int | None = None,
     channels: tuple[int, ...] | None = None,
-) -> Generator[tuple[Input, Found | None]]:
-    """Every file with what was found in it, in order; None where that is not known yet.
+) -> Generator[tuple[Input, Later | None]]:
+    """Every file with what gives what was found in it, in order; None where that is not known yet.
 
     One file is read ahead, while the network works. Large pictures are not read, and nothing is
     found in those with a problem: whatever goes wrong with one is its `problem`.
@@ -104,7 +107,7 @@ def _alone(
     given: Input,
     page: int | None,
     channels: tuple[int, ...] | None,
-) -> Iterator[tuple[Input, Found | None]]:
+) -> Iterator[tuple[Input, Later | None]]:
     if given.image is None:
         yield given, None
         return
@@ -131,9 +134,9 @@ class _Turn:
         self.waiting: deque[Input] = deque()
         self._finder, self._page, self._channels = finder, page, channels
 
-    def through(self, tasks: Iterator[Task]) -> Iterator[tuple[Input, Found | None]]:
+    def through(self, tasks: Iterator[Task]) -> Iterator[tuple[Input, Later | None]]:
         waiting = self.waiting
-        for found in self._finder.find_many(self._readable(tasks), self._failed):
+        for found in self._finder.find_later(self._readable(tasks), self._failed):
             while waiting[0].image is None:
                 yield waiting.popleft(), None
             yield waiting.popleft(), found
