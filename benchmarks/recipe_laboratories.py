@@ -16,7 +16,9 @@ centres of some red cells, lines of `x y class`). In the folder --out are made, 
   name only some of their cells. Every tenth image is left out, for measures.
 
 Then `rbc.py train` learns from the four sets together, each at the scale of its cells; what follows
-`--` is added to its options. --prepare stops before, and prints the command.
+`--` is added to its options. --prepare stops before, and prints the command. White cells have few
+polygons and platelets none, so that the layer of red cells draws their outlines too in the finished
+model, which is packed in the folder `packed`. --finish does that alone, with the last checkpoint.
 
 The exit status is that of the training, or 2 for a wrong command line.
 """
@@ -30,6 +32,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from benchmarks.golden import ROOT
@@ -210,6 +213,29 @@ def command(sets: dict[str, Path], out: Path, weights: str, more: Sequence[str])
     ]
 
 
+def share_masks(weights: Path) -> None:
+    """Have each class's outlines drawn as those of the first class are, in a file of weights."""
+    with h5py.File(weights, "r+") as file:
+        for name in ("kernel:0", "bias:0"):
+            values = file[f"mrcnn_mask/mrcnn_mask/{name}"]
+            # Of the background and the classes.
+            values[..., 2:] = values[..., 1:2]
+
+
+def finish(out: Path) -> int:
+    """Pack the last checkpoint of the last training; the exit status."""
+    checkpoint = max(
+        (out / "logs").glob("*/mask_rcnn_rbc_*.h5"), key=lambda each: each.stat().st_mtime
+    )
+    folder = out / "finished"
+    folder.mkdir(exist_ok=True)
+    for name in (checkpoint.name, "config.json", "run.json"):
+        shutil.copyfile(checkpoint.parent / name, folder / name)
+    share_masks(folder / checkpoint.name)
+    pack = ["pack", str(out / "packed"), "--weights", str(folder / checkpoint.name), "--replace"]
+    return subprocess.run([sys.executable, str(SAMPLE / "rbc.py"), *pack], check=False).returncode
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -221,9 +247,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--smears", type=int, default=40, metavar="N", help="rendered fields")
     parser.add_argument("--weights", default="none", help="to start from; none or rbc or a file")
     parser.add_argument("--prepare", action="store_true", help="make the data sets alone")
+    parser.add_argument("--finish", action="store_true", help="pack the last checkpoint alone")
     parser.add_argument("more", nargs="*", metavar="TRAIN_OPTION")
     options = parser.parse_args(arguments)
     data, out = options.data.resolve(), options.out.resolve()
+    if options.finish:
+        return finish(out)
     for folder in ("rbc/train", "rbc/val", "rbc/extra", "txl", "chula"):
         if not (data / folder).is_dir():
             parser.error(f"--data {options.data}: there is no folder {folder} in it")
@@ -231,9 +260,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("rbc.py", subprocess.list2cmdline(training), flush=True)
     if options.prepare:
         return 0
-    return subprocess.run(
+    status = subprocess.run(
         [sys.executable, str(SAMPLE / "rbc.py"), *training], check=False
     ).returncode
+    return status or finish(out)
 
 
 if __name__ == "__main__":

@@ -42,19 +42,22 @@ CROP = (300, 400)
 RED = 1
 
 
-def finder() -> Any:
-    """What `rbc.py detect` detects with by default."""
+def sample_finder(weights: str = "rbc", min_conf: str | None = None) -> Any:
+    """What `rbc.py detect` detects with by default, or with other weights or confidence."""
     sys.modules.setdefault("rbc", _sample())
     from mrcnn.app.finding import Finder, load_predictor
+    from mrcnn.app.model_files import resolve_weights
     from mrcnn.app.threshold import chosen_confidences
-    from mrcnn.weights.places import shipped_weights
 
     application = sys.modules["rbc"].APPLICATION
-    options = application.parse(["detect", "none.png", "--weights", "rbc"])
-    weights = shipped_weights("rbc")
-    usual = [application.config.DETECTION_MIN_CONFIDENCE]
-    (min_confidence,) = chosen_confidences(usual, weights, application.words)
-    predictor = load_predictor(application, options, weights, min_confidence)
+    more = [] if min_conf is None else ["--min-conf", min_conf]
+    options = application.parse(["detect", "none.png", "--weights", weights, *more])
+    path = resolve_weights(application, weights, options.logs)
+    usual = options.min_conf
+    if usual is None:
+        usual = application.config.DETECTION_MIN_CONFIDENCE
+    (min_confidence,) = chosen_confidences([usual], path, application.words)
+    predictor = load_predictor(application, options, path, min_confidence)
     return Finder(application, predictor, options)
 
 
@@ -246,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
-    find = finder()
+    find = sample_finder()
     results: dict[str, Any] = {}
     if "resized" in options.only:
         results["resized"] = measure_resized(find, options.data)
