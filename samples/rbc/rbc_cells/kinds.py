@@ -60,7 +60,7 @@ def kinds_of(class_ids: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
         class_names: of classes 1, 2, ...: kinds, or sizes, which red cells have.
     """
     kinds = [name if name in KINDS else RED if name in SIZES else "" for name in ("", *class_names)]
-    return np.array(kinds, dtype=object)[np.asarray(class_ids, int)]
+    return np.array(kinds)[np.asarray(class_ids, int)]
 
 
 def name_white_cells(images: "Sequence[AnnotatedImage]", table: Path) -> None:
