@@ -118,6 +118,13 @@ def _run(application: Application, options: Any, inputs: Inputs, out: Path) -> i
             with contextlib.suppress(OutputError):
                 results.finish(state)
                 write_counts(application, out, options.group)
+        if state == "stopped" and results.begun:
+            done = plan.done + work.done
+            print(
+                f"Stopped: {done} of {len(paths)} images are done and kept in {out}. Once the "
+                "reason is mended, the same command with --resume goes on.",
+                file=sys.stderr,
+            )
     if not results.begun:
         print(f"Nothing could be used: the results in {out} are as they were.")
         return _tell_failed([*(each.problem for each in others), *work.problems])

@@ -37,7 +37,11 @@ def classify(instances):
 
 def measure(image, instances):
     means = [image[y1:y2, x1:x2].mean() for y1, x1, y2, x2 in instances.boxes]
-    return instances.with_columns(brightness=np.array(means, float))
+    # Text of any length is a column as well.
+    widths = np.array(
+        ["wide" if x2 - x1 >= DIAMETER else "narrow" for _, x1, _, x2 in instances.boxes], object
+    )
+    return instances.with_columns(brightness=np.array(means, float), width=widths)
 
 
 APPLICATION = Application("spots", Config, AnnotatedDataset, classify=classify, measure=measure)

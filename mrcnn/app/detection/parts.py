@@ -110,7 +110,9 @@ def write_part(part: Part, instances: Instances | None = None) -> Part:
             for row in part.image.rows:
                 file.write(json.dumps(row, default=_plain) + "\n")
             if instances is not None:
-                file.write(json.dumps(plain_instances(instances)) + "\n")
+                # What is measured stands in the rows.
+                outlined = instances.replaced(columns={})
+                file.write(json.dumps(plain_instances(outlined)) + "\n")
 
     atomic_write(part.file, write)
     return replace(part, image=replace(part.image, rows=_late_rows(part.file, count)))

@@ -17,6 +17,7 @@ import mrcnn.app.detection.results
 from mrcnn.app.application import Application
 from mrcnn.app.detection.results import Total
 from mrcnn.errors import OutputError
+from mrcnn.files import alone
 from tests.app.large_slides import APPLICATION, rows_of, slide
 from tests.inference.bright_spots import BrightSpots
 
@@ -259,7 +260,9 @@ def test_a_full_disk_ends_a_run_that_can_go_on(detect, pictures, monkeypatch, ca
         capsys.readouterr()
         status, out = detect(pictures, *EXPORTS)
     assert status == 2
-    assert "No space left on device" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "No space left on device" in error
+    assert "images are done and kept in" in error and "--resume" in error
     assert [row["name"] for row in rows_of(out / "summary.csv")] == ["p0", "p1", "p2", "p2x", ""]
     assert detect(pictures, *EXPORTS, "--resume")[0] == 2
     assert tables_of(out) == tables_of(out.parent / "whole")
@@ -379,3 +382,13 @@ def test_a_table_of_a_person_is_not_written_over(detect, pictures, tmp_path, cap
     assert detect(pictures)[0] == 2
     assert "Images.csv is there already" in capsys.readouterr().err
     assert (tmp_path / "out" / "Images.csv").read_text() == "mine"
+
+
+def test_two_runs_do_not_write_to_one_folder(detect, pictures, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    with alone(tmp_path / "out" / ".detect.lock"):
+        status, out = detect(pictures)
+        assert status == 2
+        assert "is writing its results there" in capsys.readouterr().err
+        assert not (out / "run.json").exists()
+    assert detect(pictures / "p1.png")[0] == 0
