@@ -85,6 +85,36 @@ def atomic_write(
             temporary.write_bytes(content)
 
 
+@contextlib.contextmanager
+def together(folder: str | os.PathLike) -> Iterator[Path]:
+    """Give a folder for files that belong together; once the block ends well they move to `folder`.
+
+    Those that are there under the same names are replaced then. If the block raises, or the disk is
+    full, all of them are as they were.
+
+    Args:
+        folder: exists; folders in it are made where they are missing.
+
+    Raises:
+        OutputError: there is no room; also where the block raised an OSError.
+    """
+    target = Path(folder)
+    try:
+        with tempfile.TemporaryDirectory(dir=target, prefix=".waiting-") as name:
+            waiting = Path(name)
+            yield waiting
+            for path in sorted(waiting.rglob("*")):
+                moved = target / path.relative_to(waiting)
+                if path.is_dir():
+                    moved.mkdir(exist_ok=True)
+                else:
+                    os.replace(path, moved)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise _output_error(target, error) from error
+
+
 def is_newer(name: str | os.PathLike, version: Any, known: int, stacklevel: int = 1) -> bool:
     """Whether a file is of a version that only a later program knows; a line warns of one.
 

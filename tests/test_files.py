@@ -15,6 +15,7 @@ from mrcnn.files import (
     atomic_write,
     make_writable_folder,
     remove_leftovers,
+    together,
 )
 
 
@@ -153,3 +154,27 @@ def test_a_lock_that_was_left_behind_holds_nobody_off(tmp_path, content):
     lock.write_bytes(content)
     with alone(lock) as held:
         assert held
+
+
+def test_files_that_belong_together_come_together_or_not_at_all(tmp_path):
+    def write(first, error=None):
+        with together(tmp_path) as waiting:
+            (waiting / "a.txt").write_text(first)
+            (waiting / "deep").mkdir()
+            (waiting / "deep" / "b.txt").write_text(first)
+            if error:
+                raise error
+
+    write("old")
+    (tmp_path / "deep" / "other.txt").write_text("stays")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    for error, raised in ((KeyError(), KeyError), (full, OutputError)):
+        with pytest.raises(raised):
+            write("lost", error)
+        assert (tmp_path / "a.txt").read_text() == (tmp_path / "deep" / "b.txt").read_text()
+        assert (tmp_path / "a.txt").read_text() == "old"
+    write("new")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        "a.txt", "b.txt", "deep", "other.txt"
+    ]  # fmt: skip
+    assert (tmp_path / "deep" / "b.txt").read_text() == "new"

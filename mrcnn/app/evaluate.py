@@ -28,7 +28,7 @@ from mrcnn.evaluation import (
     classify,
     without_ignored,
 )
-from mrcnn.files import atomic_write, make_writable_folder
+from mrcnn.files import atomic_write, make_writable_folder, together
 from mrcnn.inference.quality import LIMIT
 from mrcnn.report.evaluation_files import (
     per_image_csv,
@@ -202,19 +202,26 @@ def run(application: Application, options: Any) -> int:
     report = format_report(evaluation, title, method.scored, by_method, words)
     context = context_of(application, options, method, bool(by_method))
     summary = summary_of(evaluation, context, application.schema, method.scored, by_method, words)
-    page_images = draw_images(dataset, images, evaluator.records, evaluation, method.scored, out)
-    atomic_write(out / "table.md", report + "\n")
-    atomic_write(out / "summary.json", summary_text(summary))
-    quality = {image.name: image.quality for image in images}
-    atomic_write(out / "per_image.csv", marked(per_image_csv(evaluation, method.scored, quality)))
-    atomic_write(
-        out / f"per_{words.object}.csv",
-        marked(
-            per_object_csv(evaluator.records, evaluation.operating_points[0], method.class_names)
-        ),
-    )
-    atomic_write(out / "report.html", report_page(summary, page_images, words))
-    export(application, options, dataset, images, method, evaluation, out)
+    with together(out) as waiting:
+        page_images = draw_images(
+            dataset, images, evaluator.records, evaluation, method.scored, waiting
+        )
+        atomic_write(waiting / "table.md", report + "\n")
+        atomic_write(waiting / "summary.json", summary_text(summary))
+        quality = {image.name: image.quality for image in images}
+        atomic_write(
+            waiting / "per_image.csv", marked(per_image_csv(evaluation, method.scored, quality))
+        )
+        atomic_write(
+            waiting / f"per_{words.object}.csv",
+            marked(
+                per_object_csv(
+                    evaluator.records, evaluation.operating_points[0], method.class_names
+                )
+            ),
+        )
+        atomic_write(waiting / "report.html", report_page(summary, page_images, words))
+        export(application, options, dataset, images, method, evaluation, waiting)
 
     print(f"\n{format_short(evaluation, title, method.scored, words)}\n")
     for line in limit_warnings(method.limits, limited, words) if method.limits else ():

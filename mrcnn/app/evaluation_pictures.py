@@ -1,7 +1,5 @@
 """The pictures of an evaluation, and what its page shows of each image."""
 
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,32 +64,31 @@ def draw_images(
 ) -> list[PageField]:
     """Write the picture of each image at the lowest operating point; what the report shows of it.
 
-    Pictures wait beside the earlier ones and replace them together.
+    Args:
+        out: a new folder, see `mrcnn.files.together`.
+        dataset, images, records, evaluation, scored: what was evaluated.
     """
     points = evaluation.operating_points
     lowest = at_confidence(points[0].min_confidence)
     shown = []
-    with tempfile.TemporaryDirectory(dir=out, prefix=".pictures-") as waiting:
-        for index, (image, record) in enumerate(zip(images, records, strict=True)):
-            pixels = dataset.load_image(image.image_id)
-            found = image.at(points[0].min_confidence)
-            pairs = [point.pairs[index] for point in points]
-            title = f"{image.name}, confidence {lowest}" if scored else image.name
-            comparison_picture(pixels, image.truth, found, pairs[0], record.iou, title).save(
-                Path(waiting) / f"{image.stem}.png", compress_level=PNG_LEVEL
+    (out / PICTURES).mkdir()
+    for index, (image, record) in enumerate(zip(images, records, strict=True)):
+        pixels = dataset.load_image(image.image_id)
+        found = image.at(points[0].min_confidence)
+        pairs = [point.pairs[index] for point in points]
+        title = f"{image.name}, confidence {lowest}" if scored else image.name
+        comparison_picture(pixels, image.truth, found, pairs[0], record.iou, title).save(
+            out / PICTURES / f"{image.stem}.png", compress_level=PNG_LEVEL
+        )
+        shown.append(
+            PageField(
+                name=image.name,
+                image_shape=pixels.shape,
+                picture=picture_data(pixels),
+                truth=image.truth,
+                detections=found,
+                pairs=pairs,
+                iou=[record.iou[rows, columns] for rows, columns in (p.T for p in pairs)],
             )
-            shown.append(
-                PageField(
-                    name=image.name,
-                    image_shape=pixels.shape,
-                    picture=picture_data(pixels),
-                    truth=image.truth,
-                    detections=found,
-                    pairs=pairs,
-                    iou=[record.iou[rows, columns] for rows, columns in (p.T for p in pairs)],
-                )
-            )
-        (out / PICTURES).mkdir(exist_ok=True)
-        for path in sorted(Path(waiting).iterdir()):
-            os.replace(path, out / PICTURES / path.name)
+        )
     return shown
