@@ -52,12 +52,16 @@ def render(folder: Path, count: int) -> None:
     slide = Slide(2**20)
     for number in range(count):
         path = folder / f"p{number:05d}.png"
-        if number % 100 == 50:
+        if _is_none(number):
             path.write_bytes(b"\x89PNG cut short")
             continue
         y, x = divmod(number, 1000)
         pixels = slide.region(y * _HEIGHT, x * _WIDTH, _HEIGHT, _WIDTH)
         Image.fromarray(pixels).save(path, compress_level=1)
+
+
+def _is_none(number: int) -> bool:
+    return number % 100 == 50
 
 
 def detect(folder: Path, out: Path, *options: str) -> int:
@@ -164,6 +168,10 @@ def run(pictures: int, kills: int, seed: int, folder: Path) -> dict[str, Any]:
     names = names_in(out)
     if len(names) != pictures or len(set(names)) != pictures:
         wrong.append(f"{len(set(names))} pictures in {len(names)} lines")
+    with open(out / "summary.csv", newline="", encoding="utf-8-sig") as file:
+        failed = sum(bool(row["problem"]) for row in csv.DictReader(file))
+    if failed != sum(_is_none(number) for number in range(pictures)):
+        wrong.append(f"{failed} pictures could not be used")
     leftovers = [path.name for path in out.rglob(".*")]
     if leftovers:
         wrong.append(f"temporary files are left: {leftovers[:5]}")

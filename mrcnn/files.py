@@ -80,7 +80,14 @@ def atomic_write(
         if callable(content):
             content(temporary)
         elif isinstance(content, str):
-            temporary.write_text(content, encoding="utf-8")
+            try:
+                temporary.write_bytes(content.encode("utf-8"))
+            except UnicodeEncodeError as error:
+                name = content[max(error.start - 20, 0) : error.end + 20]
+                raise OutputError(
+                    f"{path}: cannot be written, since a name in it is not UTF-8: ...{name!r}... "
+                    "Rename that file."
+                ) from None
         else:
             temporary.write_bytes(content)
 

@@ -178,3 +178,10 @@ def test_files_that_belong_together_come_together_or_not_at_all(tmp_path):
         "a.txt", "b.txt", "deep", "other.txt"
     ]  # fmt: skip
     assert (tmp_path / "deep" / "b.txt").read_text() == "new"
+
+
+def test_a_text_that_is_no_utf_8_says_what_to_rename(tmp_path):
+    (tmp_path / "a.csv").write_text("old")
+    with pytest.raises(OutputError, match=r"a name in it is not UTF-8: .*b\\udce4\.png.*Rename"):
+        atomic_write(tmp_path / "a.csv", "filename\nb\udce4.png\n")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]

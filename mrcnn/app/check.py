@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mrcnn.app.application import Application
+from mrcnn.app.names import on_one_line
 from mrcnn.data.annotated import AnnotatedDataset, size_problem
 from mrcnn.errors import DataError
 from mrcnn.formats.annotations import AnnotatedImage, locate_image
@@ -265,10 +266,12 @@ def report(findings: list[Finding], program: str, each: bool = False) -> str:
         by_kind.setdefault(number if each else finding.group, []).append(finding)
     by_file: dict[str, list[str]] = {}
     for first, *others in by_kind.values():
-        lines = by_file.setdefault(first.where, [])
-        lines.append(f"  {'error' if first.is_error else 'look'}: {first.text}")
+        where = on_one_line(first.where)
+        lines = by_file.setdefault(where, [])
+        text = first.text.replace(first.where, where)
+        lines.append(f"  {'error' if first.is_error else 'look'}: {text}")
         if others:
-            places = list(dict.fromkeys(finding.place for finding in others))
+            places = list(dict.fromkeys(on_one_line(finding.place) for finding in others))
             rest = "; ..." if len(places) > _MOST_PLACES else ""
             lines.append(
                 f"    and {len(others)} more like it: {'; '.join(places[:_MOST_PLACES])}{rest}"

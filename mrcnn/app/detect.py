@@ -27,7 +27,7 @@ from mrcnn.app.finding import Found, limit_warnings
 from mrcnn.app.inputs import Inputs, common_folder, expand_inputs
 from mrcnn.app.methods import BaselineFinder, Method, check_detector, choose_detector
 from mrcnn.app.microscopes import choose_scale
-from mrcnn.app.names import shown_path
+from mrcnn.app.names import on_one_line, shown_path
 from mrcnn.app.progress import Progress, progress_of
 from mrcnn.app.quality import warning
 from mrcnn.app.told import count_line
@@ -60,7 +60,7 @@ def _nothing_given(inputs: Inputs) -> int:
     """Tell that no image is there; what earlier runs have written stays."""
     missing = [f"The image {shown_path(path)} does not exist." for path in inputs.paths]
     for line in inputs.passed_over:
-        print(f"passed over: {line}")
+        print(f"passed over: {on_one_line(line)}")
     return _tell_failed([*(reason for _, reason in inputs.problems), *missing])
 
 
@@ -92,7 +92,7 @@ def _run(application: Application, options: Any, inputs: Inputs, out: Path) -> i
     if options.out is None:
         print(f"Results: {out}")
     for line in inputs.passed_over:
-        print(f"passed over: {line}")
+        print(f"passed over: {on_one_line(line)}")
     if plan.done:
         print(f"{plan.done} of {len(paths)} images are done already")
     keeps_earlier = options.overwrite and folder.holds_results
@@ -319,5 +319,5 @@ def _tell_failed(problems: list[str]) -> int:
         return 0
     print(f"\n{len(problems)} of the inputs could not be used:", file=sys.stderr)
     for problem in problems:
-        print(f"  {problem}", file=sys.stderr)
+        print(f"  {on_one_line(problem)}", file=sys.stderr)
     return 2

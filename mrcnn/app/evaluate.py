@@ -14,7 +14,7 @@ from mrcnn.app.evaluation_pictures import EvaluatedImage, at_least, draw_images
 from mrcnn.app.export import Exporter
 from mrcnn.app.finding import limit_warnings
 from mrcnn.app.methods import Method, choose_method
-from mrcnn.app.names import unique_names
+from mrcnn.app.names import shown_path, unique_names
 from mrcnn.app.quality import column, judge, warning
 from mrcnn.app.threshold import own_folder, store_threshold
 from mrcnn.app.told import by_class, compared
@@ -77,7 +77,8 @@ def find_objects(
     Returns:
         the images, and the names of those where the limit of detections may have cost some.
     """
-    names = [dataset.image_info[image_id]["id"] for image_id in dataset.image_ids]
+    files = [dataset.image_info[image_id]["id"] for image_id in dataset.image_ids]
+    names = [shown_path(file) for file in files]
     images, limited = [], []
     others: Counter[int] = Counter()
     lowest = method.confidences[0]
@@ -85,7 +86,7 @@ def find_objects(
     warnings.simplefilter("ignore", LimitWarning)
     each = method.finder.find_many(dataset.load_image(image_id) for image_id in dataset.image_ids)
     for number, (image_id, name, stem, found) in enumerate(
-        zip(dataset.image_ids, names, unique_names(names), each, strict=True), start=1
+        zip(dataset.image_ids, names, unique_names(files), each, strict=True), start=1
     ):
         instances = compared(found.instances, method.class_names)
         others.update(
@@ -247,7 +248,7 @@ def export(
     lowest = evaluation.operating_points[0].min_confidence
     for image in images:
         path = Path(dataset.image_reference(image.image_id))
-        exporter.add(image.name, path, image.stem, image.at(lowest))
+        exporter.add(dataset.image_info[image.image_id]["id"], path, image.stem, image.at(lowest))
     folder = Path(options.dataset or application.default_dataset) / options.subset
     exporter.finish(dataset.image_folder(folder))
 

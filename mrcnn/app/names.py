@@ -14,11 +14,15 @@ def shown_path(path: str | os.PathLike) -> str:
 
     Bytes that are not UTF-8 and control characters are escaped, as in `b\\xe4.jpg`.
     """
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return on_one_line(os.fsencode(path).decode("utf-8", "backslashreplace"))
+
+
+def on_one_line(text: str) -> str:
+    """A text with names in it, with control characters and what is no UTF-8 escaped."""
     if text.isprintable():
         return text
     return "".join(
-        each if each.isprintable() or each == " " else each.encode("unicode_escape").decode("ascii")
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
         for each in text
     )
 

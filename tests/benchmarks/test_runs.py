@@ -22,7 +22,7 @@ def test_what_differs_is_told(tmp_path, monkeypatch):
     def follow(folder, out, kill_after, *options):
         out.mkdir(exist_ok=True)
         for name in runs.TABLES:
-            (out / name).write_text(f"name\na\na\n{out.name}\n")
+            (out / name).write_text(f"name,problem\na,\na,\n{out.name},bad\n")
         return {"told": 1, "status": 0, "seconds": 1.0, "memory": {}}
 
     monkeypatch.setattr(runs, "follow", follow)
@@ -31,4 +31,5 @@ def test_what_differs_is_told(tmp_path, monkeypatch):
         "kill 1: the run had ended before",
         *(f"{name} differs" for name in runs.TABLES),
         "2 pictures in 3 lines",
+        "1 pictures could not be used",
     ]

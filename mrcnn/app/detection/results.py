@@ -1,7 +1,7 @@
 """The results of a run of `detect`: what it has at any moment, and what its end makes whole."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -163,7 +163,7 @@ class Results:
             ConfigError: what is there was made with something else.
             OutputError: the folder cannot be written to.
         """
-        sessions = []
+        sessions, command = [], self._record["command"]
         if resume:
             earlier = self._folder.record()
             check_goes_on(earlier, self._record, self._folder.out)
@@ -171,12 +171,13 @@ class Results:
             self._record = {**self._record, "command": earlier.get("command")}
         else:
             self._folder.clear(inputs)
-        session = {"command": self._record["command"], "began": now(), "state": "running"}
+        session = {"command": command, "began": now(), "state": "running"}
         self._record["sessions"] = [*sessions, session]
         part_file(self._folder.out, "x").parent.mkdir(exist_ok=True)
         store_record(self._folder.out, self._record)
         if resume:
-            self._rebuild()
+            # What is done again comes to the tables when it is done, and the total at the end.
+            self._rebuild({task.name for task in self._plan.tasks}, with_total=False)
         self.begun = True
 
     def take(self, finished: Finished) -> None:
@@ -214,20 +215,24 @@ class Results:
         store_record(self._folder.out, self._record)
         return total
 
-    def _parts(self) -> Iterator[Part]:
+    def _parts(self, without: Collection[str] = ()) -> Iterator[Part]:
         for name in self._plan.order:
+            if name in without:
+                continue
             part = read_part(part_file(self._folder.out, name))
             if part is not None:
                 yield part
 
-    def _images(self) -> Iterator[DetectedImage]:
+    def _images(self, without: Collection[str] = ()) -> Iterator[DetectedImage]:
         yield from self._others
-        for part in self._parts():
+        for part in self._parts(without):
             yield part.image
 
-    def _rebuild(self) -> None:
-        measured = next((image.measured for image in self._images() if image.measured), ())
-        self._tables.rebuild(self._images(), self._images(), measured)
+    def _rebuild(self, without: Collection[str] = (), *, with_total: bool = True) -> None:
+        measured = next((image.measured for image in self._images(without) if image.measured), ())
+        self._tables.rebuild(
+            self._images(without), self._images(without), measured, with_total=with_total
+        )
 
     def _export(self) -> None:
         if not self._exporter.wants_all:

@@ -60,20 +60,23 @@ class Tables:
         images: Iterable[DetectedImage],
         others: Iterable[DetectedImage],
         measured: Sequence[str],
+        *,
+        with_total: bool = True,
     ) -> None:
-        """Write both with all pictures and the total.
+        """Write both with all pictures.
 
         Args:
             images: all pictures; gone over once.
             others: the same ones again.
             measured: names of the columns that the application measures.
+            with_total: whether the last line is that of all images; more pictures may follow else.
 
         Raises:
             OutputError: they cannot be written; they are as they were then.
         """
         objects = self._of_objects(images, measured)
         atomic_write(self.objects, lambda file: write_csv(file, objects))
-        summary = self._of_images(others, with_total=True)
+        summary = self._of_images(others, with_total=with_total)
         atomic_write(self.summary, lambda file: write_csv(file, summary))
 
     def _of_objects(self, images: Iterable[DetectedImage], measured: Sequence[str]) -> Table:

@@ -115,6 +115,12 @@ def test_tables_grow_with_each_picture(detect, pictures, monkeypatch):
     monkeypatch.setattr(mrcnn.app.detection.results.Results, "take", noted)
     detect(pictures, "--diameter", 24)
     assert seen == [["p0", "p1", "p2", "p2x", "p3", "p4"][: n + 1] for n in range(6)]
+    seen.clear()
+    _, out = detect(pictures, "--diameter", 24, "--resume")
+    assert seen == [["p0", "p1", "p2", "p3", "p4", "p2x"]]
+    assert [row["name"] for row in rows_of(out / "summary.csv")] == [
+        "p0", "p1", "p2", "p2x", "p3", "p4", ""
+    ]  # fmt: skip
 
 
 def test_excel_sees_that_growing_tables_are_utf_8(detect, pictures, monkeypatch):
