@@ -11,7 +11,8 @@ some cells with their shapes. In the folder --out are made, each once:
 - `fold_K.npz`: what a network says of the cells of every K-th part of the fields, which was taught
   those of all others. No field is in two parts;
 - `figures.md`: accuracy and F1 over all parts, with intervals by resampling fields;
-- `shapes.h5`: a network that was taught all cells, for `weights/rbc`.
+- `shapes.h5`: a network that was taught all cells, for `weights/rbc`, its probabilities calibrated
+  by what the others said of cells that they had not seen.
 
 It starts from ImageNet weights of EfficientNet-Lite0, see `weights/README.md`.
 
@@ -40,8 +41,8 @@ from mrcnn.instances import Instances
 from mrcnn.pictures import read_image
 from mrcnn.weights.imagenet import converted_weights
 from mrcnn.weights.places import downloads_folder
-from rbc_cells.shape_crops import color_gains, median_diameter, shape_crops
-from rbc_cells.shapes import SHAPES
+from rbc_cells.shape_crops import color_curves, median_diameter, shape_crops, shape_numbers
+from rbc_cells.shapes import SHAPES, possible
 
 # The sides of crops from which training cuts its turned and moved ones.
 MARGIN_SIDE = 78
@@ -94,7 +95,7 @@ def cut_cells(source: Path, find: Callable[[np.ndarray], Instances]) -> dict[str
         sure = found.take(np.flatnonzero(found.scores >= SURE))
         diameter = median_diameter(sure, np.ones(len(sure), bool)) or CHULA_DIAMETER
         boxes, masks = named_masks(found, centres, diameter)
-        cut = shape_crops(image, boxes, masks, diameter, color_gains(image, sure), MARGIN_SIDE)
+        cut = shape_crops(image, boxes, masks, diameter, color_curves(image, sure), MARGIN_SIDE)
         named = centres[:, 2] != UNCATEGORISED
         crops.append(cut[named])
         # Their classes are in the order of `SHAPES`, but for the one that is left out.
@@ -136,28 +137,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with np.load(out / "crops.npz") as file:
         crops, labels, fields = (file[name] for name in ("crops", "labels", "fields"))
     choose_backend()
-    from benchmarks.shapes_training import logits_of, train
+    from benchmarks.shapes_training import (
+        calibrate,
+        calibrated,
+        central,
+        cross_calibrated,
+        logits_of,
+        train,
+    )
     from mrcnn.weights.saving import save_weights
     from rbc_cells.shape_network import folded
 
     start = converted_weights(START, downloads_folder())
     parts = parts_of(fields, options.folds or 1)
+    logits = np.zeros((len(labels), len(SHAPES)))
     for part in range(options.folds):
-        path = out / f"fold_{part}.npz"
+        path, taught = out / f"fold_{part}.npz", parts != part
         if not path.is_file():
             print(f"part {part + 1} of {options.folds}", flush=True)
-            taught = parts != part
             network = train(crops[taught], labels[taught], len(SHAPES), options.epochs, start, part)
             write_arrays(path, logits=logits_of(network, crops[~taught]))
+        with np.load(path) as file:
+            logits[~taught] = file["logits"]
+    factor, bias = 1.0, np.zeros(len(SHAPES))
     if options.folds:
-        logits = np.zeros((len(labels), len(SHAPES)))
-        for part in range(options.folds):
-            with np.load(out / f"fold_{part}.npz") as file:
-                logits[parts == part] = file["logits"]
-        atomic_write(out / "figures.md", figures_text(logits, labels, fields, SHAPES))
-        print((out / "figures.md").read_text(encoding="utf-8"))
-    network = train(crops, labels, len(SHAPES), options.epochs, start, options.folds)
-    save_weights(folded(network), out / "shapes.h5", dtype="float16")
+        told = possible(cross_calibrated(logits, labels, parts), shape_numbers(central(crops)))
+        text = figures_text(told, labels, fields, SHAPES)
+        atomic_write(out / "figures.md", text)
+        print(text)
+        factor, bias = calibrate(logits, labels)
+    network = folded(train(crops, labels, len(SHAPES), options.epochs, start, options.folds))
+    save_weights(calibrated(network, factor, bias), out / "shapes.h5", dtype="float16")
     return 0
 
 

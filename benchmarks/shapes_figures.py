@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import special
 
 RESAMPLED = 2000
 
@@ -36,6 +37,13 @@ def resampled(counts: np.ndarray, seed: int = 0) -> np.ndarray:
     return np.tensordot(drawn, counts, axes=1)
 
 
+def calibration_error(chances: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
+    """Expected calibration error, in bins of equal width: mean |share right - mean probability|."""
+    places = np.minimum((chances * bins).astype(int), bins - 1)
+    gaps = np.bincount(places, weights=right - chances, minlength=bins)
+    return float(np.abs(gaps).sum() / len(chances))
+
+
 def figures_text(
     logits: np.ndarray, labels: np.ndarray, fields: np.ndarray, names: Sequence[str]
 ) -> str:
@@ -62,6 +70,8 @@ def figures_text(
     ):
         low, high = np.percentile(others, [2.5, 97.5])
         lines.append(f"- {title}: {value:.3f} ({low:.3f} to {high:.3f})")
+    chances = special.softmax(logits, axis=1).max(axis=1)
+    lines.append(f"- calibration error (ECE): {calibration_error(chances, told == labels):.3f}")
     lines += ["", f"| shape | cells | F1 | {' | '.join(names)} |", "| --- " * (classes + 3) + "|"]
     for name, row, score in zip(names, counts, f1, strict=True):
         lines.append(f"| {name} | {row.sum()} | {score:.2f} | {' | '.join(map(str, row))} |")

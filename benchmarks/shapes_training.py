@@ -6,10 +6,11 @@ from pathlib import Path
 import keras
 import numpy as np
 from PIL import Image
+from scipy import optimize, special
 
 from mrcnn.weights.loading import load_weights
 from rbc_cells.shape_crops import BACKGROUND, NUMBERS, SIDE, shape_numbers
-from rbc_cells.shape_network import build_network
+from rbc_cells.shape_network import build_network, mean_logits
 
 BATCH = 64
 # Layers of these stages keep what ImageNet taught them; they are most of the cost.
@@ -128,9 +129,53 @@ def central(crops: np.ndarray) -> np.ndarray:
 
 
 def logits_of(network: keras.Model, crops: np.ndarray) -> np.ndarray:
-    """float [N, classes] of crops with a margin."""
+    """float [N, classes] of crops with a margin, means over `VIEWS`."""
     parts = []
     for start in range(0, len(crops), 256):
         part = central(crops[start : start + 256]).astype(np.float32)
-        parts.append(np.asarray(network.predict_on_batch([part, shape_numbers(part)])))
+        numbers = shape_numbers(part)
+        parts.append(mean_logits(network, part, numbers))
     return np.concatenate(parts)
+
+
+def calibrate(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+    """A factor and a bias, float [classes], with which logits tell probabilities best.
+
+    Args:
+        logits: float [N, classes], of cells that were not learned from.
+        labels: int [N], from 0.
+    """
+    classes = logits.shape[1]
+    truth = np.eye(classes)[labels]
+
+    def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
+        told = special.log_softmax(values[0] * logits + values[1:], axis=1)
+        wrong = (np.exp(told) - truth) / len(labels)
+        gradient = np.append((wrong * logits).sum(), wrong.sum(axis=0))
+        return -(told * truth).sum() / len(labels), gradient
+
+    # Biases of classes say the same when all of them grow.
+    found = optimize.minimize(loss, np.append(1.0, np.zeros(classes)), jac=True, method="L-BFGS-B")
+    return float(found.x[0]), found.x[1:] - found.x[1:].mean()
+
+
+def cross_calibrated(logits: np.ndarray, labels: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """The logits of each part, calibrated by those of the others.
+
+    Args:
+        logits, labels: see `calibrate`.
+        parts: int [N], the part of each cell.
+    """
+    result = np.empty_like(logits)
+    for part in np.unique(parts):
+        factor, bias = calibrate(logits[parts != part], labels[parts != part])
+        result[parts == part] = factor * logits[parts == part] + bias
+    return result
+
+
+def calibrated(network: keras.Model, factor: float, bias: np.ndarray) -> keras.Model:
+    """The network with the result of `calibrate` in its last layer, in place."""
+    last = network.get_layer("shapes")
+    kernel, own = last.get_weights()
+    last.set_weights([factor * kernel, factor * own + bias])
+    return network

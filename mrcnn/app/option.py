@@ -49,6 +49,8 @@ class Option:
         nargs: as of argparse.
         choices: the values that there are.
         is_flag: it has no value; given, it is True.
+        has_opposite: a flag that there is with `--no-` as well, which makes it False; where
+            neither is given it is the default.
         group: with which it stands in the help.
         sets: names of the settings of a model that take the value, or a function from the value to
             settings.
@@ -67,6 +69,7 @@ class Option:
     nargs: str | int | None = None
     choices: tuple[str, ...] | None = None
     is_flag: bool = False
+    has_opposite: bool = False
     group: Group | None = None
     sets: tuple[str, ...] | Callable[[Any], Mapping[str, Any]] = ()
     priority: int = 0
@@ -87,7 +90,7 @@ class Option:
             "nargs": self.nargs,
             "choices": self.choices,
             "help": self.help and words(self.help),
-            "action": "store_true" if self.is_flag else None,
+            "action": self._action(),
         }
         # A flag that is not given is False to argparse, but for it nothing was said.
         optional = {"default"} if self.is_flag else set()
@@ -95,6 +98,11 @@ class Option:
             self.flag,
             **{key: value for key, value in said.items() if value is not None or key in optional},
         )
+
+    def _action(self) -> Any:
+        if self.has_opposite:
+            return argparse.BooleanOptionalAction
+        return "store_true" if self.is_flag else None
 
     def settings(self, value: Any) -> Mapping[str, Any]:
         """The settings of a model that a value makes."""

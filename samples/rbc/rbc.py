@@ -188,6 +188,14 @@ OPTIONS = (
         "radius at most (default), or where the network draws it",
         reported="detections",
     ),
+    Option(
+        "--shapes",
+        (DETECT,),
+        is_flag=True,
+        has_opposite=True,
+        help="name the shape of each red cell: normal, target, teardrop, ... (the default where "
+        "Keras is installed); --no-shapes leaves it out",
+    ),
     Command(
         SMEARS,
         "rbc_cells.smears.command:run",

@@ -118,6 +118,11 @@ def test_detected_cells_have_a_size_and_a_kind(kinds_network, tmp_path, capsys):
         ("normal", RED),
         ("normal", RED),
     ]
+    # Only red cells have a shape.
+    titles = list(cells[0])
+    assert titles[titles.index("kind") :][:3] == ["kind", "shape", "shape_score"]
+    assert [bool(cell["shape"]) for cell in cells] == [False, True, True]
+    assert [bool(cell["shape_score"]) for cell in cells] == [False, True, True]
     with open(tmp_path / "out" / "summary.csv", encoding="utf-8-sig", newline="") as file:
         summary = list(csv.DictReader(file))
     # What is no red cell is counted in a column of its own, after those that were there before.

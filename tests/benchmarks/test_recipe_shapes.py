@@ -7,7 +7,7 @@ from PIL import Image
 
 from benchmarks import recipe_shapes as recipe
 from benchmarks import shapes_training as training
-from benchmarks.shapes_figures import confusion, f1_of_classes, figures_text
+from benchmarks.shapes_figures import calibration_error, confusion, f1_of_classes, figures_text
 from mrcnn.instances import Instances
 from rbc_cells.shape_crops import BACKGROUND, SIDE, shape_numbers
 from rbc_cells.shape_network import build_network, folded
@@ -119,6 +119,38 @@ def test_what_is_folded_says_the_same_without_norms():
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(np.asarray(plain(inputs)), expected, atol=1e-4)
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in plain.layers)
+
+
+def test_calibration_finds_the_factor_and_the_bias_that_were_taken_away():
+    random = np.random.default_rng(0)
+    truth = random.normal(0, 2, (20_000, 3))
+    chances = np.exp(truth) / np.exp(truth).sum(axis=1, keepdims=True)
+    labels = (random.random((20_000, 1)) > np.cumsum(chances, axis=1)).sum(axis=1)
+    bias = np.array([0.5, -0.5, 0])
+    given = (truth - bias) / 3
+    factor, found = training.calibrate(given, labels)
+    assert factor == pytest.approx(3, rel=0.05)
+    np.testing.assert_allclose(found, bias, atol=0.05)
+    parts = np.arange(len(labels)) % 4
+    crossed = training.cross_calibrated(given, labels, parts)
+    np.testing.assert_allclose(crossed, truth, atol=0.6)
+    told = crossed.argmax(axis=1) == labels
+    best = np.exp(crossed).max(axis=1) / np.exp(crossed).sum(axis=1)
+    assert calibration_error(best, told) < 0.02
+
+
+def test_calibration_error_by_hand():
+    chances, right = np.array([0.9, 0.95, 0.5, 1.0]), np.array([True, False, True, True])
+    assert calibration_error(chances, right) == pytest.approx((0.85 + 0.5) / 4)
+
+
+def test_what_is_calibrated_is_in_the_last_layer():
+    network = tiny_network(3, 3, normalized=True, dropout=0.1)
+    inputs = [np.ones((2, SIDE, SIDE, 4)), np.array([[1.0, 2, 3], [0, 1, 0]])]
+    before = np.asarray(network(inputs))
+    bias = np.array([1.0, -2, 1])
+    after = np.asarray(training.calibrated(network, 1.5, bias)(inputs))
+    np.testing.assert_allclose(after, 1.5 * before + bias, atol=1e-5)
 
 
 def test_layers_have_the_names_of_the_backbone_whose_weights_they_take():

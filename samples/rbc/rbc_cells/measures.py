@@ -1,4 +1,4 @@
-"""What is told of blood cells beside their outline: the light that they take away, their kind."""
+"""What is told of blood cells beside their outline: the light they take away, kind and shape."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from mrcnn.instances import Instances
 from mrcnn.measure.stain import stain_columns
-from rbc_cells.kinds import KIND, kinds_of
+from rbc_cells.kinds import KIND, RED, kinds_of
+from rbc_cells.shapes import are_named, name_shapes
 
 
 def measure(
@@ -14,14 +15,17 @@ def measure(
     cells: Instances,
     class_names: Sequence[str],
     white_level: Sequence[float] | None = None,
+    shapes: bool | None = None,
 ) -> Instances:
-    """The cells with the columns of `mrcnn.measure.stain`, and "kind".
+    """The cells with the columns of `mrcnn.measure.stain`, "kind", "shape" and "shape_score".
 
     Args:
         image: uint8 [H, W, 3], RGB.
         cells: with masks.
         class_names: of classes 1, 2, ...
         white_level: of red, green and blue, where the microscope's is known.
+        shapes: whether to name shapes, see `rbc_cells.shapes.are_named`.
     """
     kinds = kinds_of(cells.class_ids, class_names)
-    return cells.with_columns(**stain_columns(image, cells, white_level), **{KIND: kinds})
+    cells = cells.with_columns(**stain_columns(image, cells, white_level), **{KIND: kinds})
+    return name_shapes(image, cells, np.asarray(kinds) == RED) if are_named(shapes) else cells

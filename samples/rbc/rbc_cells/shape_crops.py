@@ -24,8 +24,14 @@ SMALLEST_MEDIAN = 8
 # What the background becomes.
 BACKGROUND = 230.0
 _LARGEST_GAIN = 3.0
-# The background is that of every so many pixels.
+# Colors of a field are those of every so many pixels.
 _STEP = 4
+# Stains that the network was taught: density of the median stained pixel in green (natural
+# logarithm), and what red and blue have of it. Then the usual ones.
+_GREEN, _RED, _BLUE = (0.1, 0.8), (0.0, 0.8), (0.35, 1.2)
+_USUAL_GREEN, _USUAL_HUE = (0.2, 0.5), (0.373, 1.0, 0.637)
+# Below this density there is no color to speak of.
+_NO_STAIN = 0.002
 
 
 def median_diameter(instances: Instances, usual: np.ndarray) -> float | None:
@@ -49,7 +55,7 @@ def shape_crops(
     boxes: np.ndarray,
     masks: Sequence[np.ndarray],
     diameter: float,
-    gains: np.ndarray,
+    curves: np.ndarray,
     side: int = SIDE,
 ) -> np.ndarray:
     """Cut out cells.
@@ -59,7 +65,7 @@ def shape_crops(
         boxes: int [N, 4], pixel (y1, x1, y2, x2).
         masks: N bool arrays inside the boxes.
         diameter: of the field's median cell, pixels.
-        gains: float [3], what colors are multiplied by, see `color_gains`.
+        curves: what becomes of its colors, see `color_curves`.
         side: of the crops, pixels.
 
     Returns:
@@ -67,49 +73,72 @@ def shape_crops(
     """
     crops = np.zeros((len(boxes), side, side, 4), np.uint8)
     half = side / MEDIAN * diameter / 2
+    length = int(np.ceil(2 * half)) + 1
     for crop, (y1, x1, y2, x2), mask in zip(crops, boxes, masks, strict=True):
         top, left = (y1 + y2) / 2 - half, (x1 + x2) / 2 - half
-        first_row, first_column = int(np.floor(top)), int(np.floor(left))
-        length = int(np.ceil(2 * half)) + 1
-        rows = np.arange(first_row, first_row + length)
-        columns = np.arange(first_column, first_column + length)
-        # Beyond the border the picture goes on as it ends.
-        window = image[
-            np.clip(rows, 0, image.shape[0] - 1)[:, None], np.clip(columns, 0, image.shape[1] - 1)
-        ]
+        row, column = int(np.floor(top)), int(np.floor(left))
         inside = np.zeros((length, length), np.uint8)
-        a, b = max(y1 - first_row, 0), max(x1 - first_column, 0)
-        part = mask[max(first_row - y1, 0) :, max(first_column - x1, 0) :][
-            : length - a, : length - b
-        ]
+        a, b = max(y1 - row, 0), max(x1 - column, 0)
+        part = mask[max(row - y1, 0) :, max(column - x1, 0) :][: length - a, : length - b]
         inside[a : a + part.shape[0], b : b + part.shape[1]] = part * np.uint8(255)
-        box = (left - first_column, top - first_row)
-        box = (*box, box[0] + 2 * half, box[1] + 2 * half)
-        for channels, pixels in ((np.s_[:3], window), (3, inside)):
-            resized = Image.fromarray(pixels).resize(
-                (side, side), Image.Resampling.BILINEAR, box=box
-            )
-            crop[..., channels] = np.asarray(resized)
-    colors = np.clip(crops[..., :3] * gains.astype(np.float32) + 0.5, 0, 255)
-    crops[..., :3] = colors.astype(np.uint8)
+        x, y = left - column, top - row
+        box = (x, y, x + 2 * half, y + 2 * half)
+        for channels, pixels in ((np.s_[:3], _window(image, row, column, length)), (3, inside)):
+            whole = Image.fromarray(pixels)
+            crop[..., channels] = whole.resize((side, side), Image.Resampling.BILINEAR, box=box)
+    for channel, curve in enumerate(curves):
+        crops[..., channel] = curve[crops[..., channel]]
     return crops
 
 
-def color_gains(image: np.ndarray, instances: Instances) -> np.ndarray:
-    """What brings the background of a field to the same grey, float [3].
+def _window(image: np.ndarray, row: int, column: int, length: int) -> np.ndarray:
+    """A square of an image, which goes on beyond its border as it ends."""
+    window = image[max(row, 0) : row + length, max(column, 0) : column + length]
+    if window.shape[:2] == (length, length):
+        return window
+    rows = np.clip(np.arange(row, row + length), 0, image.shape[0] - 1)
+    columns = np.clip(np.arange(column, column + length), 0, image.shape[1] - 1)
+    return image[rows[:, None], columns]
 
-    The background is the median color outside of all masks; where nearly nothing is outside, all
-    gains are 1.
+
+def color_curves(image: np.ndarray, cells: Instances) -> np.ndarray:
+    """What brings the colors of a field to those that the network knows.
+
+    The background, which is the median color outside of all masks, becomes a bright grey; where
+    nearly nothing is outside, it stays. A stain that is unlike all that the network was taught gets
+    the color of its usual one.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        cells: with masks.
+
+    Returns:
+        uint8 [3, 256], the new value of each value of red, green and blue.
     """
     outside = np.ones(image.shape[:2], bool)
-    for (y1, x1, y2, x2), mask in zip(instances.boxes, instances.crops, strict=True):
+    for (y1, x1, y2, x2), mask in zip(cells.boxes, cells.crops, strict=True):
         outside[y1:y2, x1:x2] &= ~mask
-    colors = image[::_STEP, ::_STEP][outside[::_STEP, ::_STEP]]
-    if len(colors) < outside.size / _STEP**2 / 100:
-        return np.ones(3)
-    return np.clip(
-        BACKGROUND / np.maximum(np.median(colors, axis=0), 1), 1 / _LARGEST_GAIN, _LARGEST_GAIN
-    )
+    small, outside = image[::_STEP, ::_STEP], outside[::_STEP, ::_STEP]
+    background, stained = small[outside], small[~outside]
+    gains = np.ones(3)
+    if len(background) >= outside.size / 100:
+        gains = BACKGROUND / np.maximum(np.median(background, axis=0), 1)
+        gains = np.clip(gains, 1 / _LARGEST_GAIN, _LARGEST_GAIN)
+    light = np.arange(256) * gains[:, None] / BACKGROUND
+    if len(stained):
+        median = np.maximum(np.median(stained, axis=0) * gains, 1)
+        density = -np.log(median / BACKGROUND)
+        if density.min() > _NO_STAIN and not _is_known(density):
+            usual = np.clip(density[1], *_USUAL_GREEN) * np.array(_USUAL_HUE)
+            light **= (usual / density)[:, None]
+    return np.clip(light * BACKGROUND + 0.5, 0, 255).astype(np.uint8)
+
+
+def _is_known(density: np.ndarray) -> bool:
+    """Whether the network was taught a stain of these densities of red, green and blue."""
+    red, green, blue = density
+    ranges = ((green, _GREEN), (red / green, _RED), (blue / green, _BLUE))
+    return all(low <= value <= high for value, (low, high) in ranges)
 
 
 def shape_numbers(crops: np.ndarray) -> np.ndarray:

@@ -13,11 +13,16 @@ from keras import layers, ops
 from mrcnn.weights.loading import load_weights
 from rbc_cells.shape_crops import BACKGROUND, SIDE
 
+# Quarter turns in which a crop is shown, see `mean_logits`.
+TURNS = (0, 1)
+
 # Blocks of one kind: stage, repeats, kernel, expansion, channels.
 _ROWS = ((1, 1, 3, 1, 16), (2, 2, 3, 6, 24), (3, 2, 5, 6, 40), (4, 3, 3, 6, 80), (4, 3, 5, 6, 112))
 _STEM, _HEAD = 32, 256
 # The ImageNet weights know images as (pixel - 127) / 128.
 _MEAN, _DEVIATION = 127.0, 128.0
+# Another network may be built in another precision at the same time.
+_DTYPE = "float32"
 # How much of what is not the cell fades into the background, and pixels around the mask that stay.
 _FADED = 0.6
 _AROUND = 2
@@ -55,8 +60,8 @@ def build_network(
     """
     crop = keras.Input((SIDE, SIDE, 4), name="crop")
     measured = keras.Input((numbers,), name="measured")
-    x = FadedSurroundings(name="faded")(crop)
-    x = layers.Rescaling(1 / _DEVIATION, -_MEAN / _DEVIATION, name="input_scale")(x)
+    x = FadedSurroundings(name="faded", dtype=_DTYPE)(crop)
+    x = layers.Rescaling(1 / _DEVIATION, -_MEAN / _DEVIATION, name="input_scale", dtype=_DTYPE)(x)
     x = _convolved(x, _STEM, 3, "conv1", normalized, strides=2)
     counts: dict[int, int] = {}
     for stage, repeats, size, expansion, channels in _ROWS:
@@ -71,13 +76,14 @@ def build_network(
             y = _convolved(y, None, size, f"{name}_depthwise", normalized, strides=strides)
             y = _convolved(y, channels, 1, f"{name}_project", normalized, bounded=False)
             if strides == 1 and x.shape[-1] == channels:
-                y = layers.Add(name=f"{name}_out")([y, x])
+                y = layers.Add(name=f"{name}_out", dtype=_DTYPE)([y, x])
             x = y
     x = _convolved(x, _HEAD, 1, "head", normalized)
-    x = layers.GlobalAveragePooling2D(name="mean")(x)
-    x = layers.Concatenate(name="features")([x, measured])
-    x = layers.Dropout(dropout, name="dropout")(x)
-    return keras.Model([crop, measured], layers.Dense(classes, name="shapes")(x), name="shapes")
+    x = layers.GlobalAveragePooling2D(name="mean", dtype=_DTYPE)(x)
+    x = layers.Concatenate(name="features", dtype=_DTYPE)([x, measured])
+    x = layers.Dropout(dropout, name="dropout", dtype=_DTYPE)(x)
+    logits = layers.Dense(classes, name="shapes", dtype=_DTYPE)(x)
+    return keras.Model([crop, measured], logits, name="shapes")
 
 
 def load_network(path: Path, classes: int, numbers: int) -> keras.Model:
@@ -89,6 +95,18 @@ def load_network(path: Path, classes: int, numbers: int) -> keras.Model:
     network = build_network(classes, numbers)
     load_weights(network, path, strict=True)
     return network
+
+
+def mean_logits(network: keras.Model, crops: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """The mean of what the network says of crops in several directions, float [N, classes].
+
+    Args:
+        network: see `build_network`.
+        crops: float32 [N, SIDE, SIDE, 4].
+        numbers: float32 [N, numbers], which do not change with the direction.
+    """
+    views = [np.ascontiguousarray(np.rot90(crops, turns, axes=(1, 2))) for turns in TURNS]
+    return np.mean([np.asarray(network.predict_on_batch([v, numbers])) for v in views], axis=0)
 
 
 def folded(network: keras.Model) -> keras.Model:
@@ -125,13 +143,16 @@ def _convolved(
 ) -> Any:
     """A convolution, its norm and ReLU6, which `bounded` has; depthwise without `filters`."""
     kind: dict[str, Any] = {"strides": strides, "padding": "same", "use_bias": not normalized}
+    kind["dtype"] = _DTYPE
     if filters is None:
         x = layers.DepthwiseConv2D(size, name=name, **kind)(x)
     else:
         x = layers.Conv2D(filters, size, name=name, **kind)(x)
     if normalized:
-        x = layers.BatchNormalization(epsilon=1e-3, momentum=0.95, name=_norm_name(name))(x)
-    return layers.ReLU(6.0)(x) if bounded else x
+        x = layers.BatchNormalization(
+            epsilon=1e-3, momentum=0.95, name=_norm_name(name), dtype=_DTYPE
+        )(x)
+    return layers.ReLU(6.0, dtype=_DTYPE)(x) if bounded else x
 
 
 def _norm_name(convolution: str) -> str:

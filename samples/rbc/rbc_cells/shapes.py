@@ -4,7 +4,6 @@ import functools
 import importlib
 import threading
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,9 @@ from mrcnn.app.backend import choose_backend
 from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.instances import Instances
 from mrcnn.weights.places import shipped_weights
-from rbc_cells.kinds import PLATELET, WHITE
 from rbc_cells.shape_crops import (
     NUMBERS,
-    color_gains,
+    color_curves,
     median_diameter,
     shape_crops,
     shape_numbers,
@@ -38,9 +36,19 @@ SHAPES = (
     "elliptocyte",
 )
 FILE = "shapes.h5"
+# What 99 of 100 cells of a name have, of those that the network was taught: at least and at most
+# so many median diameters, and so much of the longer axis over the shorter one.
+LIMITS: dict[str, tuple[float, float, float]] = {
+    "macrocyte": (0.96, np.inf, 1),
+    "microcyte": (0, 1.03, 1),
+    "schistocyte": (0, 1.1, 1),
+    "ovalocyte": (0, np.inf, 1.14),
+    "teardrop": (0, np.inf, 1.17),
+    "elliptocyte": (0, np.inf, 1.28),
+}
 # Cells are named so many at a time, also the last ones: another number would be compiled anew.
 _BATCH = 32
-# Not every backend can run a network in two threads at once.
+# Pictures are written by several threads, and not every backend can run a network in two.
 _LOCK = threading.Lock()
 
 
@@ -68,13 +76,13 @@ def are_named(wanted: bool | None) -> bool:
     return True
 
 
-def name_shapes(image: np.ndarray, cells: Instances, class_names: Sequence[str]) -> Instances:
+def name_shapes(image: np.ndarray, cells: Instances, is_red: np.ndarray) -> Instances:
     """Cells with the columns "shape", of `SHAPES`, and "shape_score", its probability.
 
     Args:
         image: uint8 [H, W, 3], RGB.
-        cells: with masks; those of a class "white blood cell" or "platelet" have no shape.
-        class_names: of classes 1, 2, ...
+        cells: with masks.
+        is_red: bool [N], which are red cells; the others have no shape.
 
     Returns:
         the cells; "" and NaN where there is no shape, as in a field whose cells are too small.
@@ -82,36 +90,53 @@ def name_shapes(image: np.ndarray, cells: Instances, class_names: Sequence[str])
     Raises:
         WeightsError: the weights that come with the project are not there.
     """
-    names = np.full(len(cells), "", dtype=object)
+    names = np.full(len(cells), "", dtype=f"U{max(map(len, SHAPES))}")
     scores = np.full(len(cells), np.nan)
-    others = [number for number, name in enumerate(class_names, 1) if name in (WHITE, PLATELET)]
-    red = np.flatnonzero(~np.isin(cells.class_ids, others))
+    red = np.flatnonzero(is_red)
     reds = cells.take(red)
     sure = np.ones(len(reds), bool) if reds.scores is None else reds.scores >= SURE
     diameter = median_diameter(reds, sure)
     if diameter is not None:
-        gains = color_gains(image, cells)
-        found = probabilities(shape_crops(image, reds.boxes, reds.crops, diameter, gains))
+        curves = color_curves(image, cells)
+        found = probabilities(shape_crops(image, reds.boxes, reds.crops, diameter, curves))
         names[red] = [SHAPES[number] for number in found.argmax(axis=1)]
         scores[red] = found.max(axis=1)
     return cells.with_columns(shape=names, shape_score=scores)
 
 
 def probabilities(crops: np.ndarray) -> np.ndarray:
-    """float [N, 12], of each shape, from crops uint8 [N, SIDE, SIDE, 4]."""
-    network = _network()
+    """float [N, 12], of each of `SHAPES`, from crops uint8 [N, SIDE, SIDE, 4]."""
+    from rbc_cells.shape_network import mean_logits
+
+    with _LOCK:
+        network = _network()
     count = len(crops)
     padded = np.zeros((-(-count // _BATCH) * _BATCH, *crops.shape[1:]), np.float32)
     padded[:count] = crops
     numbers = shape_numbers(padded)
     parts = [np.zeros((0, len(SHAPES)))]
     for start in range(0, len(padded), _BATCH):
-        batch = [padded[start : start + _BATCH], numbers[start : start + _BATCH]]
+        batch = padded[start : start + _BATCH], numbers[start : start + _BATCH]
         with _LOCK:
-            parts.append(np.asarray(network.predict_on_batch(batch)))
-    logits = np.concatenate(parts)[:count]
+            parts.append(mean_logits(network, *batch))
+    logits = possible(np.concatenate(parts)[:count], numbers[:count])
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
+
+
+def possible(logits: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Logits [N, 12] without the shapes that a cell's size or length rules out, see `LIMITS`.
+
+    Args:
+        logits: float [N, 12].
+        numbers: float [N, 3], see `shape_numbers`.
+    """
+    result = np.array(logits, float)
+    diameter, length = numbers[:, 0], numbers[:, 1] / np.maximum(numbers[:, 2], 1e-6)
+    for name, (least, most, longer) in LIMITS.items():
+        ruled_out = (diameter < least) | (diameter > most) | (length < longer)
+        result[ruled_out, SHAPES.index(name)] = -np.inf
+    return result
 
 
 @functools.cache

@@ -8,13 +8,13 @@ from rbc_cells.shape_crops import (
     BACKGROUND,
     MEDIAN,
     SIDE,
-    color_gains,
+    color_curves,
     median_diameter,
     shape_crops,
     shape_numbers,
 )
 
-PAPER, CELL = (210, 220, 200), (150, 60, 80)
+PAPER, CELL = (210, 220, 200), (180, 140, 150)
 
 
 def field_of_ellipses(shape, ellipses):
@@ -30,8 +30,8 @@ def field_of_ellipses(shape, ellipses):
 
 
 def cut(image, cells, diameter):
-    gains = color_gains(image, cells)
-    return shape_crops(image, cells.boxes, cells.crops, diameter, gains)
+    curves = color_curves(image, cells)
+    return shape_crops(image, cells.boxes, cells.crops, diameter, curves)
 
 
 @pytest.mark.parametrize("radius", [15, 27, 60])
@@ -69,9 +69,9 @@ def test_a_crop_at_the_corner_goes_on_as_the_picture_ends():
     (y1, x1, y2, x2), (inside,) = cells.boxes[0], cells.crops
     mask[60 + y1 : 60 + y2, x1:x2] = inside
     moved = Instances.from_masks(mask[..., None], [1], [0.9])
-    gains = color_gains(image, cells)
+    curves = color_curves(image, cells)
     np.testing.assert_array_equal(
-        shape_crops(whole, moved.boxes, moved.crops, 40.0, gains), crop[None]
+        shape_crops(whole, moved.boxes, moved.crops, 40.0, curves), crop[None]
     )
 
 
@@ -89,7 +89,41 @@ def test_cells_of_a_few_pixels_have_no_scale():
     assert median_diameter(cells, np.ones(1, bool)) is None
 
 
-def test_a_picture_full_of_cells_has_no_background_and_keeps_its_colors():
+def stain_in_crop(paper, cell):
+    """Densities of red, green and blue in the middle of a crop."""
+    image = np.full((60, 60, 3), np.round(paper), np.uint8)
+    image[20:40, 20:40] = np.round(cell)
+    mask = np.zeros((60, 60, 1), bool)
+    mask[20:40, 20:40] = True
+    (crop,) = cut(image, Instances.from_masks(mask, [1], [0.9]), 20.0)
+    np.testing.assert_allclose(crop[2, 2, :3], BACKGROUND, atol=1)
+    return -np.log(crop[SIDE // 2, SIDE // 2, :3] / BACKGROUND)
+
+
+def test_a_stain_that_the_network_does_not_know_becomes_its_usual_one():
+    # Red takes away as much as green, and both much.
+    dense = stain_in_crop((240, 240, 240), (90, 90, 150))
+    np.testing.assert_allclose(dense, (0.373 * 0.5, 0.5, 0.637 * 0.5), atol=0.02)
+    pale = stain_in_crop((240, 240, 240), (200, 180, 210))
+    density = np.log(240 / 180)
+    np.testing.assert_allclose(pale, (np.log(240 / 200), density, np.log(240 / 210)), atol=0.02)
+    blue = stain_in_crop((240, 240, 240), (180, 180, 210))
+    np.testing.assert_allclose(blue, np.multiply(density, (0.373, 1, 0.637)), atol=0.02)
+
+
+@pytest.mark.parametrize("light", [0.6, 1.0])
+def test_a_stain_that_is_known_stays_whatever_the_light(light):
+    paper, cell = light * np.array([200, 220, 210]), light * np.array([180, 140, 170])
+    np.testing.assert_allclose(stain_in_crop(paper, cell), np.log(paper / cell), atol=0.02)
+
+
+def test_what_has_no_stain_keeps_its_colors():
+    assert np.abs(stain_in_crop((200, 200, 200), (200, 200, 200))).max() < 0.01
+
+
+def test_a_picture_full_of_cells_has_no_background():
     image = np.full((40, 40, 3), CELL, np.uint8)
     cells = Instances.from_masks(np.ones((40, 40, 1), bool), [1], [0.9])
-    assert color_gains(image, cells).tolist() == [1, 1, 1]
+    curves = color_curves(image, cells)
+    # All is stain, of a color that is known.
+    np.testing.assert_array_equal(curves, np.arange(256)[None].repeat(3, axis=0))
