@@ -248,7 +248,7 @@ def export(
     lowest = evaluation.operating_points[0].min_confidence
     for image in images:
         path = Path(dataset.image_reference(image.image_id))
-        exporter.add(dataset.image_info[image.image_id]["id"], path, image.stem, image.at(lowest))
+        exporter.add(image.name, path, image.stem, image.at(lowest))
     folder = Path(options.dataset or application.default_dataset) / options.subset
     exporter.finish(dataset.image_folder(folder))
 

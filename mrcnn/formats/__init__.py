@@ -15,8 +15,9 @@ from mrcnn.formats.label_images import write_label_image
 from mrcnn.formats.labelme import write_labelme
 from mrcnn.formats.outline_checks import check_outlines
 from mrcnn.formats.reading import read_annotations
-from mrcnn.formats.via import read_via, via_project, write_via
+from mrcnn.formats.via import read_via
 from mrcnn.formats.via_csv import write_via_csv
+from mrcnn.formats.via_project import via_project, write_via
 from mrcnn.formats.voc import write_voc
 from mrcnn.formats.yolo import find_yolo, images_of_labels, is_yolo, read_yolo
 

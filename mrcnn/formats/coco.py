@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from mrcnn.errors import DataError, listed, shown
-from mrcnn.files import atomic_write
 from mrcnn.formats.annotations import AnnotatedImage
 from mrcnn.formats.classes import ClassReader
+from mrcnn.formats.json_text import write_json
 from mrcnn.formats.naming import check_class_names, check_classes, check_filenames
 from mrcnn.formats.regions import Note, RawImage, RawRegion, read_images
 from mrcnn.formats.run_outlines import mask_outlines
@@ -221,7 +221,8 @@ def write_coco(
     path: str | os.PathLike, images: Mapping[str, Instances], class_names: Sequence[str]
 ) -> None:
     """Write a COCO JSON file; the arguments are those of `coco_dataset`."""
-    atomic_write(path, json.dumps(coco_dataset(images, class_names)) + "\n")
+    whole = _without_annotations(images, class_names)
+    write_json(path, whole, "annotations", map(json.dumps, _numbered(images)), "[]")
 
 
 def coco_dataset(images: Mapping[str, Instances], class_names: Sequence[str]) -> dict[str, Any]:
@@ -243,27 +244,40 @@ def coco_dataset(images: Mapping[str, Instances], class_names: Sequence[str]) ->
         ConfigError: class names that cannot be used.
         DataError: something that is no file name, or an instance of an unknown class.
     """
+    whole = _without_annotations(images, class_names)
+    return {**whole, "annotations": list(_numbered(images))}
+
+
+def _without_annotations(
+    images: Mapping[str, Instances], class_names: Sequence[str]
+) -> dict[str, Any]:
+    """All of a data set but its annotations, whose place is kept."""
     check_class_names(class_names)
     check_filenames(images)
     entries: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
     for image_id, (filename, instances) in enumerate(images.items(), start=1):
         check_classes(instances, class_names, filename)
         height, width = instances.image_shape
         entries.append({"id": image_id, "file_name": filename, "height": height, "width": width})
-        for annotation in _annotations(instances.tight()):
-            ids = {"id": len(annotations) + 1, "image_id": image_id}
-            annotations.append(ids | annotation)
     return {
         "info": {},
         "licenses": [],
         "images": entries,
-        "annotations": annotations,
+        "annotations": [],
         "categories": [
             {"id": class_id, "name": name, "supercategory": ""}
             for class_id, name in enumerate(class_names, start=1)
         ],
     }
+
+
+def _numbered(images: Mapping[str, Instances]) -> Iterator[dict[str, Any]]:
+    """The annotations of all images, made while they are asked for."""
+    number = 0
+    for image_id, instances in enumerate(images.values(), start=1):
+        for annotation in _annotations(instances.tight()):
+            number += 1
+            yield {"id": number, "image_id": image_id} | annotation
 
 
 def _annotations(instances: Instances) -> Iterator[dict[str, Any]]:

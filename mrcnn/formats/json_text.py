@@ -1,16 +1,53 @@
-"""Reading a JSON file from anyone: its size, its text and its keys are checked."""
+"""JSON files: from anyone, with size, text and keys checked; of any length, written in parts."""
 
 import json
+import os
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mrcnn.errors import DataError, shown
+from mrcnn.files import atomic_write
 
 # COCO's largest file has 450 MB, and takes some gigabytes of memory. Nothing larger is meant.
 _MAX_BYTES = 1 << 29
 # Where text has one half of a pair that stands for one character, no file or screen takes it.
 _HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def write_json(
+    path: str | os.PathLike, whole: Mapping[str, Any], key: str, items: Iterable[str], brackets: str
+) -> None:
+    """Write an object of which one value is too long to be held: it is written item by item.
+
+    Args:
+        path: the file to make or replace.
+        whole: the object, in the order of its keys.
+        key: of the long value, whatever stands there.
+        items: its parts as JSON text.
+        brackets: "[]" or "{}" around them.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+
+    def write(temporary: Path) -> None:
+        with open(temporary, "w", encoding="utf-8") as file:
+            between = "{"
+            for name, value in whole.items():
+                file.write(f"{between}{json.dumps(name)}: ")
+                between = ", "
+                if name != key:
+                    file.write(json.dumps(value))
+                    continue
+                file.write(brackets[0])
+                for number, item in enumerate(items):
+                    file.write(f", {item}" if number else item)
+                file.write(brackets[1])
+            file.write("}\n")
+
+    atomic_write(path, write)
 
 
 def read_json(path: Path, program: str = "") -> Any:

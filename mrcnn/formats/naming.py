@@ -24,6 +24,10 @@ def check_filenames(filenames: Iterable[str]) -> None:
     for name in filenames:
         if not isinstance(name, str) or not name or "\0" in name:
             raise DataError(f"{name!r} is no name of an image file.")
+        if any("\ud800" <= each <= "\udfff" for each in name):
+            raise DataError(
+                f"{name!r}: this name is not UTF-8, which no other program reads: rename it."
+            )
 
 
 def check_classes(

@@ -10,7 +10,6 @@ them half a pixel farther up and left than the mask's edge.
 Layout: https://www.robots.ox.ac.uk/~vgg/software/via/, `via.js` of version 2.0.11.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,25 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.errors import ConfigError, DataError, shown
-from mrcnn.files import atomic_write
+from mrcnn.errors import DataError, shown
 from mrcnn.formats.annotations import AnnotatedImage
 from mrcnn.formats.classes import ClassReader
 from mrcnn.formats.coco import is_coco, iterate_coco
-from mrcnn.formats.naming import check_class_names, check_classes, check_filenames
 from mrcnn.formats.regions import Note, RawImage, RawRegion, read_images
-from mrcnn.formats.row_outlines import is_point
 from mrcnn.formats.shapes import LARGEST, checked_number, ellipse, points_to_polygon, rectangle
-from mrcnn.instances import Instances
-from mrcnn.instances.outlines import json_numbers, outline_polygon
 
 SHAPES = ("polygon", "polyline", "rect", "circle", "ellipse", "point")
-SCORE_ATTRIBUTE = "score"
-
-_DATA_FORMAT_VERSION = "2.0.10"
-_ESCAPES = str.maketrans({"%": "%25", "#": "%23", "?": "%3F"})
-# VIA's own number for a size that it does not know.
-_UNKNOWN_SIZE = -1
 
 
 def read_via(
@@ -238,187 +226,3 @@ def _number(shape: Mapping, key: str, where: str, smallest: float = -LARGEST) ->
 
 
 # ---- writing
-
-
-def write_via(
-    path: str | os.PathLike,
-    images: Mapping[str, Instances],
-    class_names: Sequence[str],
-    *,
-    sizes: Mapping[str, int] | None = None,
-    attribute: str = "name",
-    default_filepath: str = "",
-    project_name: str = "predictions",
-) -> None:
-    """Write a VIA 2 project; the arguments are those of `via_project`."""
-    project = via_project(
-        images,
-        class_names,
-        sizes=sizes,
-        attribute=attribute,
-        default_filepath=default_filepath,
-        project_name=project_name,
-    )
-    atomic_write(path, json.dumps(project) + "\n")
-
-
-def via_project(
-    images: Mapping[str, Instances],
-    class_names: Sequence[str],
-    *,
-    sizes: Mapping[str, int] | None = None,
-    attribute: str = "name",
-    default_filepath: str = "",
-    project_name: str = "predictions",
-) -> dict[str, Any]:
-    """A VIA 2 project: one region for each instance, which VIA labels and colors by class.
-
-    The region is the polygon `mrcnn.instances.outlines.outline_polygon` of the mask; without a mask
-    it is the rectangle of the box, or a point. Instances without a pixel are left out. VIA has no
-    mark for those to ignore. Scores are in a text attribute of their own, called "score".
-
-    Args:
-        images: file name, relative to the folder of the images -> what is on the image.
-        class_names: the options of the class attribute, of class 1, class 2 and so on.
-        sizes: file name -> size of the image file in bytes, as far as it is known. VIA knows an
-            image by its name and its size.
-        attribute: name of the region attribute that holds the class.
-        default_filepath: where VIA looks for the images: what goes before each file name, as a
-            path relative to VIA's page or a URL such as `Path(folder).resolve().as_uri()`; a
-            missing "/" is added. VIA takes the name as part of a URL: "#", "?" and "%" in names
-            are escaped. Without it VIA asks for the files ("Add Files" finds them by name).
-        project_name: shown by VIA, and the name under which it saves.
-
-    Returns:
-        what JSON takes.
-
-    Raises:
-        ConfigError: class names that cannot be used, or an attribute name that is empty or that
-            of the score.
-        DataError: something that is no file name, a size below 0, images that VIA cannot tell
-            apart, or an instance of an unknown class.
-    """
-    check_class_names(class_names)
-    check_filenames(images)
-    if not attribute.strip() or attribute == SCORE_ATTRIBUTE:
-        raise ConfigError(
-            f"The class attribute cannot be called {attribute!r}: it must not be empty, and "
-            f"{SCORE_ATTRIBUTE!r} holds the score."
-        )
-    if default_filepath and not default_filepath.endswith(("/", "\\")):
-        default_filepath += "/"
-    entries: dict[str, dict] = {}
-    for image, instances in images.items():
-        size = _known_size(image, sizes or {})
-        filename = _escaped(image) if default_filepath else image
-        key = f"{filename}{size}"
-        if key in entries:
-            raise DataError(
-                f"VIA cannot tell {filename!r} of {size} bytes from "
-                f"{entries[key]['filename']!r} of {entries[key]['size']} bytes: rename one."
-            )
-        check_classes(instances, class_names, image)
-        entries[key] = {
-            "filename": filename,
-            "size": size,
-            "regions": _regions(instances.tight(), class_names, attribute),
-            "file_attributes": {},
-        }
-    return {
-        "_via_settings": _settings(attribute, default_filepath, project_name),
-        "_via_img_metadata": entries,
-        "_via_attributes": {
-            "region": {
-                attribute: {
-                    "type": "dropdown",
-                    "description": "",
-                    "options": {name: name for name in class_names},
-                    "default_options": {_usual_class(images, class_names): True},
-                },
-                SCORE_ATTRIBUTE: {"type": "text", "description": "", "default_value": ""},
-            },
-            "file": {},
-        },
-        "_via_data_format_version": _DATA_FORMAT_VERSION,
-        "_via_image_id_list": list(entries),
-    }
-
-
-def _escaped(filename: str) -> str:
-    """With the characters escaped that would end the path of a URL, or change it."""
-    return filename.translate(_ESCAPES)
-
-
-def _usual_class(images: Mapping[str, Instances], class_names: Sequence[str]) -> str:
-    """The class that a new region gets: the one that most have, of several the first."""
-    counts = np.zeros(len(class_names) + 1, np.int64)
-    for instances in images.values():
-        counts += np.bincount(instances.class_ids, minlength=len(counts))
-    return class_names[int(np.argmax(counts[1:]))]
-
-
-def _known_size(filename: str, sizes: Mapping[str, int]) -> int:
-    size = sizes.get(filename)
-    if size is None:
-        return _UNKNOWN_SIZE
-    if size < 0:
-        raise DataError(
-            f"Image {filename!r}: the file's size is {size} bytes; leave it out of `sizes` if it "
-            "is unknown."
-        )
-    return int(size)
-
-
-def _regions(
-    instances: Instances, class_names: Sequence[str], attribute: str
-) -> list[dict[str, Any]]:
-    regions = []
-    for row, (box, crop) in enumerate(zip(instances.boxes, instances.crops, strict=True)):
-        attributes = {attribute: class_names[instances.class_ids[row] - 1]}
-        if instances.scores is not None:
-            attributes[SCORE_ATTRIBUTE] = f"{instances.scores[row]:.4f}"
-        regions.append({"shape_attributes": _shape(box, crop), "region_attributes": attributes})
-    return regions
-
-
-def _shape(box: np.ndarray, crop: np.ndarray | None) -> dict[str, Any]:
-    """The "shape_attributes" of an instance."""
-    y1, x1, y2, x2 = box.tolist()
-    if is_point(box, crop):
-        return {"name": "point", "cx": x1, "cy": y1}
-    if crop is None:
-        return {"name": "rect", "x": x1, "y": y1, "width": x2 - x1, "height": y2 - y1}
-    polygon = outline_polygon(crop, box[:2])
-    return {
-        "name": "polygon",
-        "all_points_x": json_numbers(polygon[:, 1]),
-        "all_points_y": json_numbers(polygon[:, 0]),
-    }
-
-
-def _settings(attribute: str, default_filepath: str, project_name: str) -> dict[str, Any]:
-    """VIA's settings as it has them at the start, but labels and colors are those of classes."""
-    return {
-        "ui": {
-            "annotation_editor_height": 25,
-            "annotation_editor_fontsize": 0.8,
-            "leftsidebar_width": 18,
-            "image_grid": {
-                "img_height": 80,
-                "rshape_fill": "none",
-                "rshape_fill_opacity": 0.3,
-                "rshape_stroke": "yellow",
-                "rshape_stroke_width": 2,
-                "show_region_shape": True,
-                "show_image_policy": "all",
-            },
-            "image": {
-                "region_label": attribute,
-                "region_color": attribute,
-                "region_label_font": "10px Sans",
-                "on_image_annotation_editor_placement": "NEAR_REGION",
-            },
-        },
-        "core": {"buffer_size": 18, "filepath": {}, "default_filepath": default_filepath},
-        "project": {"name": project_name},
-    }

@@ -17,7 +17,8 @@ from mrcnn.formats.classes import ClassReader
 from mrcnn.formats.json_text import parse_json
 from mrcnn.formats.regions import Note, RawImage
 from mrcnn.formats.tables import first_row, rows
-from mrcnn.formats.via import iterate_via, via_project
+from mrcnn.formats.via import iterate_via
+from mrcnn.formats.via_project import via_project
 from mrcnn.instances import Instances
 
 _SHAPE, _ATTRIBUTES = "region_shape_attributes", "region_attributes"
@@ -101,7 +102,7 @@ def write_via_csv(
     sizes: Mapping[str, int] | None = None,
     attribute: str = "name",
 ) -> None:
-    """Write VIA's table; the arguments are those of `mrcnn.formats.via.via_project`."""
+    """Write VIA's table; the arguments are those of `mrcnn.formats.via_project.via_project`."""
     project = via_project(images, class_names, sizes=sizes, attribute=attribute)
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")

@@ -14,8 +14,8 @@ from mrcnn.formats.geojson import write_geojson
 from mrcnn.formats.imagej import write_imagej
 from mrcnn.formats.label_images import write_label_image
 from mrcnn.formats.labelme import write_labelme
-from mrcnn.formats.via import write_via
 from mrcnn.formats.via_csv import write_via_csv
+from mrcnn.formats.via_project import write_via
 from mrcnn.formats.voc import write_voc
 from mrcnn.formats.yolo import IMAGES, LABELS, write_yolo
 from mrcnn.instances import Instances
