@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -103,7 +102,7 @@ class ResultFolder:
                 f"{self.out} holds the results of an earlier run. --resume goes on with that run, "
                 "--overwrite replaces it, another --out leaves it alone."
             )
-        if there := self._in_the_way(names):
+        if there := self._in_the_way(options, names):
             raise ConfigError(
                 f"{there} is there already, and the results would be written over it. --overwrite "
                 "does that; or give another --out."
@@ -144,13 +143,19 @@ class ResultFolder:
             if path.parent == self.out and path.resolve() not in kept:
                 with contextlib.suppress(IsADirectoryError):
                     path.unlink(missing_ok=True)
-        shutil.rmtree(self.out / PARTS, ignore_errors=True)
+        for path in part_files(self.out):
+            path.unlink(missing_ok=True)
+        # A person may have put something else there.
+        with contextlib.suppress(OSError):
+            (self.out / PARTS).rmdir()
 
-    def _in_the_way(self, names: Collection[str]) -> Path | None:
+    def _in_the_way(self, options: Any, names: Collection[str]) -> Path | None:
         there = {path.name.casefold(): path for path in self.out.iterdir()}
-        for path in self._counts:
-            if path.name.casefold() in there:
-                return there[path.name.casefold()]
+        asked = ((options.via, VIA_FILE), (options.coco, COCO_FILE))
+        shared = [name for is_asked, name in asked if is_asked]
+        for name in [*(path.name for path in self._counts), *shared]:
+            if path := there.get(name.casefold()):
+                return path
         for name in names:
             for ending in ENDINGS:
                 if path := there.get(f"{name}{ending}".casefold()):

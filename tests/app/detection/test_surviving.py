@@ -138,7 +138,8 @@ def test_excel_sees_that_growing_tables_are_utf_8(detect, pictures, monkeypatch)
 def test_a_result_is_overwritten_only_on_request(detect, pictures, capsys):
     (pictures / "p2x.png").unlink()
     _, out = detect(pictures, "--geojson")
-    (out / "notes.txt").write_text("of a person")
+    for name in ("notes.txt", "parts/notes.txt"):
+        (out / name).write_text("of a person")
     before = everything(out)
     assert detect(pictures / "p1.png")[0] == 2
     error = capsys.readouterr().err
@@ -150,6 +151,7 @@ def test_a_result_is_overwritten_only_on_request(detect, pictures, capsys):
         "p1_overlay.png", "parts", "run.json", "shares.csv", "slides.csv", "summary.csv",
     ]  # fmt: skip
     assert [row["name"] for row in rows_of(out / "summary.csv")] == ["p1", ""]
+    assert sorted(path.name for path in (out / "parts").iterdir()) == ["notes.txt", "p1.jsonl"]
 
 
 def test_what_an_earlier_version_wrote_is_a_result_as_well(detect, pictures, tmp_path, capsys):
@@ -202,6 +204,10 @@ def test_files_of_others_are_not_written_over(detect, pictures, tmp_path, capsys
     assert detect(pictures / "p1.png")[0] == 2
     assert "p1_labels.png is there already" in capsys.readouterr().err
     assert everything(out) == {out / "p1_labels.png": b"drawn by hand"}
+    (out / "via_predictions.json").write_text("corrected by hand")
+    assert detect(pictures / "p0.png", "--via")[0] == 2
+    assert "via_predictions.json is there already" in capsys.readouterr().err
+    assert (out / "via_predictions.json").read_text() == "corrected by hand"
     # A training keeps its record under the same name.
     (out / "p1_labels.png").unlink()
     (out / "run.json").write_text('{"trainings": []}')
