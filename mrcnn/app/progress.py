@@ -58,8 +58,8 @@ class Bar:
         self._found += objects
         minutes = max(monotonic() - self._began, 1e-9) / 60
         speed = (
-            f"{self._count / minutes:.0f} pictures and {self._found / minutes:.0f} "
-            f"{self._objects} a minute"
+            f"{self._count / minutes:.0f} pictures, {self._found / minutes:.0f} {self._objects} "
+            "a minute"
         )
         self._progress.update(self._task, advance=1, speed=speed)
 
@@ -87,12 +87,12 @@ def progress_of(total: int, done: int, objects: str) -> Iterator[Progress]:
     except ImportError:
         yield PlainLines()
         return
+    # In 80 columns all of it is seen; of fewer the end is cut off.
     columns = (
-        BarColumn(),
+        BarColumn(bar_width=12),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
         TimeRemainingColumn(),
-        TextColumn("left"),
+        TextColumn("left, {task.fields[speed]}"),
     )
     # The time left follows the last pictures, of which a slow network takes one in seconds.
     with RichProgress(*columns, speed_estimate_period=300) as shown:
