@@ -155,7 +155,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path, taught = out / f"fold_{part}.npz", parts != part
         if not path.is_file():
             print(f"part {part + 1} of {options.folds}", flush=True)
-            network = train(crops[taught], labels[taught], len(SHAPES), options.epochs, start, part)
+            network = train(
+                crops[taught], labels[taught], len(SHAPES), options.epochs, start, part + 1
+            )
             write_arrays(path, logits=logits_of(network, crops[~taught]))
         with np.load(path) as file:
             logits[~taught] = file["logits"]

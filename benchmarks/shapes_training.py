@@ -48,7 +48,7 @@ def train(
         load_weights(network, start)
         for layer in network.layers:
             layer.trainable = not layer.name.startswith(FROZEN)
-    steps = int(epochs * len(crops) / BATCH)
+    steps = max(int(epochs * len(crops) / BATCH), 2)
     warm = int(WARM_UP * steps)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, steps - warm, warmup_target=LEARNING_RATE, warmup_steps=warm
