@@ -47,7 +47,7 @@ LIMITS: dict[str, tuple[float, float, float]] = {
     "elliptocyte": (0, np.inf, 1.28),
 }
 # Cells are named so many at a time, also the last ones: another number would be compiled anew.
-_BATCH = 32
+_BATCH = 40
 # Pictures are written by several threads, and not every backend can run a network in two.
 _LOCK = threading.Lock()
 
