@@ -26,6 +26,7 @@ from mrcnn.report.tally_tables import (
     enough,
     frame_interval,
     histogram_table,
+    rate,
     shares_table,
 )
 from mrcnn.report.words import Words
@@ -172,7 +173,10 @@ def _counted(row: Mapping[str, str], pixel_size: float | None, counting: Countin
     kind = row.get(KIND) or row["class"]
     return Counted(
         kind=kind if kind in counting.others else "",
-        told={column: row.get(column, "") for column in _TOLD},
+        told={
+            column: row.get(column, "")
+            for column in (*_TOLD, *(column for column, _ in counting.rates))
+        },
         is_cut=row["touches_border"] == "1",
         # Boxes end where masks do.
         in_frame=int(row["y1"]) > 0 and int(row["x1"]) > 0,
@@ -235,8 +239,9 @@ def class_names_of(out: Path) -> list[str]:
     """The classes that the model of a run knows, by the titles of its summary."""
     with _rows(out / SUMMARY) as summary:
         titles = list(summary.fieldnames or ())
-    # Between the number of all objects and the size of their scale.
-    return titles[titles.index("width") + 2 : titles.index("diameter_px")]
+    # Between the number of all objects and the size of their scale, and those that are not counted.
+    counted = titles[titles.index("width") + 2 : titles.index("diameter_px")]
+    return counted + titles[titles.index("pixel_size_um") + 1 :]
 
 
 def _lines(words: Words, counting: Counting, tallies: Mapping[str, Tally]) -> list[str]:
@@ -246,9 +251,14 @@ def _lines(words: Words, counting: Counting, tallies: Mapping[str, Tally]) -> li
         where = "" if name == ALL else f"{name}: "
         lines.append(
             f"{where}{tally.whole} whole {words.objects} and {tally.cut} at the border; "
-            f"{tally.frame.total()} ({low:.0f} to {high:.0f}) in the counting frame, which leaves "
+            f"{tally.frame['']} ({low:.0f} to {high:.0f}) in the counting frame, which leaves "
             "out those at the upper and left border"
         )
+        for column, called in counting.rates:
+            share = rate(tally, column)
+            if share is not None and share[0]:
+                least, most = share[1:]
+                lines.append(f"{where}{called} {share[0]:.2%} ({least:.2%} to {most:.2%})")
         main = counting.main or words.object
         count = tally.kinds[""]
         if enough(count, counting) == "no":

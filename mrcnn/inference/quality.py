@@ -15,6 +15,8 @@ FOREIGN = "foreign"
 _SMALLEST, _LARGEST = 0.5, 1.4
 # The mean score of so many objects does not fall below this by chance.
 _MANY, _OF_MANY = 30, 0.9
+# A few sure mistakes lift the mean; of objects that a network knows, half have more than this.
+_OF_HALF = 0.95
 # An estimate that is less certain, where no more than a few objects are found, is none.
 _CERTAIN = 0.5
 
@@ -41,6 +43,6 @@ def doubts_of_scale(instances: Instances, scale: Scale, object_diameter: float) 
     scores = np.ones(len(instances)) if instances.scores is None else instances.scores
     counted = scores[scores >= COUNTED]
     least = _OF_MANY if len(counted) >= _MANY else BELIEVED
-    if counted.mean() < least:
+    if counted.mean() < least or np.median(counted) < _OF_HALF:
         return (SCALE,) if scale.certainty >= 1 else (FOREIGN,)
     return () if _SMALLEST <= found.shown / object_diameter <= _LARGEST else (SCALE,)

@@ -20,6 +20,7 @@ class Counting:
         main: the kind that is counted and measured; "" where all objects are of one kind.
         others: kinds that are counted against it.
         unsized: classes of objects whose own size is not known, as of clumps.
+        rates: (column, name): the share of main objects whose column says 1, and what it is called.
         enough: so many main objects are enough for a report, or for a better one; empty where
             nobody says so.
     """
@@ -28,6 +29,7 @@ class Counting:
     others: tuple[str, ...] = ()
     unsized: tuple[str, ...] = ()
     enough: tuple[int, ...] = ()
+    rates: tuple[tuple[str, str], ...] = ()
 
 
 class Counted(NamedTuple):
@@ -99,13 +101,13 @@ class Tally:
     """Counts of the objects of one picture or of several; memory does not grow with them.
 
     Attributes:
-        whole, cut: objects that do not touch the border, and that do.
+        whole, cut: main objects that do not touch the border, and that do.
         frame: of each kind, those that touch neither the upper nor the left border.
         kinds: of each kind, whole ones.
         told: by column and value, whole main objects.
         diameter_px, area_px2, diameter_um, area_um2: of the main objects that are sized.
         bins_px, bins_um: diameters of these, see `PER_PIXEL`.
-        frames: the count in the frame of each picture.
+        frames: the count of main objects in the frame of each picture.
         sizes: (height, width) of each picture.
         pixels_um2: area of each picture in square micrometers; None where that is not known.
     """
@@ -139,16 +141,17 @@ class Tally:
 
     def add(self, counted: Counted) -> None:
         """Count an object of the picture that was begun last."""
+        is_main = not counted.kind
         if counted.in_frame:
             self.frame[counted.kind] += 1
-            self.frames[-1] += 1
+            self.frames[-1] += is_main
         if counted.is_cut:
-            self.cut += 1
+            self.cut += is_main
+            return
+        self.kinds[counted.kind] += 1
+        if not is_main:
             return
         self.whole += 1
-        self.kinds[counted.kind] += 1
-        if counted.kind:
-            return
         for column, value in counted.told.items():
             if value:
                 self.told.setdefault(column, Counter())[value] += 1
@@ -185,7 +188,7 @@ class Tally:
 
     @property
     def objects(self) -> int:
-        """All of them."""
+        """All main ones."""
         return self.whole + self.cut
 
     @property

@@ -23,6 +23,7 @@ KIND = "kind"
 def count_titles(words: Words, counting: Counting) -> list[str]:
     """The columns of counts, without the name of the picture or slide."""
     ratios = [f"{kind}s_per_1000" for kind in counting.others]
+    ratios += [name for _, name in counting.rates]
     return [
         words.objects,
         "whole",
@@ -52,7 +53,7 @@ def count_titles(words: Words, counting: Counting) -> list[str]:
 
 def count_cells(tally: Tally, counting: Counting) -> list:
     """The values of `count_titles`."""
-    frame = tally.frame.total()
+    frame = tally.frame[""]
     low, high = frame_interval(tally)
     density = [None] * 4
     if tally.is_to_scale:
@@ -76,6 +77,9 @@ def count_cells(tally: Tally, counting: Counting) -> list:
             continue
         interval = ratio_interval(count, main)
         ratios += [_text(1000 * value) for value in (count / main, *interval)]
+    for column, _ in counting.rates:
+        share = rate(tally, column)
+        ratios += [None] * 3 if share is None else map(_text, share)
     return [
         tally.objects,
         tally.whole,
@@ -99,11 +103,20 @@ def enough(count: int, counting: Counting) -> str:
     return f">={max(reached)}" if reached else "no"
 
 
+def rate(tally: Tally, column: str) -> tuple[float, float, float] | None:
+    """The share of whole main objects whose column says 1, and its interval; None of none."""
+    told = tally.told.get(column)
+    if not told:
+        return None
+    count, total = told["1"], told.total()
+    return count / total, *share_interval(count, total)
+
+
 def frame_interval(tally: Tally) -> Interval:
     """Of the count in the frames: by how much pictures of one size differ, else of Poisson."""
     if len(tally.frames) > 1 and len(set(tally.sizes)) == 1:
         return sum_interval(tally.frames)
-    return count_interval(tally.frame.total())
+    return count_interval(tally.frame[""])
 
 
 def shares_table(slides: Mapping[str, Tally], counting: Counting) -> Table:

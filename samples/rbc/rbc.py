@@ -229,7 +229,9 @@ APPLICATION = Application(
     words=WORDS,
     demo="rbc_cells.smears.command:render_demo",
     ships_model=True,
-    counting=Counting(RED, (WHITE, PLATELET), unsized=("undefined",), enough=(500, 1000)),
+    counting=Counting(
+        RED, (WHITE, PLATELET), ("undefined",), (500, 1000), (("infected", "parasitemia"),)
+    ),
 )
 
 

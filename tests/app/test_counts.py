@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -67,13 +68,13 @@ def test_counts_of_a_picture(tmp_path):
     lines = write_counts(APPLICATION, tmp_path)
     (row,) = read(tmp_path / "fields.csv")
     assert (row["image"], row["name"], row["slide"], row["repeats"]) == ("a.png", "n0", "all", "")
-    assert (row["cells"], row["whole"], row["cut"]) == ("7", "5", "2")
-    # The one at the left is left out, the one at the lower border counts.
-    assert row["frame_count"] == "6"
-    assert float(row["frame_count_low"]) == pytest.approx(2.202, abs=1e-3)
-    assert float(row["frame_count_high"]) == pytest.approx(13.06, abs=1e-2)
+    assert (row["cells"], row["whole"], row["cut"]) == ("6", "4", "2")
+    # The one at the left is left out, the one at the lower border counts, a white cell is none.
+    assert row["frame_count"] == "5"
+    assert float(row["frame_count_low"]) == pytest.approx(1.623, abs=1e-3)
+    assert float(row["frame_count_high"]) == pytest.approx(11.67, abs=1e-2)
     assert float(row["area_mm2"]) == pytest.approx(100 * 200 * 0.25e-6)
-    assert float(row["per_mm2"]) == pytest.approx(6 / 0.005)
+    assert float(row["per_mm2"]) == pytest.approx(5 / 0.005)
     # Sizes are those of the three whole red ones; a clump and a white cell have none.
     areas = np.array([100, 144, 196]) * 0.25
     diameters = np.sqrt(4 * areas / np.pi)
@@ -89,7 +90,7 @@ def test_counts_of_a_picture(tmp_path):
     assert float(row["whites_per_1000_low"]) < 200 < float(row["whites_per_1000_high"])
     assert row["platelets_per_1000"] == "0"
     assert lines == [
-        "5 whole cells and 2 at the border; 6 (2 to 13) in the counting frame, which leaves out "
+        "4 whole cells and 2 at the border; 5 (2 to 12) in the counting frame, which leaves out "
         "those at the upper and left border"
     ]
 
@@ -106,10 +107,10 @@ def test_slides_of_several_pictures(tmp_path):
     fields, slides = read(tmp_path / "fields.csv"), read(tmp_path / "slides.csv")
     assert [row["slide"] for row in fields] == ["s1", "s1", "s2"]
     assert [(row["slide"], row["fields"]) for row in slides] == [("s1", "2"), ("s2", "1")]
-    assert [row["whole"] for row in slides] == ["7", "0"]
-    assert [row["frame_count"] for row in slides] == ["8", "0"]
-    # Two pictures of 6 and 2: Student's distribution with one degree of freedom.
-    assert float(slides[0]["frame_count_high"]) == pytest.approx(8 + 12.706 * 4, rel=1e-3)
+    assert [row["whole"] for row in slides] == ["6", "0"]
+    assert [row["frame_count"] for row in slides] == ["7", "0"]
+    # Two pictures of 5 and 2: Student's distribution with one degree of freedom.
+    assert float(slides[0]["frame_count_high"]) == pytest.approx(7 + 12.706 * 3, rel=1e-3)
     areas = np.array([100, 144, 196, 100, 144])
     assert float(slides[0]["area_mean_px2"]) == pytest.approx(areas.mean())
     assert float(slides[0]["area_sd_px2"]) == pytest.approx(areas.std(ddof=1), rel=1e-4)
@@ -209,3 +210,18 @@ def test_limits_of_size_need_the_size_of_pixels(tmp_path, pixel_size, told):
     assert sum("--size-limits has no meaning for 1 field" in line for line in lines) == told
     columns = {row["column"] for row in read(tmp_path / "shares.csv")}
     assert ("size_by_limits" in columns) is not bool(told)
+
+
+def test_a_rate_is_the_share_of_whole_red_cells_that_have_it(tmp_path):
+    """Parasitemia: cells that nobody judged do not count, nor do other kinds."""
+    counting = replace(APPLICATION.counting, rates=(("infected", "parasitemia"),))
+    application = SimpleNamespace(words=APPLICATION.words, counting=counting)
+    infected = ["1", "0", "0", "", "1", "", "1"]
+    run_of(tmp_path, [("a.png", BOXES, CLASSES)], infected=infected)
+    lines = write_counts(application, tmp_path)
+    (row,) = read(tmp_path / "fields.csv")
+    # Of the four whole red ones three were judged.
+    count, total = 1, 3
+    assert float(row["parasitemia"]) == pytest.approx(count / total, rel=1e-5)
+    assert float(row["parasitemia_low"]) < count / total < float(row["parasitemia_high"])
+    assert any(line.startswith(f"parasitemia {count / total:.2%} (") for line in lines)

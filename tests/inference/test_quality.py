@@ -51,18 +51,27 @@ def test_what_nobody_is_sure_of_is_foreign_or_badly_shown():
         assert doubts_of_scale(unsure, TOLD, 50) == (SCALE,)
         for scale in (ESTIMATED, UNCERTAIN, UNKNOWN):
             assert doubts_of_scale(unsure, scale, 50) == (FOREIGN,)
-    assert doubts_of_scale(discs(50, 29, score=0.87), ESTIMATED, 50) == ()
+    mixed = discs(50, 30).replaced(scores=[0.97] * 16 + [0.77] * 14)
+    assert doubts_of_scale(mixed, ESTIMATED, 50) == (FOREIGN,)
+    assert doubts_of_scale(mixed.take(range(29)), ESTIMATED, 50) == ()
+    # A few sure ones are not enough.
+    half = discs(50, 7)
+    assert doubts_of_scale(half.replaced(scores=[1.0] * 3 + [0.94] * 4), ESTIMATED, 50) == (
+        FOREIGN,
+    )
+    assert doubts_of_scale(half.replaced(scores=[0.96] * 4 + [0.8] * 3), ESTIMATED, 50) == ()
 
 
 def test_how_sure_it_is_is_told_by_those_at_the_border_as_well():
     cells = discs(50, 8)
     cut = cells.moved(-11, 0, (80, 420))
     assert (cut.boxes[:, 0] == 0).all()
-    scores = [0.8] * 4 + [0.95] * 4
-    both = Instances.merged([discs(50, 4, 0.8).moved(0, 0, (80, 420)), cut.take(range(4, 8))])
+    scores = [0.75] * 3 + [0.96] * 5
+    cut = cut.replaced(scores=[0.96] * 8)
+    both = Instances.merged([discs(50, 3, 0.75).moved(0, 0, (80, 420)), cut.take(range(3, 8))])
     assert both.scores.tolist() == scores
     assert doubts_of_scale(both, ESTIMATED, 50) == ()
-    assert doubts_of_scale(both.take(range(4)), ESTIMATED, 50) == (FOREIGN,)
+    assert doubts_of_scale(both.take(range(3)), ESTIMATED, 50) == (FOREIGN,)
     # What counts for nothing does not count here.
     unsure = Instances.merged([both, discs(50, 9, 0.45).moved(0, 0, (80, 420))])
     assert doubts_of_scale(unsure, ESTIMATED, 50) == ()

@@ -42,7 +42,7 @@ def test_what_is_not_defined_is_a_dash_in_markdown_and_nothing_in_csv(tmp_path):
         ["c", "1", "", "", 'x, "y"'],
     ]
     write_csv(tmp_path / "a.csv", table())
-    assert (tmp_path / "a.csv").read_bytes() == text.encode()
+    assert (tmp_path / "a.csv").read_bytes() == text.encode("utf-8-sig")
 
 
 def test_a_row_names_its_group():

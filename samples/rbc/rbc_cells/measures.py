@@ -1,4 +1,4 @@
-"""What is told of blood cells beside their outline: the light they take away, kind and shape."""
+"""What is told of blood cells beside their outline: stain, kind, shape, and parasites."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from mrcnn.instances import Instances
 from mrcnn.measure.stain import stain_columns
+from rbc_cells.infection import find_infected
 from rbc_cells.kinds import KIND, RED, kinds_of
 from rbc_cells.shapes import are_named, name_shapes
 
@@ -17,7 +18,7 @@ def measure(
     white_level: Sequence[float] | None = None,
     shapes: bool | None = None,
 ) -> Instances:
-    """The cells with the columns of `mrcnn.measure.stain`, "kind", "shape" and "shape_score".
+    """The cells with the columns of `mrcnn.measure.stain`, kind, shape, and if they are infected.
 
     Args:
         image: uint8 [H, W, 3], RGB.
@@ -28,4 +29,7 @@ def measure(
     """
     kinds = kinds_of(cells.class_ids, class_names)
     cells = cells.with_columns(**stain_columns(image, cells, white_level), **{KIND: kinds})
-    return name_shapes(image, cells, np.asarray(kinds) == RED) if are_named(shapes) else cells
+    is_red = np.asarray(kinds) == RED
+    if are_named(shapes):
+        cells = name_shapes(image, cells, is_red)
+    return find_infected(image, cells, is_red)

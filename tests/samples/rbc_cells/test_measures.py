@@ -13,7 +13,10 @@ def test_cells_are_measured_against_the_light_or_the_white_level_that_is_known()
     image[40:60, 40:60] = 100
     cells = objects_of((120, 160), [[40, 40, 60, 60]])
     measured = APPLICATION.measure(image, cells, None, class_names=("normal",))
-    assert tuple(measured.columns) == (*STAIN_COLUMNS, "kind", "shape", "shape_score")
+    assert tuple(measured.columns) == (
+        *(*STAIN_COLUMNS, "kind", "shape", "shape_score"),
+        *("infected", "infected_probability"),
+    )
     assert measured.columns["kind"].tolist() == ["red blood cell"]
     assert measured.columns["od_green_mean"] == pytest.approx([np.log10(2)])
     known = APPLICATION.measure(
