@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import rbc
+from tests.drawn_cells import draw_field
 
 SCRIPT = Path(rbc.__file__)
 
@@ -111,7 +112,9 @@ def test_evaluating_without_a_model(capsys, dataset_dir, tmp_path):
 
 @pytest.mark.parametrize("weights", ["coco", "imagenet", "none"])
 def test_weights_that_know_no_cells(capsys, tmp_path, weights):
-    error = fails(capsys, "detect", "a.png", "--weights", weights, "--out", tmp_path)
+    image = tmp_path / "a.png"
+    draw_field().save(image)
+    error = fails(capsys, "detect", image, "--weights", weights, "--out", tmp_path / "out")
     assert "knows no blood cells" in error
 
 
@@ -126,7 +129,9 @@ def test_the_classical_method_has_no_confidence(capsys, dataset_dir, tmp_path):
 
 def test_results_that_cannot_be_written(capsys, tmp_path):
     (tmp_path / "file").write_text("kept")
-    for command in (("detect", "a.png"), ("evaluate",)):
+    image = tmp_path / "a.png"
+    draw_field().save(image)
+    for command in (("detect", image), ("evaluate",)):
         error = fails(capsys, *command, "--out", tmp_path / "file")
         assert "cannot write there" in error
     assert (tmp_path / "file").read_text() == "kept"
