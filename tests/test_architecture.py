@@ -41,13 +41,14 @@ ROOMS = {
     "evaluation": BASE | {"instances"},
     "inference": BASE
     | {"config", "data", "instances", "nets", "ops", "pictures", "runs", "weights"},
+    "deploy": BASE | {"config", "inference", "nets", "ops", "weights"},
     "training": BASE | {"config", "data", "evaluation", "inference", "nets", "ops", "runs"},
     "drawing": BASE | {"data", "evaluation", "instances"},
     "measure": BASE | {"instances"},
     "report": BASE | {"drawing", "evaluation", "instances", "measure"},
 }
 # What is built on a model: the model knows nothing of it.
-ABOVE = {"drawing", "evaluation", "formats", "measure", "report"}
+ABOVE = {"deploy", "drawing", "evaluation", "formats", "measure", "report"}
 ROOMS["mask_rcnn"] = {*ROOMS, "matterport"} - ABOVE
 ROOMS["matterport"] = {*ROOMS} - {"mask_rcnn"}
 # The front doors, which client programs import, may use every room but not each other.
@@ -65,6 +66,7 @@ PUBLIC = {
     "config",
     *FRONT_DOORS,
     "data",
+    "deploy",
     "drawing",
     "evaluation",
     "formats",
@@ -82,7 +84,12 @@ PUBLIC = {
 
 # The tensor libraries are reached through keras alone, except in these files.
 BACKENDS = {"tensorflow", "jax", "jaxlib", "torch"}
-BACKEND_SPECIFIC_FILES = {"mrcnn/nets/eager.py", "mrcnn/training/optimizer.py"}
+BACKEND_SPECIFIC_FILES = {
+    "mrcnn/deploy/saved_model.py",
+    "mrcnn/deploy/tracing.py",
+    "mrcnn/nets/eager.py",
+    "mrcnn/training/optimizer.py",
+}
 
 # Other libraries that a room may import; a room that is not here may import any declared one.
 LIBRARIES = {

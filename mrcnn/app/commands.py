@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 TRAIN, EVALUATE, DETECT, CHECK, PACK = "train", "evaluate", "detect", "check", "pack"
 CONVERT = "convert"
 CALIBRATE, COMPARE = "calibrate", "compare"
+EXPORT = "export"
 
 EXIT_STATUS = "Exit status: 0 on success, 2 on bad input (with the reason on stderr)."
 
@@ -72,6 +73,15 @@ def commands(application: "Application") -> list[Command]:
             f"Write DIR/{application.packed_file}, with kernels as 16-bit numbers, and beside it "
             "the settings, the confidence that a sweep chose, and the record of the training. "
             "`--weights DIR` names the model from then on.",
+            EXIT_STATUS,
+        ),
+        Command(
+            EXPORT,
+            "mrcnn.app.deploy:run",
+            "write the network of a model in a format that needs neither Keras nor this program",
+            "Write the network alone, from pictures that were brought to size to boxes, scores and "
+            "masks, and beside it config.json and a README.md with the names and shapes of what "
+            "goes in and comes out.",
             EXIT_STATUS,
         ),
         Command(

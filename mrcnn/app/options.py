@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mrcnn.app.commands import CHECK, CONVERT, DETECT, EVALUATE, PACK, TRAIN
+from mrcnn.app.commands import CHECK, CONVERT, DETECT, EVALUATE, EXPORT, PACK, TRAIN
 from mrcnn.app.counting_options import counting_options
 from mrcnn.app.option import Group, Option, Stored
 from mrcnn.app.option_types import (
@@ -15,7 +15,9 @@ from mrcnn.app.option_types import (
     positive_integer,
 )
 from mrcnn.app.training_options import model_options, training_options
+from mrcnn.deploy.formats import FORMATS as NETWORK_FORMATS
 from mrcnn.report.words import NETWORK
+from mrcnn.weights.places import shipped_models
 
 if TYPE_CHECKING:
     from mrcnn.app.application import Application
@@ -79,6 +81,27 @@ def _inputs(application: "Application") -> list[Option]:
             (CONVERT,),
             is_flag=True,
             help="write the annotations alone; else the images are copied beside them",
+        ),
+        Option(
+            "model",
+            (EXPORT,),
+            metavar="MODEL",
+            help=f"the model that comes with the project ({', '.join(shipped_models())}), the "
+            "folder of a run or of a packed model, or a weights file with config.json beside it",
+        ),
+        Option(
+            "--format",
+            (EXPORT,),
+            choices=tuple(NETWORK_FORMATS),
+            metavar="FORMAT",
+            help=f"format to write: {', '.join(NETWORK_FORMATS)}",
+        ),
+        Option(
+            "--out",
+            (EXPORT,),
+            type=Path,
+            metavar="DIR",
+            help=f"folder to write (default {application.results(EXPORT)}/NAME_FORMAT)",
         ),
         Option(
             "images",
@@ -241,6 +264,12 @@ def _weights(application: "Application") -> list[Option]:
             (PACK,),
             is_flag=True,
             help="replace a model that is packed there already",
+        ),
+        Option(
+            "--replace",
+            (EXPORT,),
+            is_flag=True,
+            help="replace a network that was exported there already",
         ),
     ]
 

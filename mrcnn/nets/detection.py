@@ -47,10 +47,10 @@ def refine_detections(
         is not a finite number, as a network that diverged predicts, is none of them.
     """
     if score == "object":
-        class_ids = 1 + ops.cast(ops.argmax(probabilities[..., 1:], axis=-1), "int32")
+        class_ids = 1 + _most_probable(probabilities[..., 1:])
         scores = ops.sum(probabilities[..., 1:], axis=-1)
     else:
-        class_ids = ops.cast(ops.argmax(probabilities, axis=-1), "int32")
+        class_ids = _most_probable(probabilities)
         scores = ops.max(probabilities, axis=-1)
     index = ops.expand_dims(ops.expand_dims(class_ids, -1), -1)
     index = ops.broadcast_to(index, (*ops.shape(rois)[:2], 1, 4))
@@ -85,6 +85,14 @@ def refine_detections(
     )
     filled = ops.arange(max_instances, dtype="int32") < ops.expand_dims(counts, 1)
     return take_rows(rows, kept) * ops.cast(ops.expand_dims(filled, -1), "float32")
+
+
+def _most_probable(probabilities: Tensor) -> Tensor:
+    """The first of the highest along the last axis, int32 [...]; 0 where one is not a number."""
+    # Of whole numbers: for floats Keras has TensorFlow ask for the sign of zeros, by an operation
+    # that ONNX has not.
+    highest = ops.equal(probabilities, ops.max(probabilities, axis=-1, keepdims=True))
+    return ops.cast(ops.argmax(ops.cast(highest, "int32"), axis=-1), "int32")
 
 
 @register

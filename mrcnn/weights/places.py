@@ -64,6 +64,12 @@ def shipped_weights(name: str) -> Path:
     )
 
 
+def shipped_models() -> list[str]:
+    """Names of the models that come with the project, for `shipped_weights`."""
+    root = _shipped_root()
+    return sorted(path.parent.name for path in root.glob(f"*/{_LICENSE_FILE}"))
+
+
 def shipped_license(name: str) -> str | None:
     """What the license of a model that comes with the project is, in one line; None for no model.
 
@@ -102,5 +108,9 @@ def downloads_folder() -> Path:
 
 
 def _shipped_folder(name: str) -> Path:
+    return _shipped_root() / name
+
+
+def _shipped_root() -> Path:
     root = clone_root()
-    return (root / "weights" if root else _INSTALLED_MODELS) / name
+    return root / "weights" if root else _INSTALLED_MODELS

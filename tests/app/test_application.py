@@ -100,6 +100,7 @@ def test_no_option_of_a_command_is_declared_twice():
         "convert",
         "calibrate",
         "compare",
+        "export",
     ):
         flags = [option.flag for option in made.options(command)]
         assert len(set(flags)) == len(flags), command

@@ -1,0 +1,63 @@
+"""`export`: the network of a model for programs that have neither Keras nor this package."""
+
+from pathlib import Path
+from typing import Any
+
+from mrcnn.app.application import Application
+from mrcnn.app.backend import load_backend
+from mrcnn.config import Config
+from mrcnn.deploy.formats import FORMATS
+from mrcnn.errors import ConfigError, DataError, WeightsError
+from mrcnn.inference.model_folder import read_model_folder
+from mrcnn.weights.places import shipped_models, shipped_weights
+
+MEGABYTE = 1e6
+
+
+def run(application: Application, options: Any) -> int:
+    """Export; returns the exit status."""
+    if options.format is None:
+        raise ConfigError(f"Give the format to write: --format {', '.join(FORMATS)}.")
+    form = FORMATS[options.format]
+    config, weights = find_model(options.model)
+    name = f"{config.NAME or weights.stem}_{options.format}".lower()
+    folder: Path = options.out or application.results(options.command) / name
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder}: is a file. Give a folder for the exported network.")
+    target = folder / form.network
+    if target.exists() and not options.replace:
+        raise DataError(f"{target}: is there already. Give another folder, or --replace.")
+    load_backend()
+    from mrcnn.deploy.export import export_network
+
+    export_network(config, weights, folder, options.format)
+    files = [target] if target.is_file() else [path for path in target.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files) / MEGABYTE
+    print(f"{weights} exported as {form.title}: {target}, {size:.1f} MB")
+    print(f"Inputs and outputs: {folder / 'README.md'}")
+    return 0
+
+
+def find_model(model: str) -> tuple[Config, Path]:
+    """The settings and the weights file of a model.
+
+    Args:
+        model: name of a model that comes with the project, a folder, or a weights file.
+
+    Raises:
+        WeightsError: there is no such model.
+        ConfigError: there are no settings, or they cannot work.
+    """
+    if model in shipped_models():
+        weights = shipped_weights(model)
+        return read_model_folder(weights.parent, weights.name)
+    path = Path(model)
+    if path.is_dir():
+        return read_model_folder(path)
+    if not path.is_file():
+        shipped = " or ".join(f"`{name}`" for name in shipped_models())
+        raise WeightsError(
+            f"{path}: no such model. Expected {shipped}, the folder of a run or of a packed model, "
+            "or a weights file with config.json beside it."
+        )
+    return read_model_folder(path.parent, path.name)

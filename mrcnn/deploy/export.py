@@ -1,0 +1,57 @@
+"""A trained network in the folder of another program: the network, its settings, and a README."""
+
+import copy
+import shutil
+from pathlib import Path
+
+from mrcnn.config import Config
+from mrcnn.deploy.formats import FORMATS
+from mrcnn.deploy.readme import readme_text
+from mrcnn.deploy.tracing import check_backend, trace
+from mrcnn.files import atomic_write, make_writable_folder, together
+from mrcnn.inference.model_folder import weights_text
+from mrcnn.nets.detector import build_inference_model
+from mrcnn.weights.loading import load_weights
+from mrcnn.weights.settings import CONFIG_FILE, settings_text
+
+README_FILE = "README.md"
+LICENSE_FILE = "LICENSE.txt"
+
+
+def export_network(
+    config: Config, weights: str | Path, folder: str | Path, format_name: str
+) -> None:
+    """Write the network alone: moulded pictures in, detections and masks of their boxes out.
+
+    Args:
+        config: of the model; the network computes in float32, whatever its MIXED_PRECISION.
+        weights: file of all its weights.
+        folder: is made where it is missing; files of the same names are replaced, once all are
+            written. A `LICENSE.txt` beside the weights comes along.
+        format_name: one of `mrcnn.deploy.formats.FORMATS`.
+
+    Raises:
+        ConfigError: the backend is not TensorFlow.
+        WeightsError: see `mrcnn.weights.loading.load_weights`; all weights must be there.
+        OutputError: the folder cannot be written.
+    """
+    check_backend()
+    form = FORMATS[format_name]
+    config = copy.copy(config)
+    config.MIXED_PRECISION = "float32"
+    model = build_inference_model(config)
+    load_weights(model, weights, strict=True)
+    network = trace(model)
+    license_file = Path(weights).with_name(LICENSE_FILE)
+    with together(make_writable_folder(folder)) as waiting:
+        form.write(network, waiting / form.network)
+        atomic_write(waiting / CONFIG_FILE, settings_text(config))
+        text = readme_text(network, config, form, weights_text(weights), license_file.is_file())
+        atomic_write(waiting / README_FILE, text)
+        if license_file.is_file():
+            shutil.copyfile(license_file, waiting / LICENSE_FILE)
+
+
+def is_exported(folder: str | Path, format_name: str) -> bool:
+    """Whether a network of this format is there already."""
+    return (Path(folder) / FORMATS[format_name].network).exists()

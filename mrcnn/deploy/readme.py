@@ -1,0 +1,88 @@
+"""The README of an exported network, for a person who has nothing else of this project."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mrcnn import __version__
+from mrcnn.config import Config
+from mrcnn.deploy.formats import Format
+from mrcnn.deploy.ports import Port
+
+if TYPE_CHECKING:
+    from mrcnn.deploy.tracing import TracedNetwork
+
+# Settings that shape what comes out, which cannot be changed in the exported network.
+_SETTINGS = (
+    "DETECTION_MIN_CONFIDENCE",
+    "DETECTION_MAX_INSTANCES",
+    "DETECTION_NMS_THRESHOLD",
+    "POST_NMS_ROIS_INFERENCE",
+    "PRE_NMS_LIMIT",
+)
+
+
+def readme_text(
+    network: "TracedNetwork", config: Config, form: Format, weights: str, has_license: bool
+) -> str:
+    """The text in Markdown.
+
+    Args:
+        network: that was exported.
+        config: of it.
+        form: the format it is in.
+        weights: which weights it has, for a person.
+        has_license: whether the license of the weights lies beside it.
+    """
+    names = getattr(config, "CLASS_NAMES", ())
+    classes = ", ".join(f"{number} {name}" for number, name in enumerate(names, start=1))
+    parts = [
+        f"# {config.NAME}, exported as {form.title}",
+        f"The network of a Mask R-CNN with the weights {weights}, written by mrcnn-keras3 "
+        f"{__version__}. It computes in float32.",
+        _table(
+            ("file", "holds"),
+            [
+                (f"`{form.network}`", f"the network, {form.title}"),
+                ("`config.json`", "the settings of the model"),
+                *([("`LICENSE.txt`", "the license of the weights")] if has_license else []),
+            ],
+        ),
+        f"Class 0 is the background{f'; the others are {classes}' if classes else ''}.",
+        "## Inputs",
+        _ports(network.inputs),
+        "Height and width are multiples of 64; `batch` images have one size. "
+        f"`MEAN_PIXEL` is {_numbers(config.MEAN_PIXEL)}.",
+        "`input_image_meta` has for each picture: its number, its height, width and channels as "
+        "read, those of the input, the window y1, x1, y2, x2 in pixels of the input that the "
+        "picture fills (the rest is padding), the factor from the picture to the input, and a 1 "
+        "for each class. The network reads the size of the input and the window.",
+        "`input_anchors` are the same for all pictures of one size: "
+        "`mrcnn.ops.anchors.normalized_anchors(config, (height, width))` makes them, once, and "
+        "other programs can read them from a file.",
+        "## Outputs",
+        _ports(network.outputs),
+        "Boxes are normalized to the input: y1 = 0 is its first row of pixels, y2 = 1 its last "
+        "one, so that a pixel coordinate is y * (height - 1), and one more for y2 and x2. Rows of "
+        "class 0 are padding. In the network, and not to be changed there, are "
+        + ", ".join(f"`{name}` = {getattr(config, name)}" for name in _SETTINGS)
+        + ".",
+        "## Running it",
+        f"```python\n{form.usage}```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _ports(ports: Sequence[Port]) -> str:
+    return _table(
+        ("name", "shape, float32", "holds"),
+        [(f"`{port.name}`", port.shape_text, port.meaning) for port in ports],
+    )
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _numbers(values: Any) -> str:
+    return ", ".join(f"{float(value):g}" for value in values)

@@ -1,0 +1,47 @@
+"""Which model is exported, and what is refused before anything is built."""
+
+import keras
+import pytest
+
+from mrcnn.app.deploy import find_model
+from mrcnn.app.main import main
+from mrcnn.deploy.tracing import check_backend
+from mrcnn.errors import ConfigError, WeightsError
+from mrcnn.weights.settings import settings_text
+
+
+def test_a_model_is_a_name_a_folder_or_a_file(tiny_config, tmp_path):
+    config, weights = find_model("rbc")
+    assert (config.NAME, weights.name) == ("rbc", "rbc.h5")
+    (tmp_path / "config.json").write_text(settings_text(tiny_config()))
+    (tmp_path / "tiny.h5").touch()
+    (tmp_path / "other.h5").touch()
+    for model, name in ((tmp_path, "tiny.h5"), (tmp_path / "other.h5", "other.h5")):
+        config, weights = find_model(str(model))
+        assert (config.NAME, weights) == ("tiny", tmp_path / name)
+
+
+def test_no_model_is_told(tmp_path):
+    with pytest.raises(WeightsError, match=r"nothing: no such model. Expected `rbc`, the folder"):
+        find_model(str(tmp_path / "nothing"))
+    (tmp_path / "lonely.h5").touch()
+    with pytest.raises(ConfigError, match=r"config.json: there is no such file"):
+        find_model(str(tmp_path / "lonely.h5"))
+
+
+def test_the_format_must_be_given(capsys):
+    assert main(["export", "rbc"]) == 2
+    assert "Give the format to write: --format savedmodel" in capsys.readouterr().err
+
+
+def test_a_file_is_no_folder_to_write(tmp_path, capsys):
+    (tmp_path / "out").touch()
+    command = ["export", "rbc", "--format", "savedmodel", "--out", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert "out: is a file. Give a folder" in capsys.readouterr().err
+
+
+def test_another_backend_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ConfigError, match=r"the backend is jax: install TensorFlow"):
+        check_backend()
