@@ -27,6 +27,7 @@ def run(application: Application, options: Any) -> int:
     target = folder / form.network
     if target.exists() and not options.replace:
         raise DataError(f"{target}: is there already. Give another folder, or --replace.")
+    form.check_libraries()
     load_backend()
     from mrcnn.deploy.export import export_network
 

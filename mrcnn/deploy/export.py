@@ -31,12 +31,14 @@ def export_network(
         format_name: one of `mrcnn.deploy.formats.FORMATS`.
 
     Raises:
-        ConfigError: the backend is not TensorFlow.
+        ConfigError: the backend is not TensorFlow, a library is not installed, or the network
+            has an operation that the format has not.
         WeightsError: see `mrcnn.weights.loading.load_weights`; all weights must be there.
         OutputError: the folder cannot be written.
     """
-    check_backend()
     form = FORMATS[format_name]
+    form.check_libraries()
+    check_backend()
     config = copy.copy(config)
     config.MIXED_PRECISION = "float32"
     model = build_inference_model(config)

@@ -1,9 +1,12 @@
 """The formats that a network can be exported in, without importing what writes them."""
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from mrcnn.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -15,12 +18,26 @@ class Format:
         title: of the format, with its article.
         write: writes a `mrcnn.deploy.tracing.TracedNetwork` to a path.
         usage: lines of Python that run the network, for its README.
+        libraries: that writing it takes beside TensorFlow.
+        extra: of the package that installs them.
     """
 
     network: str
     title: str
     write: Callable[[Any, Path], None]
     usage: str
+    libraries: tuple[str, ...] = ()
+    extra: str | None = None
+
+    def check_libraries(self) -> None:
+        """ConfigError where a library is not installed."""
+        missing = [name for name in self.libraries if importlib.util.find_spec(name) is None]
+        if missing:
+            raise ConfigError(
+                f"To write {self.title} the library {' and '.join(missing)} is needed, which is "
+                f"not installed. Install the extra `{self.extra}`: pip install "
+                f"'mrcnn-keras3[{self.extra}]'."
+            )
 
 
 def _write_saved_model(network: Any, path: Path) -> None:
@@ -29,7 +46,29 @@ def _write_saved_model(network: Any, path: Path) -> None:
     write_saved_model(network, path)
 
 
+def _write_onnx(network: Any, path: Path) -> None:
+    from mrcnn.deploy.onnx_file import write_onnx
+
+    write_onnx(network, path)
+
+
 FORMATS = {
+    "onnx": Format(
+        "network.onnx",
+        "an ONNX file",
+        _write_onnx,
+        """\
+import onnxruntime
+
+network = onnxruntime.InferenceSession("network.onnx")
+(detections,) = network.run(
+    ["detections"],
+    {"input_image": images, "input_image_meta": image_meta, "input_anchors": anchors},
+)
+""",
+        libraries=("onnx", "tf2onnx"),
+        extra="onnx",
+    ),
     "savedmodel": Format(
         "network",
         "a SavedModel of TensorFlow",

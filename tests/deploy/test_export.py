@@ -31,7 +31,7 @@ def test_no_model_is_told(tmp_path):
 
 def test_the_format_must_be_given(capsys):
     assert main(["export", "rbc"]) == 2
-    assert "Give the format to write: --format savedmodel" in capsys.readouterr().err
+    assert "Give the format to write: --format onnx, savedmodel" in capsys.readouterr().err
 
 
 def test_a_file_is_no_folder_to_write(tmp_path, capsys):

@@ -1,0 +1,105 @@
+"""A network as an ONNX file, which ONNX Runtime and many other programs run."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mrcnn.deploy.ports import Port
+from mrcnn.deploy.tracing import TracedNetwork
+from mrcnn.errors import ConfigError, listed
+from mrcnn.files import atomic_write
+
+# Of 2022: what reads ONNX today knows it.
+OPERATOR_SET = 18
+_ELSEWHERE = "`--format savedmodel` writes this network."
+
+
+def write_onnx(network: TracedNetwork, path: Path) -> None:
+    """Write a network with its weights to a file.
+
+    Args:
+        network: see `mrcnn.deploy.tracing.trace`.
+        path: the file.
+
+    Raises:
+        ConfigError: the network has an operation that ONNX has not.
+    """
+    model = _converted(network)
+    if unknown := unknown_operations(model):
+        raise ConfigError(f"ONNX has no operation {listed(unknown)} of TensorFlow. {_ELSEWHERE}")
+    graph = model.graph
+    outputs = {output.name: output for output in graph.output}
+    ordered = [outputs[port.name] for port in network.outputs]
+    for value, port in zip(
+        [*graph.input, *ordered], [*network.inputs, *network.outputs], strict=True
+    ):
+        _name_axes(value, port)
+    # The converter sorts them by name.
+    copies = [type(output).FromString(output.SerializeToString()) for output in ordered]
+    del graph.output[:]
+    graph.output.extend(copies)
+    atomic_write(path, model.SerializeToString())
+
+
+def _converted(network: TracedNetwork) -> Any:
+    """The model of `onnx`, in which operations that cannot be converted stay as they are."""
+    import tf2onnx.convert
+
+    logger = logging.getLogger("tf2onnx")
+    level = logger.level
+    # What it complains of is told by our own errors.
+    logger.setLevel(logging.CRITICAL)
+    try:
+        model, _ = tf2onnx.convert.from_function(
+            network.function, input_signature=network.signature, opset=OPERATOR_SET
+        )
+    except Exception as error:  # whatever it runs into in an operation that it does not know
+        raise ConfigError(
+            f"The network cannot be converted to ONNX ({type(error).__name__}: {error}). "
+            f"{_ELSEWHERE}"
+        ) from error
+    finally:
+        logger.setLevel(level)
+    return model
+
+
+def unknown_operations(model: Any) -> list[str]:
+    """Names of operations of a model of `onnx` that ONNX does not define, sorted."""
+    from onnx import defs
+
+    versions = {each.domain: each.version for each in model.opset_import}
+    nodes = list(_nodes(model.graph))
+    return sorted(
+        {
+            node.op_type
+            for node in nodes
+            if not (
+                node.domain in versions
+                and defs.has(node.op_type, versions[node.domain], node.domain)
+            )
+        }
+    )
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    """The nodes of a graph, and those of the graphs in them, such as loops."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _nodes(attribute.g)
+            for inner in attribute.graphs:
+                yield from _nodes(inner)
+
+
+def _name_axes(value: Any, port: Port) -> None:
+    """Give the axes of an input or output the sizes, or the names, that its port has."""
+    shape = value.type.tensor_type.shape
+    del shape.dim[:]
+    for size in port.shape:
+        axis = shape.dim.add()
+        if isinstance(size, int):
+            axis.dim_value = size
+        else:
+            axis.dim_param = size

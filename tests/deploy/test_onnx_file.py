@@ -1,0 +1,100 @@
+"""`export --format onnx`: what ONNX Runtime gives is what Keras gives."""
+
+import importlib.util
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mrcnn.app.main import main
+from mrcnn.errors import ConfigError
+from tests.deploy.exported import NAMES, assert_same, needs_tensorflow
+
+
+@pytest.fixture(scope="module")
+def session(tiny, tmp_path_factory):
+    pytest.importorskip("tf2onnx", exc_type=ImportError)
+    onnxruntime = pytest.importorskip("onnxruntime", exc_type=ImportError)
+    folder = tmp_path_factory.mktemp("exported")
+    assert main(["export", str(tiny.folder), "--format", "onnx", "--out", str(folder)]) == 0
+    assert {path.name for path in folder.iterdir()} == {
+        "network.onnx",
+        "config.json",
+        "README.md",
+    }
+    return onnxruntime.InferenceSession(
+        str(folder / "network.onnx"), providers=["CPUExecutionProvider"]
+    )
+
+
+@needs_tensorflow
+def test_the_network_gives_what_keras_gives(session, tiny):
+    assert_same(dict(zip(NAMES, session.run(None, tiny.inputs), strict=True)), tiny)
+
+
+@needs_tensorflow
+def test_one_picture_of_another_size_fits(session, tiny):
+    inputs = {name: values[:1] for name, values in tiny.inputs.items()}
+    detections, masks = session.run(["detections", "mrcnn_mask"], inputs)
+    expected = tiny.outputs["detections"][:1]
+    np.testing.assert_allclose(detections, expected, rtol=0, atol=1e-5)
+    assert masks.shape == (1, 20, 28, 28, 3)
+
+
+@needs_tensorflow
+def test_axes_are_named(session):
+    shapes = {port.name: port.shape for port in [*session.get_inputs(), *session.get_outputs()]}
+    assert shapes["input_image"] == ["batch", "height", "width", 3]
+    assert shapes["input_anchors"] == ["batch", "anchors", 4]
+    assert shapes["detections"] == ["batch", 20, 6]
+    assert shapes["rpn_bbox"] == ["batch", "anchors", 4]
+
+
+def test_operations_that_onnx_has_not_are_found():
+    onnx = pytest.importorskip("onnx")
+    from mrcnn.deploy.onnx_file import unknown_operations
+
+    def graph(*nodes):
+        return onnx.helper.make_graph(list(nodes), "graph", [], [])
+
+    node = onnx.helper.make_node
+    inner = graph(node("Add", ["a", "a"], ["b"]), node("TensorArray", ["a"], ["b"]))
+    model = onnx.helper.make_model(
+        graph(
+            node("Mul", ["a", "a"], ["b"]),
+            node("Unheard", ["a"], ["b"]),
+            node("Add", ["a", "a"], ["b"], domain="elsewhere"),
+            node("If", ["c"], ["d"], then_branch=inner, else_branch=inner),
+        ),
+        opset_imports=[onnx.helper.make_opsetid("", 18)],
+    )
+    assert unknown_operations(model) == ["Add", "TensorArray", "Unheard"]
+
+
+def test_what_cannot_be_converted_is_told(monkeypatch, tmp_path):
+    pytest.importorskip("tf2onnx", exc_type=ImportError)
+    import tf2onnx.convert
+
+    from mrcnn.deploy import onnx_file
+
+    def fail(*args, **kwargs):
+        raise NotImplementedError("no loops")
+
+    network = SimpleNamespace(function=None, signature=[], inputs=[], outputs=[])
+    monkeypatch.setattr(tf2onnx.convert, "from_function", fail)
+    with pytest.raises(ConfigError, match=r"no loops\). `--format savedmodel` writes"):
+        onnx_file.write_onnx(network, tmp_path / "network.onnx")
+    monkeypatch.setattr(tf2onnx.convert, "from_function", lambda *args, **kwargs: (None, None))
+    monkeypatch.setattr(onnx_file, "unknown_operations", lambda model: ["Bitcast"])
+    with pytest.raises(ConfigError, match=r"no operation 'Bitcast' of TensorFlow. `--format"):
+        onnx_file.write_onnx(network, tmp_path / "network.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_library_that_is_missing_is_named(monkeypatch, capsys):
+    found = {"onnx": True, "tf2onnx": None}
+    monkeypatch.setattr(importlib.util, "find_spec", found.get)
+    assert main(["export", "rbc", "--format", "onnx"]) == 2
+    error = capsys.readouterr().err
+    assert "To write an ONNX file the library tf2onnx is needed" in error
+    assert "pip install 'mrcnn-keras3[onnx]'" in error
