@@ -19,6 +19,7 @@ def run(application: Application, options: Any) -> int:
     if options.format is None:
         raise ConfigError(f"Give the format to write: --format {', '.join(FORMATS)}.")
     form = FORMATS[options.format]
+    form.check_weights(options.weights_as)
     config, weights = find_model(options.model)
     name = f"{config.NAME or weights.stem}_{options.format}".lower()
     folder: Path = options.out or application.results(options.command) / name
@@ -31,7 +32,7 @@ def run(application: Application, options: Any) -> int:
     load_backend()
     from mrcnn.deploy.export import export_network
 
-    export_network(config, weights, folder, options.format)
+    export_network(config, weights, folder, options.format, options.weights_as)
     files = [target] if target.is_file() else [path for path in target.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files) / MEGABYTE
     print(f"{weights} exported as {form.title}: {target}, {size:.1f} MB")

@@ -15,6 +15,7 @@ from mrcnn.app.option_types import (
     positive_integer,
 )
 from mrcnn.app.training_options import model_options, training_options
+from mrcnn.deploy.formats import FLOAT32, WEIGHTS_AS
 from mrcnn.deploy.formats import FORMATS as NETWORK_FORMATS
 from mrcnn.report.words import NETWORK
 from mrcnn.weights.places import shipped_models
@@ -95,6 +96,14 @@ def _inputs(application: "Application") -> list[Option]:
             choices=tuple(NETWORK_FORMATS),
             metavar="FORMAT",
             help=f"format to write: {', '.join(NETWORK_FORMATS)}",
+        ),
+        Option(
+            "--weights-as",
+            (EXPORT,),
+            choices=WEIGHTS_AS,
+            default=FLOAT32,
+            help="what kernels are stored as; float16 halves the file of --format onnx, and the "
+            "network computes in float32 all the same (default %(default)s)",
         ),
         Option(
             "--out",

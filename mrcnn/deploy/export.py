@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from mrcnn.config import Config
-from mrcnn.deploy.formats import FORMATS
+from mrcnn.deploy.formats import FLOAT32, FORMATS
 from mrcnn.deploy.readme import readme_text
 from mrcnn.deploy.tracing import check_backend, trace
 from mrcnn.files import atomic_write, make_writable_folder, together
@@ -19,7 +19,11 @@ LICENSE_FILE = "LICENSE.txt"
 
 
 def export_network(
-    config: Config, weights: str | Path, folder: str | Path, format_name: str
+    config: Config,
+    weights: str | Path,
+    folder: str | Path,
+    format_name: str,
+    weights_as: str = FLOAT32,
 ) -> None:
     """Write the network alone: moulded pictures in, detections and masks of their boxes out.
 
@@ -29,14 +33,17 @@ def export_network(
         folder: is made where it is missing; files of the same names are replaced, once all are
             written. A `LICENSE.txt` beside the weights comes along.
         format_name: one of `mrcnn.deploy.formats.FORMATS`.
+        weights_as: what kernels are stored as, one of the format's `weights_as`; the network
+            computes in float32 all the same.
 
     Raises:
-        ConfigError: the backend is not TensorFlow, a library is not installed, or the network
-            has an operation that the format has not.
+        ConfigError: the backend is not TensorFlow, a library is not installed, the network has
+            an operation that the format has not, or its kernels cannot be stored like that.
         WeightsError: see `mrcnn.weights.loading.load_weights`; all weights must be there.
         OutputError: the folder cannot be written.
     """
     form = FORMATS[format_name]
+    form.check_weights(weights_as)
     form.check_libraries()
     check_backend()
     config = copy.copy(config)
@@ -46,9 +53,11 @@ def export_network(
     network = trace(model)
     license_file = Path(weights).with_name(LICENSE_FILE)
     with together(make_writable_folder(folder)) as waiting:
-        form.write(network, waiting / form.network)
+        form.write(network, waiting / form.network, weights_as)
         atomic_write(waiting / CONFIG_FILE, settings_text(config))
-        text = readme_text(network, config, form, weights_text(weights), license_file.is_file())
+        text = readme_text(
+            network, config, form, weights_as, weights_text(weights), license_file.is_file()
+        )
         atomic_write(waiting / README_FILE, text)
         if license_file.is_file():
             shutil.copyfile(license_file, waiting / LICENSE_FILE)

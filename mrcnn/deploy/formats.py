@@ -8,6 +8,8 @@ from typing import Any
 
 from mrcnn.errors import ConfigError
 
+FLOAT32 = "float32"
+
 
 @dataclass(frozen=True)
 class Format:
@@ -16,18 +18,29 @@ class Format:
     Attributes:
         network: name of the file, or of the folder, of the network.
         title: of the format, with its article.
-        write: writes a `mrcnn.deploy.tracing.TracedNetwork` to a path.
+        write: writes a `mrcnn.deploy.tracing.TracedNetwork` to a path, with kernels as numbers of
+            a kind.
         usage: lines of Python that run the network, for its README.
         libraries: that writing it takes beside TensorFlow.
         extra: of the package that installs them.
+        weights_as: the kinds of numbers that kernels can be stored as, the usual one first.
     """
 
     network: str
     title: str
-    write: Callable[[Any, Path], None]
+    write: Callable[[Any, Path, str], None]
     usage: str
     libraries: tuple[str, ...] = ()
     extra: str | None = None
+    weights_as: tuple[str, ...] = (FLOAT32,)
+
+    def check_weights(self, weights_as: str) -> None:
+        """ConfigError for a kind of numbers that kernels cannot be stored as."""
+        if weights_as not in self.weights_as:
+            raise ConfigError(
+                f"Kernels of {self.title} are stored as {' or '.join(self.weights_as)}, not as "
+                f"{weights_as}."
+            )
 
     def check_libraries(self) -> None:
         """ConfigError where a library is not installed."""
@@ -40,16 +53,16 @@ class Format:
             )
 
 
-def _write_saved_model(network: Any, path: Path) -> None:
+def _write_saved_model(network: Any, path: Path, weights_as: str) -> None:
     from mrcnn.deploy.saved_model import write_saved_model
 
     write_saved_model(network, path)
 
 
-def _write_onnx(network: Any, path: Path) -> None:
+def _write_onnx(network: Any, path: Path, weights_as: str) -> None:
     from mrcnn.deploy.onnx_file import write_onnx
 
-    write_onnx(network, path)
+    write_onnx(network, path, weights_as)
 
 
 FORMATS = {
@@ -68,6 +81,7 @@ network = onnxruntime.InferenceSession("network.onnx")
 """,
         libraries=("onnx", "tf2onnx"),
         extra="onnx",
+        weights_as=(FLOAT32, "float16"),
     ),
     "savedmodel": Format(
         "network",
@@ -86,3 +100,5 @@ detections = outputs["detections"].numpy()
 """,
     ),
 }
+# All kinds of numbers that kernels can be stored as, in one format or another.
+WEIGHTS_AS = tuple(dict.fromkeys(kind for each in FORMATS.values() for kind in each.weights_as))

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mrcnn.deploy.ports import Port
 from mrcnn.deploy.tracing import TracedNetwork
 from mrcnn.errors import ConfigError, listed
@@ -12,18 +14,22 @@ from mrcnn.files import atomic_write
 
 # Of 2022: what reads ONNX today knows it.
 OPERATOR_SET = 18
+# Operations whose second input is a kernel.
+_WITH_KERNEL = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 _ELSEWHERE = "`--format savedmodel` writes this network."
 
 
-def write_onnx(network: TracedNetwork, path: Path) -> None:
+def write_onnx(network: TracedNetwork, path: Path, weights_as: str = "float32") -> None:
     """Write a network with its weights to a file.
 
     Args:
         network: see `mrcnn.deploy.tracing.trace`.
         path: the file.
+        weights_as: "float16" stores kernels as 16-bit numbers, see `shorten_kernels`.
 
     Raises:
-        ConfigError: the network has an operation that ONNX has not.
+        ConfigError: the network has an operation that ONNX has not, or a kernel has values beyond
+            those of float16.
     """
     model = _converted(network)
     if unknown := unknown_operations(model):
@@ -39,6 +45,8 @@ def write_onnx(network: TracedNetwork, path: Path) -> None:
     copies = [type(output).FromString(output.SerializeToString()) for output in ordered]
     del graph.output[:]
     graph.output.extend(copies)
+    if weights_as == "float16":
+        shorten_kernels(model)
     atomic_write(path, model.SerializeToString())
 
 
@@ -80,6 +88,40 @@ def unknown_operations(model: Any) -> list[str]:
             )
         }
     )
+
+
+def shorten_kernels(model: Any) -> None:
+    """Store the kernels of a model of `onnx` as float16, which about halves its file.
+
+    The network computes in float32 all the same: each kernel is widened by a `Cast`, which
+    runtimes do once, when they read the file. Biases and norms stay as they are.
+
+    Args:
+        model: it is changed.
+
+    Raises:
+        ConfigError: a kernel has values beyond those of float16.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = model.graph
+    kernels = {node.input[1] for node in graph.node if node.op_type in _WITH_KERNEL}
+    casts = []
+    for stored in graph.initializer:
+        if stored.name not in kernels or stored.data_type != TensorProto.FLOAT:
+            continue
+        name, short = stored.name, f"{stored.name}_float16"
+        with np.errstate(over="ignore"):
+            values = numpy_helper.to_array(stored).astype(np.float16)
+        if not np.isfinite(values).all():
+            raise ConfigError(
+                f"{name}: has values beyond those of float16. Export with --weights-as float32."
+            )
+        stored.CopyFrom(numpy_helper.from_array(values, short))
+        casts.append(helper.make_node("Cast", [short], [name], name=name, to=TensorProto.FLOAT))
+    others = list(graph.node)
+    del graph.node[:]
+    graph.node.extend([*casts, *others])
 
 
 def _nodes(graph: Any) -> Iterator[Any]:

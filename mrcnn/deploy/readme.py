@@ -22,7 +22,12 @@ _SETTINGS = (
 
 
 def readme_text(
-    network: "TracedNetwork", config: Config, form: Format, weights: str, has_license: bool
+    network: "TracedNetwork",
+    config: Config,
+    form: Format,
+    weights_as: str,
+    weights: str,
+    has_license: bool,
 ) -> str:
     """The text in Markdown.
 
@@ -30,6 +35,7 @@ def readme_text(
         network: that was exported.
         config: of it.
         form: the format it is in.
+        weights_as: what its kernels are stored as.
         weights: which weights it has, for a person.
         has_license: whether the license of the weights lies beside it.
     """
@@ -38,7 +44,7 @@ def readme_text(
     parts = [
         f"# {config.NAME}, exported as {form.title}",
         f"The network of a Mask R-CNN with the weights {weights}, written by mrcnn-keras3 "
-        f"{__version__}. It computes in float32.",
+        f"{__version__}. Its kernels are stored as {weights_as}, and it computes in float32.",
         _table(
             ("file", "holds"),
             [

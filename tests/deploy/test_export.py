@@ -34,6 +34,13 @@ def test_the_format_must_be_given(capsys):
     assert "Give the format to write: --format onnx, savedmodel" in capsys.readouterr().err
 
 
+def test_kernels_are_stored_as_the_format_can(capsys):
+    assert main(["export", "rbc", "--format", "savedmodel", "--weights-as", "float16"]) == 2
+    assert "Kernels of a SavedModel of TensorFlow are stored as float32, not as float16" in (
+        capsys.readouterr().err
+    )
+
+
 def test_a_file_is_no_folder_to_write(tmp_path, capsys):
     (tmp_path / "out").touch()
     command = ["export", "rbc", "--format", "savedmodel", "--out", str(tmp_path / "out")]

@@ -1,6 +1,7 @@
 """`export --format onnx`: what ONNX Runtime gives is what Keras gives."""
 
 import importlib.util
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,7 @@ from tests.deploy.exported import NAMES, assert_same, needs_tensorflow
 @pytest.fixture(scope="module")
 def session(tiny, tmp_path_factory):
     pytest.importorskip("tf2onnx", exc_type=ImportError)
-    onnxruntime = pytest.importorskip("onnxruntime", exc_type=ImportError)
+    pytest.importorskip("onnxruntime", exc_type=ImportError)
     folder = tmp_path_factory.mktemp("exported")
     assert main(["export", str(tiny.folder), "--format", "onnx", "--out", str(folder)]) == 0
     assert {path.name for path in folder.iterdir()} == {
@@ -22,9 +23,13 @@ def session(tiny, tmp_path_factory):
         "config.json",
         "README.md",
     }
-    return onnxruntime.InferenceSession(
-        str(folder / "network.onnx"), providers=["CPUExecutionProvider"]
-    )
+    return run_by_onnxruntime(folder / "network.onnx")
+
+
+def run_by_onnxruntime(model):
+    onnxruntime = pytest.importorskip("onnxruntime", exc_type=ImportError)
+    content = model.read_bytes() if isinstance(model, Path) else model.SerializeToString()
+    return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
 
 
 @needs_tensorflow
@@ -69,6 +74,44 @@ def test_operations_that_onnx_has_not_are_found():
         opset_imports=[onnx.helper.make_opsetid("", 18)],
     )
     assert unknown_operations(model) == ["Add", "TensorArray", "Unheard"]
+
+
+def with_kernels(values):
+    """A model of `onnx` of one matrix product and one sum, both with the same values."""
+    onnx = pytest.importorskip("onnx")
+    helper = onnx.helper
+    floats = onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"]), helper.make_node("Add", ["y", "b"], ["z"])],
+        "graph",
+        [helper.make_tensor_value_info("x", floats, [1, 2])],
+        [helper.make_tensor_value_info("z", floats, [2, 2])],
+        [onnx.numpy_helper.from_array(np.array(values, np.float32), name) for name in "wb"],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+
+
+def test_kernels_and_nothing_else_are_stored_as_float16():
+    model = with_kernels([[1 / 3, 2.0], [3.0, 4.0]])
+    from mrcnn.deploy.onnx_file import shorten_kernels
+
+    shorten_kernels(model)
+    assert {each.name: each.data_type for each in model.graph.initializer} == {
+        "w_float16": 10,
+        "b": 1,
+    }
+    (found,) = run_by_onnxruntime(model).run(None, {"x": np.array([[1, 0]], np.float32)})
+    third, short = np.float32(1 / 3), np.float32(np.float16(1 / 3))
+    assert third != short
+    np.testing.assert_array_equal(found, [[short + third, 4], [short + 3, 6]])
+
+
+def test_kernels_beyond_float16_are_refused():
+    model = with_kernels([[7e4, 0.0], [0.0, 0.0]])
+    from mrcnn.deploy.onnx_file import shorten_kernels
+
+    with pytest.raises(ConfigError, match=r"w: has values beyond those of float16. Export with"):
+        shorten_kernels(model)
 
 
 def test_what_cannot_be_converted_is_told(monkeypatch, tmp_path):
