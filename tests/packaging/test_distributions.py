@@ -15,7 +15,9 @@ VERSION = re.search(
     r'^__version__ = "(.+)"$', (ROOT / "mrcnn" / "__init__.py").read_text(encoding="utf-8"), re.M
 ).group(1)
 MODEL = ROOT / "weights" / "rbc"
-MODEL_FILES = {"rbc.h5", "shapes.h5", "config.json", "min_confidence.json", "run.json"}
+MODEL_FILES = {
+    "rbc.h5", "shapes.h5", "infection.json", "config.json", "min_confidence.json", "run.json",
+}  # fmt: skip
 MODEL_FILES |= {"README.md", "LICENSE.txt"}
 
 
