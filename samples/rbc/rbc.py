@@ -120,7 +120,8 @@ class RBCDataset(AnnotatedDataset):
         """As `AnnotatedDataset.read`; where kinds are the classes, leukocytes are white cells."""
         images = super().read(annotations, class_names, attribute, problems)
         if class_names is not None and WHITE in class_names:
-            name_white_cells(images, annotations.parent / OBJECTS)
+            folder = annotations if annotations.is_dir() else annotations.parent
+            name_white_cells(images, folder / OBJECTS)
         return images
 
     def load_rbc(

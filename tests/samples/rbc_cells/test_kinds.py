@@ -11,7 +11,7 @@ from rbc_cells.measures import measure
 from rbc_cells.outline import refine
 from rbc_cells.sizes import classify
 from rbc_cells.ways import LEARNED, SIZES
-from tests.drawn_cells import write_subset
+from tests.drawn_cells import via_regions, write_annotations, write_subset
 
 # The second field has no table; the first cell of the first is a leukocyte, as is another place.
 TABLE = (
@@ -40,6 +40,19 @@ def test_sizes_are_red_cells_and_leukocytes_of_the_table_white_ones(tmp_path):
             0
         ].class_names
     )
+
+
+def test_the_table_lies_beside_annotations_of_one_file_for_each_image(tmp_path):
+    folder = write_subset(tmp_path / "train")
+    for name in ("a", "b"):
+        write_annotations(folder, {f"{name}.png": via_regions()}).rename(folder / f"{name}.json")
+    outline = RBCDataset.read(folder, KINDS)[0].polygons[0]
+    (folder / "objects.csv").write_text(
+        TABLE.format(*outline.min(axis=0), *outline.max(axis=0)), encoding="utf-8"
+    )
+    first, second = RBCDataset.read(folder, KINDS)
+    assert first.class_names == [WHITE, *[RED] * 4, WHITE]
+    assert second.class_names == [RED] * 5
 
 
 def test_a_damaged_table_is_named(tmp_path):
