@@ -115,8 +115,7 @@ def _automatic(
     # What was found nowhere can have been counted by hand.
     values |= dict.fromkeys((*class_names_of(results), counting.main, *counting.others))
     for counted in counts.values():
-        others = sum(counted[kind] for kind in counting.others)
-        counted[counting.main] = counted[words.objects] - others
+        counted[counting.main] = counted[words.objects]
     known = [words.objects, *_OF_PICTURES, *(value for value in values if value)]
     return pictures, counts, list(dict.fromkeys(known))
 

@@ -132,7 +132,8 @@ def test_what_is_missing_is_said_in_the_command_s_own_name(tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.startswith("mrcnn: error: No trained model in")
     assert "`mrcnn train`" in error
-    assert run("detect", "a.png", "--weights", "coco", "--out", tmp_path / "out") == 2
+    draw_field().save(tmp_path / "a.png")
+    assert run("detect", tmp_path / "a.png", "--weights", "coco", "--out", tmp_path / "out") == 2
     assert "knows no objects" in capsys.readouterr().err
 
 
@@ -142,7 +143,8 @@ def test_a_model_whose_classes_nobody_names_is_refused(settings, tmp_path, capsy
     if settings is not None:
         (tmp_path / "config.json").write_text(json.dumps(settings))
     arguments = ("--weights", tmp_path / "model.h5", "--out", tmp_path / "out")
-    assert run("detect", "a.png", *arguments) == 2
+    draw_field().save(tmp_path / "a.png")
+    assert run("detect", tmp_path / "a.png", *arguments) == 2
     assert "does not name the classes of the model" in capsys.readouterr().err
 
 
