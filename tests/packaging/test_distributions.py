@@ -86,6 +86,7 @@ def test_the_wheel_says_what_the_project_says(wheel, metadata):
         "jax",
         "torch",
         "slides",
+        "onnx",
         "dev",
         "docs",
     }
