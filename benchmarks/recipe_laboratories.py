@@ -246,7 +246,16 @@ def finish(out: Path) -> int:
         shutil.copyfile(checkpoint.parent / name, folder / name)
     share_masks(folder / checkpoint.name)
     calibrate(folder / checkpoint.name)
-    pack = ["pack", str(out / "packed"), "--weights", str(folder / checkpoint.name), "--replace"]
+    weights = str(folder / checkpoint.name)
+    pack = [
+        "pack",
+        str(out / "packed"),
+        "--weights",
+        weights,
+        "--precision",
+        "float32",
+        "--replace",
+    ]
     return subprocess.run([sys.executable, str(SAMPLE / "rbc.py"), *pack], check=False).returncode
 
 
