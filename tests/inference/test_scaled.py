@@ -31,7 +31,7 @@ def scaled(**arguments) -> ScaledPredictor:
     return ScaledPredictor(Predictor(config, BrightSpots(config), "spots"), **arguments)
 
 
-def discs(diameter: int, count: int = 6, level: int = 230) -> np.ndarray:
+def discs(diameter: int, count: int = 6, level: int = 250) -> np.ndarray:
     """Bright discs in `count` rows and columns, twice their diameter apart."""
     pitch = 2 * diameter
     y, x = np.mgrid[: count * pitch, : count * pitch]
