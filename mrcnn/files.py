@@ -7,6 +7,7 @@ rise where an earlier reader would go wrong.
 
 import contextlib
 import errno
+import hashlib
 import os
 import platform
 import re
@@ -139,6 +140,15 @@ def is_newer(name: str | os.PathLike, version: Any, known: int, stacklevel: int 
         stacklevel=stacklevel + 1,
     )
     return True
+
+
+def checksum_of(path: str | os.PathLike) -> str | None:
+    """SHA-256 of a file, 64 hexadecimal digits; None where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def make_writable_folder(folder: str | os.PathLike) -> Path:

@@ -1,17 +1,15 @@
 """What a training was: command, seed, versions and a checksum of its data."""
 
 import hashlib
-import importlib.metadata
 import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mrcnn import __version__
+from mrcnn.app.versions import installed_versions
 from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.errors import DataError
 from mrcnn.files import atomic_write, is_newer
@@ -54,18 +52,12 @@ def training_record(
     """All that is needed to repeat a training, but for the data."""
     import keras
 
-    versions = {"python": platform.python_version(), "mrcnn": __version__}
-    for name in _PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return {
         "command": [words.program, *sys.argv[1:]],
         "began": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "seed": config.SEED,
         "backend": keras.backend.backend(),
-        "versions": versions,
+        "versions": installed_versions(_PACKAGES),
         "datasets": [folder.resolve().name for folder in folders],
         "subsets": list(subsets),
         "images": len(dataset.image_info),

@@ -4,7 +4,6 @@ For the model that comes with the project it is kept with the user's own runs: t
 project and of an installation are not the user's.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mrcnn.app.option_types import AUTO
 from mrcnn.errors import ConfigError, WeightsError
-from mrcnn.files import atomic_write
+from mrcnn.files import atomic_write, checksum_of
 from mrcnn.report.words import Words
 from mrcnn.weights.places import shipped_weights
 
@@ -50,7 +49,7 @@ def store_threshold(
     """
     path = (folder or weights.parent) / THRESHOLD_FILE
     if folder is not None:
-        context = {**context, _CHECKSUM: _checksum(weights)}
+        context = {**context, _CHECKSUM: checksum_of(weights)}
     try:
         stored = _read(path, Words())
     except ConfigError:
@@ -76,7 +75,7 @@ def threshold_entry(
     if folder is not None:
         entry = _read(folder / THRESHOLD_FILE, words).get(weights.name)
         # Of an earlier version of the model it says nothing.
-        if isinstance(entry, dict) and entry.get(_CHECKSUM) == _checksum(weights):
+        if isinstance(entry, dict) and entry.get(_CHECKSUM) == checksum_of(weights):
             return entry
     return _read(weights.parent / THRESHOLD_FILE, words).get(weights.name)
 
@@ -132,14 +131,6 @@ def chosen_confidences(
             print(f"Confidence of the last sweep of {weights.name}: {value:g}")
         values.append(float(value))
     return sorted(set(values))
-
-
-def _checksum(path: Path) -> str | None:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
 
 
 def _read(path: Path, words: Words) -> dict[str, Any]:

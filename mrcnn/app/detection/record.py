@@ -1,7 +1,5 @@
 """`run.json` of `detect`: with what the results in a folder were made, and when."""
 
-import hashlib
-import importlib.metadata
 import json
 import platform
 import sys
@@ -10,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mrcnn import __version__
 from mrcnn.app.commands import DETECT
 from mrcnn.app.option import stored_value
+from mrcnn.app.versions import installed_versions
 from mrcnn.errors import ConfigError
-from mrcnn.files import atomic_write, is_newer
+from mrcnn.files import atomic_write, checksum_of, is_newer
 
 if TYPE_CHECKING:
     from mrcnn.app.application import Application
@@ -78,13 +76,13 @@ def begun_record(application: "Application", options: Any, method: "Method") -> 
         "weights": weights
         and {
             "file": _without_folders(stored_value(weights), anonymous),
-            "sha256": _checksum(weights),
+            "sha256": checksum_of(weights),
         },
         "classes": list(method.class_names),
         "confidence": method.confidences[0] if method.scored else None,
         "options": asked,
         "settings": None if predictor is None else predictor.config.to_dict(),
-        "versions": _versions(),
+        "versions": installed_versions(_PACKAGES),
     }
     if not anonymous:
         record["host"] = platform.node()
@@ -144,24 +142,6 @@ def _read(path: Path) -> Any:
 
 def _said(value: Any) -> str:
     return "not given" if value is None or value is False else str(value)
-
-
-def _checksum(path: Path) -> str | None:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version(), "mrcnn": __version__}
-    for name in _PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
 
 
 def _without_folders(value: Any, anonymous: bool) -> Any:
