@@ -56,6 +56,8 @@ FRONT_DOORS = ("utils", "model", "visualize", "parallel_model")
 ROOMS |= {door: {*ROOMS} for door in FRONT_DOORS}
 # The command line uses what is behind the front doors.
 ROOMS["app"] = {*ROOMS} - {*FRONT_DOORS, "matterport"}
+# The local page is built on the command line, which imports it when it is asked for.
+ROOMS["serve"] = {*ROOMS["app"], "app"}
 ROOMS["__main__"] = {"app"}
 # `import mrcnn` stays light.
 ROOMS["__init__"] = {"errors"}
@@ -290,7 +292,7 @@ def test_the_rooms_have_an_order():
 # Rooms that need no network, so that another runtime can take the place of Keras, and their files
 # that do.
 KERAS_FREE = ["instances", "pictures", "formats", "evaluation", "measure", "report", "drawing"]
-KERAS_FREE += ["inference", "app", "runs", "config"]
+KERAS_FREE += ["inference", "app", "runs", "config", "serve"]
 WITH_KERAS = {"mrcnn.inference.keras_runner", "mrcnn.app.callbacks"}
 IMPORT_WITHOUT_KERAS = """
 import importlib, pkgutil, sys

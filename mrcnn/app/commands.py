@@ -11,6 +11,7 @@ TRAIN, EVALUATE, DETECT, CHECK, PACK = "train", "evaluate", "detect", "check", "
 CONVERT = "convert"
 CALIBRATE, COMPARE = "calibrate", "compare"
 EXPORT = "export"
+SERVE = "serve"
 
 EXIT_STATUS = "Exit status: 0 on success, 2 on bad input (with the reason on stderr)."
 
@@ -47,6 +48,15 @@ def commands(application: "Application") -> list[Command]:
         ),
     ]
     others = [
+        Command(
+            SERVE,
+            "mrcnn.serve.command:run",
+            "open a page in the browser that counts, corrects and learns",
+            "Start a page on this machine: {images} are dropped in, {objects} are found, looked "
+            "at, corrected, counted and learned from. Programs send an image to POST /api/detect. "
+            "Nothing leaves the machine. Needs the extra `serve`.",
+            EXIT_STATUS,
+        ),
         Command(
             COMPARE,
             "mrcnn.app.compare:run",

@@ -181,7 +181,7 @@ class Finder:
 
     def find(self, image: np.ndarray) -> Found:
         """The objects of an image, uint8 [H, W, 3]."""
-        return self._finished(image, self.predictor.predict(image))
+        return self.finished(image, self.predictor.predict(image))
 
     def find_many(
         self,
@@ -227,7 +227,7 @@ class Finder:
         if isinstance(self.predictor, ScaledPredictor):
             several = partial(several, failed=left_out)
         for prediction in several(noted()):
-            yield partial(self._finished, taken.popleft(), prediction)
+            yield partial(self.finished, taken.popleft(), prediction)
 
     def refined(self, image: np.ndarray, instances: Instances) -> Instances:
         """What is found in an image or a part of one, each once, as the application outlines it.
@@ -247,7 +247,13 @@ class Finder:
             instances, self.options, class_names=self.class_names, told_names=self.told_names
         )
 
-    def _finished(self, image: np.ndarray, prediction: Prediction) -> Found:
+    def finished(self, image: np.ndarray, prediction: Prediction) -> Found:
+        """What the application makes of what the network predicted for an image.
+
+        Args:
+            image: uint8 [H, W, 3].
+            prediction: of `predictor` for it.
+        """
         instances = self.classified(self.refined(image, prediction.instances))
         return Found(
             instances,

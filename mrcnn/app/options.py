@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mrcnn.app.commands import CHECK, CONVERT, DETECT, EVALUATE, EXPORT, PACK, TRAIN
+from mrcnn.app.commands import CHECK, CONVERT, DETECT, EVALUATE, EXPORT, PACK, SERVE, TRAIN
 from mrcnn.app.counting_options import counting_options
 from mrcnn.app.option import Group, Option, Stored
 from mrcnn.app.option_types import (
@@ -14,6 +14,7 @@ from mrcnn.app.option_types import (
     positive,
     positive_integer,
 )
+from mrcnn.app.serving_options import serving_options
 from mrcnn.app.training_options import model_options, training_options
 from mrcnn.deploy.formats import FLOAT32, WEIGHTS_AS
 from mrcnn.deploy.formats import FORMATS as NETWORK_FORMATS
@@ -42,6 +43,7 @@ def options(application: "Application") -> list[Option]:
         *_evaluation(application),
         *_detection(application),
         *counting_options(application),
+        *serving_options(application),
         *application.own_options,
         *_exports(),
         *model_options(application),
@@ -248,7 +250,7 @@ def _weights(application: "Application") -> list[Option]:
         ),
         Option(
             "--weights",
-            (DETECT,),
+            (DETECT, SERVE),
             metavar=f"{own}last|best|PATH",
             help=trained.replace("{default}", always),
         ),
@@ -337,7 +339,7 @@ def _detection(application: "Application") -> list[Option]:
     return [
         Option(
             "--min-conf",
-            (DETECT,),
+            (DETECT, SERVE),
             type=confidence_or_auto,
             metavar="C|auto",
             help="smallest confidence of {an_object}; auto takes the one that the last `evaluate "
@@ -346,14 +348,14 @@ def _detection(application: "Application") -> list[Option]:
         ),
         Option(
             "--pixel-size",
-            (DETECT,),
+            (DETECT, SERVE),
             type=positive,
             metavar="MICROMETRES",
             help="side of a pixel; adds columns in micrometres",
         ),
         Option(
             "--diameter",
-            (EVALUATE, DETECT),
+            (EVALUATE, DETECT, SERVE),
             type=positive,
             metavar="PX",
             help="diameter of the {objects} in pixels of the images (default: estimated from each "
