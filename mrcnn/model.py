@@ -3,6 +3,7 @@
 from mrcnn.data.moulding import mold_image, unmold_image
 from mrcnn.data.rpn_targets import build_rpn_targets
 from mrcnn.mask_rcnn import MaskRCNN
+from mrcnn.matterport.checkpoint_names import accept_hdf5_names
 from mrcnn.matterport.generator import (
     DataGenerator,
     build_detection_targets,
@@ -48,6 +49,8 @@ from mrcnn.nets.roi_align import PyramidROIAlign
 from mrcnn.ops.anchors import backbone_shapes as compute_backbone_shapes
 from mrcnn.ops.image_meta import compose_image_meta
 from mrcnn.training.targets import DetectionTargetLayer
+
+accept_hdf5_names()
 
 __all__ = [
     "BatchNorm",

@@ -195,10 +195,9 @@ class Application:
     def is_counted(self, class_names: Sequence[str]) -> list[bool]:
         """Of which classes the objects are that the application counts, others being a by-catch.
 
-        These are those of its configuration; all where it knows none of them.
+        See `mrcnn.report.tally.Counting`.
         """
-        own = [name in self.class_names for name in class_names]
-        return own if any(own) else [True] * len(own)
+        return [name not in self.counting.others for name in class_names]
 
     def measure(
         self, image: np.ndarray, instances: "Instances", given: Any, **known: Any

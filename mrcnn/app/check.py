@@ -1,11 +1,9 @@
 """`check`: everything that is wrong with a data set, at once."""
 
 import hashlib
-import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,57 +17,13 @@ from mrcnn.formats.annotations import AnnotatedImage, locate_image
 from mrcnn.formats.beside import ANNOTATION_FOLDERS
 from mrcnn.formats.finding import annotation_files, annotations_of_subset
 from mrcnn.formats.outline_checks import check_outlines
+from mrcnn.formats.problem_kinds import Finding, by_kind, more_like_it
 from mrcnn.formats.yolo import IMAGES, LABELS, find_yolo
 from mrcnn.pictures import IMAGE_SUFFIXES, read_image
 from mrcnn.report.words import Words
 
-# How messages of a reader, and those about an outline, say where.
-_PARTS = "region|annotation|shape|object|feature|ROI|row|line|label|image|category"
-_IN_FILE = re.compile(
-    rf"""(.*?\b({_PARTS}) \d+( \(.*?\))?|(entry|image) ("[^"]*"|'[^']*'))(: |, | (?=is ))"""
-)
-_REGION = re.compile(r"region \d+")
-_NUMBER = re.compile(r"\d+(\.\d+)?")
-_MOST_PLACES = 5
 # Folders of these names are subsets even where only images lie in them.
 _SUBSETS = ("train", "val", "valid", "validation", "test")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong.
-
-    Attributes:
-        where: the file, an image or the annotations.
-        text: what is wrong, with the region where there is one.
-        is_error: whether training stops at it, or leaves it out; else it may be a mistake.
-        kind: what it has in common with others that are wrong in the same way; by default the text
-            without its numbers and the names of image and region.
-    """
-
-    where: str
-    text: str
-    is_error: bool = True
-    kind: str = ""
-
-    @property
-    def place(self) -> str:
-        """The image and the region, as short as they can be named."""
-        of_reader, of_image = _IN_FILE.match(self.text), _REGION.match(self.text)
-        if of_reader:
-            return of_reader[1].removeprefix(f"{self.where}/")
-        name = Path(self.where).name
-        return f"{name}, {of_image.group()}" if of_image else name
-
-    @property
-    def group(self) -> tuple[bool, str]:
-        """Equal for findings of one kind."""
-        if self.kind:
-            return self.is_error, self.kind
-        text = self.text
-        for name in (self.where, str(Path(self.where).parent), Path(self.where).name):
-            text = text.replace(name, "*")
-        return self.is_error, _NUMBER.sub("#", _IN_FILE.sub("", text))
 
 
 class Checker:
@@ -261,22 +215,16 @@ def report(findings: list[Finding], program: str, each: bool = False) -> str:
         program: whose `check --all` says where else.
         each: say all of a kind; else the first, how many more there are, and where some are.
     """
-    by_kind: dict[Any, list[Finding]] = {}
-    for number, finding in enumerate(findings):
-        by_kind.setdefault(number if each else finding.group, []).append(finding)
+    kinds = [[finding] for finding in findings] if each else by_kind(findings)
     by_file: dict[str, list[str]] = {}
-    for first, *others in by_kind.values():
+    for first, *others in kinds:
         where = on_one_line(first.where)
         lines = by_file.setdefault(where, [])
         text = first.text.replace(first.where, where)
         lines.append(f"  {'error' if first.is_error else 'look'}: {text}")
         if others:
-            places = list(dict.fromkeys(on_one_line(finding.place) for finding in others))
-            rest = "; ..." if len(places) > _MOST_PLACES else ""
-            lines.append(
-                f"    and {len(others)} more like it: {'; '.join(places[:_MOST_PLACES])}{rest}"
-            )
-    if len(by_kind) < len(findings):
+            lines.append(f"    {on_one_line(more_like_it(others))}")
+    if len(kinds) < len(findings):
         by_file[f"`{program} check --all` says each by itself."] = []
     return "\n".join(line for where, lines in by_file.items() for line in (where, *lines))
 

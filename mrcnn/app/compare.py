@@ -11,7 +11,7 @@ import numpy as np
 
 from mrcnn.app.application import Application
 from mrcnn.app.commands import DETECT
-from mrcnn.app.counts import class_names_of, count_files, told_counting
+from mrcnn.app.counts import class_names_of, count_files
 from mrcnn.app.detection.record import is_run
 from mrcnn.app.manual_counts import ManualCounts, read_manual_counts
 from mrcnn.drawing.bland_altman import Panel, bland_altman_figure
@@ -95,7 +95,7 @@ def _automatic(
 ) -> tuple[dict[str, str], dict[str, Counter[str]], list[str]]:
     """Of a run: its pictures by the names of their results, their counts, and what is counted."""
     words = application.words
-    counting = told_counting(application.counting, results)
+    counting = application.counting.among(class_names_of(results))
     fields = results / count_files(words)[0]
     pictures: dict[str, str] = {}
     counts: dict[str, Counter[str]] = {}

@@ -15,7 +15,7 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import make_writable_folder
 from mrcnn.formats import locate_image
 from mrcnn.formats.annotations import AnnotatedImage
-from mrcnn.formats.writing import WRITERS, Writer
+from mrcnn.formats.writing import WRITERS, ImageFiles, Writer
 from mrcnn.formats.yolo import write_yolo_names
 from mrcnn.instances import Instances
 from mrcnn.pictures import open_picture
@@ -30,6 +30,7 @@ class Subset:
     Attributes:
         out: folder, or for a file of all images the file, that is written.
         annotations: where they stand.
+        place: folder of the images.
         paths: of the image files, by their names in what is written.
         images: what is on them.
         class_names: of each object of each image.
@@ -39,6 +40,7 @@ class Subset:
 
     out: Path
     annotations: Path
+    place: Path
     paths: dict[str, Path] = field(default_factory=dict)
     images: dict[str, Instances] = field(default_factory=dict)
     class_names: dict[str, list[str]] = field(default_factory=dict)
@@ -105,11 +107,11 @@ def _read(
     writer: Writer,
 ) -> Subset:
     """All images of a subset with their objects."""
-    subset = Subset(out, annotations)
-    read = dataset.read(annotations, names, attribute, subset.problems)
-    known = {name: number for number, name in enumerate(names or [], start=1)}
     is_beside = annotations.is_file() and annotations.parent == folder
     place = folder if is_beside else dataset.image_folder(folder)
+    subset = Subset(out, annotations, place)
+    read = dataset.read(annotations, names, attribute, subset.problems)
+    known = {name: number for number, name in enumerate(names or [], start=1)}
     for image in read:
         try:
             path = locate_image(place, image.filename)
@@ -206,19 +208,23 @@ def _write(
     if writer.is_for_one_image and subset.out.suffix and subset.annotations.is_file():
         raise DataError(f"{subset.out}: this format has a file for each image. Give a folder.")
     make_writable_folder(folder)
-    sizes = {name: path.stat().st_size for name, path in subset.paths.items()}
+    copies_images = with_images and not is_file
+    files = ImageFiles(
+        folder / writer.image_folder if copies_images else subset.place,
+        {name: path.stat().st_size for name, path in subset.paths.items()},
+    )
     if writer.is_for_one_image:
         stems = _stems(images)
         for name, instances in images.items():
             path = folder / writer.name.format(stems[name])
-            hidden = writer.write(path, {name: instances}, class_names, sizes)
+            hidden = writer.write(path, {name: instances}, class_names, files)
             if hidden:
                 text = "objects lost pixels to others that lie over them"
                 lost[text] = lost.get(text, 0) + hidden
     else:
-        writer.write(target, images, class_names, sizes)
-    if with_images and not is_file:
-        _copy_images(subset.paths, folder / writer.image_folder)
+        writer.write(target, images, class_names, files)
+    if copies_images:
+        _copy_images(subset.paths, files.folder)
     words = application.words
     count = sum(map(len, images.values()))
     print(f"{subset.annotations}: {len(images)} {words.images} with {count} {words.objects}")

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TextIO
 
@@ -87,7 +87,7 @@ def write_counts(application: Application, out: Path, group: str | None = None) 
         DataError: the tables of the run are not those that it wrote.
     """
     words = application.words
-    counting = told_counting(application.counting, out)
+    counting = application.counting.among(class_names_of(out))
     slides: dict[str, _Slide] = {}
     notes: list[str] = []
     copies: dict[bytes, str] = {}
@@ -222,17 +222,6 @@ def _without_size(out: Path, words: Words, tallies: Mapping[str, Tally]) -> list
         f"Warning: --size-limits has no meaning for {words.counted(unknown, 'image')}, of which "
         "the size of pixels is not known: give --pixel-size or --microscope."
     ]
-
-
-def told_counting(counting: Counting, out: Path) -> Counting:
-    """Without the other kinds where the model of a run knows none: nobody has looked for them.
-
-    Args:
-        counting: of the application.
-        out: folder of the run.
-    """
-    known = set(counting.others) & set(class_names_of(out))
-    return counting if known else replace(counting, others=())
 
 
 def class_names_of(out: Path) -> list[str]:

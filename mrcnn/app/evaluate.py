@@ -19,6 +19,7 @@ from mrcnn.app.quality import column, judge, warning
 from mrcnn.app.threshold import own_folder, store_threshold
 from mrcnn.app.told import by_class, compared
 from mrcnn.data.annotated import AnnotatedDataset
+from mrcnn.data.failed_images import needed
 from mrcnn.errors import DataError, LimitWarning
 from mrcnn.evaluation import (
     Classification,
@@ -84,15 +85,16 @@ def find_objects(
     lowest = method.confidences[0]
     # What a limit costs is said at the end, of all images.
     warnings.simplefilter("ignore", LimitWarning)
-    each = method.finder.find_many(dataset.load_image(image_id) for image_id in dataset.image_ids)
+    each = method.finder.find_many(
+        needed(dataset, "load_image", image_id) for image_id in dataset.image_ids
+    )
     for number, (image_id, name, stem, found) in enumerate(
         zip(dataset.image_ids, names, unique_names(files), each, strict=True), start=1
     ):
         instances = compared(found.instances, method.class_names)
-        others.update(
-            found.instances.class_ids[found.instances.class_ids > len(method.class_names)]
-        )
-        truth, counted = without_ignored(dataset.load_instances(image_id), instances)
+        likely = at_least(found.instances, lowest).class_ids
+        others.update(likely[likely > len(method.class_names)])
+        truth, counted = without_ignored(needed(dataset, "load_instances", image_id), instances)
         evaluator.add_truth(name, truth)
         evaluator.process(name, counted)
         # Boxes are drawn as they are compared.
@@ -105,7 +107,7 @@ def find_objects(
         told = tuple(reason for reason in found.quality if reason != LIMIT or is_limited)
         doubts = judge(
             application,
-            dataset.load_image(image_id),
+            needed(dataset, "load_image", image_id),
             replace(found, instances=at_least(found.instances, lowest), quality=told),
             options,
             class_names=method.class_names,

@@ -12,6 +12,7 @@ from mrcnn.errors import DataError
 
 if TYPE_CHECKING:
     from mrcnn.formats.annotations import AnnotatedImage
+    from mrcnn.formats.problem_kinds import Finding
 
 # The one that is meant where several JSON files lie beside the images.
 ANNOTATION_FILE = "via_region_data.json"
@@ -218,14 +219,23 @@ class AnnotatedDataset(Dataset):
             DataError: the folder, the annotations or an image cannot be used; with "skip", nothing
                 is left.
         """
+        from mrcnn.formats.problem_kinds import Finding
+
         folder = Path(dataset_dir) / subset
         annotations = self.find_annotations(folder)
         for class_id, name in enumerate(class_names, start=1):
             self.add_class(self.SOURCE, class_id, name)
         problems: list[str] = []
-        images = self.read(
-            annotations, class_names, attribute, problems if on_error == SKIP else None
-        )
+        images = self.read(annotations, class_names, attribute, problems)
+        findings = [Finding(str(annotations), problem) for problem in problems]
+        if findings and on_error == STOP:
+            # One by itself says all that there is to say.
+            raise DataError(
+                problems[0]
+                if len(problems) == 1
+                else f"{annotations}: {len(problems)} images and regions cannot be used:\n"
+                + self._listing(findings)
+            )
         if not images:
             raise DataError(f"{annotations}: no image is listed.")
         unusable = self._add_images(
@@ -240,11 +250,11 @@ class AnnotatedDataset(Dataset):
                 f"{annotations}: {len(unusable)} of {len(images)} listed images cannot be used:\n"
                 + self._listing(unusable)
             )
-        problems += unusable
-        if problems:
+        findings += unusable
+        if findings:
             warnings.warn(
-                f"{annotations}: {len(problems)} images and regions cannot be used and are left "
-                f"out:\n{self._listing(problems)}",
+                f"{annotations}: {len(findings)} images and regions cannot be used and are left "
+                f"out:\n{self._listing(findings)}",
                 stacklevel=2,
             )
 
@@ -255,9 +265,10 @@ class AnnotatedDataset(Dataset):
         class_names: Sequence[str],
         data_set: str,
         source: str,
-    ) -> list[str]:
+    ) -> "list[Finding]":
         """Add what can be used; what is wrong with the others."""
         from mrcnn.formats.annotations import locate_image
+        from mrcnn.formats.problem_kinds import Finding
         from mrcnn.pictures import read_image
 
         ids = {name: class_id for class_id, name in enumerate(class_names, start=1)}
@@ -272,7 +283,7 @@ class AnnotatedDataset(Dataset):
                 if problem:
                     raise DataError(f"{path}: {problem}.")
             except DataError as error:
-                unusable.append(str(error))
+                unusable.append(Finding(str(folder / image.filename), str(error)))
                 continue
             names.add(path)
             self.add_image(
@@ -289,13 +300,21 @@ class AnnotatedDataset(Dataset):
             )
         return unusable
 
-    def _listing(self, problems: Sequence[str]) -> str:
-        """The first problems, a line each, and how many more there are."""
-        shown = list(problems[:_SHOWN_PROBLEMS])
-        if len(problems) > len(shown):
-            more = len(problems) - len(shown)
-            shown.append(f"... and {more} more; `{self.PROGRAM} check --all` lists all")
-        return "\n".join(f"  {problem}" for problem in shown)
+    def _listing(self, findings: "Sequence[Finding]") -> str:
+        """The first mistake of each kind, a line each, and how many more there are."""
+        from mrcnn.formats.problem_kinds import by_kind, more_like_it
+
+        lines = []
+        kinds = by_kind(findings)
+        for first, *others in kinds[:_SHOWN_PROBLEMS]:
+            text = first.text.removeprefix(f"{first.where}, ")
+            lines += [f"  {text}", *([f"    {more_like_it(others)}"] if others else [])]
+        hidden = sum(map(len, kinds[_SHOWN_PROBLEMS:]))
+        if hidden:
+            lines.append(f"  ... and {hidden} more")
+        if len(kinds) < len(findings) or hidden:
+            lines.append(f"  `{self.PROGRAM} check --all` lists all")
+        return "\n".join(lines)
 
     def prepare(self, class_map: Any = None) -> None:
         """Number classes and images, and note what each of several data sets annotates."""

@@ -1,6 +1,7 @@
 """Images for which the methods of a client's dataset fail, and what a training makes of them."""
 
 import threading
+import traceback
 import warnings
 from typing import Any
 
@@ -9,6 +10,8 @@ from mrcnn.errors import DataError, MrcnnError, listed
 
 # So many different images are left out, as in the original; a dataset with more is wrong itself.
 MOST_LEFT_OUT = 5
+# What a client writes, and other methods call.
+_CLIENTS_OWN = ("load_image", "load_mask", "load_polygons", "load_boxes", "image_shape")
 
 
 class FailedImage(Exception):
@@ -42,6 +45,23 @@ def asked(dataset: Dataset, method: str, image_id: int) -> Any:
         raise
     except Exception as error:  # whatever a client's method runs into
         raise FailedImage(dataset, image_id, method, error) from error
+
+
+def needed(dataset: Dataset, method: str, image_id: int) -> Any:
+    """What a method of a dataset gives for an image that nothing can take the place of.
+
+    Raises:
+        DataError: it raised what is neither of this package nor a lack of memory; with the name
+            of the image and of the method that the dataset has of its own.
+    """
+    try:
+        return asked(dataset, method, image_id)
+    except FailedImage as failed:
+        steps = traceback.walk_tb(failed.error.__traceback__)
+        names = [frame.f_code.co_name for frame, _ in steps]
+        own = next((name for name in names if name in _CLIENTS_OWN), method)
+        told = FailedImage(dataset, image_id, own, failed.error)
+        raise DataError(f"{told}. {_remedy(told)}") from failed.error
 
 
 class FailedImages:

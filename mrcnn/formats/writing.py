@@ -20,9 +20,22 @@ from mrcnn.formats.voc import write_voc
 from mrcnn.formats.yolo import IMAGES, LABELS, write_yolo
 from mrcnn.instances import Instances
 
-# Path, images by their names, class names, and sizes of the image files in bytes by name.
+
+class ImageFiles(NamedTuple):
+    """The files of the images.
+
+    Attributes:
+        folder: that they lie in.
+        sizes: in bytes, by their names in that folder.
+    """
+
+    folder: Path
+    sizes: Mapping[str, int]
+
+
+# Path, images by their names, class names, and the image files.
 # Gives how many objects lost pixels, where the format can lose some.
-Write = Callable[[Path, Mapping[str, Instances], Sequence[str], Mapping[str, int]], int | None]
+Write = Callable[[Path, Mapping[str, Instances], Sequence[str], ImageFiles], int | None]
 
 
 class Writer(NamedTuple):
@@ -64,14 +77,19 @@ def _labels(path: Path, images: Mapping[str, Instances], *_: object) -> int:
 WRITERS = {
     "via": Writer(
         "via_region_data.json",
-        lambda path, images, names, sizes: write_via(
-            path, images, names, sizes=sizes, project_name=path.parent.name
+        lambda path, images, names, files: write_via(
+            path,
+            images,
+            names,
+            sizes=files.sizes,
+            default_filepath=files.folder.resolve().as_uri(),
+            project_name=path.parent.name,
         ),
         ("masks", "classes"),
     ),
     "via-csv": Writer(
         "via_region_data.csv",
-        lambda path, images, names, sizes: write_via_csv(path, images, names, sizes=sizes),
+        lambda path, images, names, files: write_via_csv(path, images, names, sizes=files.sizes),
         ("masks", "classes"),
     ),
     "coco": Writer(

@@ -2,8 +2,9 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Self
 
 # Bins of diameters that are kept, and put together when a histogram is made: tenths of a pixel,
 # and twentieths of a micrometer.
@@ -30,6 +31,14 @@ class Counting:
     unsized: tuple[str, ...] = ()
     enough: tuple[int, ...] = ()
     rates: tuple[tuple[str, str], ...] = ()
+
+    def among(self, class_names: Sequence[str]) -> Self:
+        """Without the other kinds where a model knows none of them: nobody has looked for them.
+
+        Args:
+            class_names: that the model tells.
+        """
+        return self if set(self.others) & set(class_names) else replace(self, others=())
 
 
 class Counted(NamedTuple):

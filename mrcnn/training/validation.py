@@ -22,6 +22,7 @@ import keras
 import numpy as np
 
 from mrcnn.data.dataset import Dataset
+from mrcnn.data.failed_images import needed
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.evaluation import InstanceEvaluator, Instances, without_ignored
 from mrcnn.evaluation.quality import Border
@@ -276,11 +277,12 @@ class EvaluateDetections(RunCallback):
                 longer = max(self.dataset.image_shape(image_id)) * scale
                 large += [image_id] if longer > side_for(diameter) else []
         others = [image_id for image_id in self._scales if image_id not in large]
-        images = (self.dataset.load_image(image_id) for image_id in others)
+        images = (needed(self.dataset, "load_image", image_id) for image_id in others)
         scales = [self._scales[image_id] for image_id in others]
         yield from zip(others, detector.predict_many(images, scale=scales), strict=True)
         for image_id in large:
-            image, scale = self.dataset.load_image(image_id), self._scales[image_id]
+            image = needed(self.dataset, "load_image", image_id)
+            scale = self._scales[image_id]
             assert scale is not None and diameter is not None, "an image of the usual scale"
             tiled = TiledPredictor(detector, diameter)
             yield image_id, tiled.predict(image, scale, most_tiles=sys.maxsize)
@@ -291,7 +293,7 @@ class EvaluateDetections(RunCallback):
             _class_names(self.dataset), iou_thresholds=(F1_IOU,), border=self.border
         )
         for image_id, name in self._names.items():
-            truth = self.dataset.load_instances(image_id)
+            truth = needed(self.dataset, "load_instances", image_id)
             self._regions[image_id] = truth
             truth = truth.take((truth.class_ids > 0) & ~truth.ignore)
             self._objects += len(truth)

@@ -2,6 +2,8 @@
 
 import json
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import pytest
@@ -59,6 +61,32 @@ def test_masks_are_the_same_in_a_data_set_of_another_format(cells, tmp_path, for
             assert found.class_ids.tolist() == expected.class_ids.tolist()
         for number in range(5):
             assert iou(found.full_masks()[..., number], expected.full_masks()[..., number]) >= 0.98
+
+
+def test_a_project_for_via_says_where_the_images_lie(cells, tmp_path):
+    """VIA shows default_filepath + filename, as a URL."""
+    (cells / "train" / "a.png").rename(cells / "train" / "a 5%#.png")
+    path = cells / "train" / "via_region_data.json"
+    path.write_text(path.read_text().replace("a.png", "a 5%#.png"))
+
+    def shown(project: Path) -> set[Path]:
+        content = json.loads(project.read_text())
+        where = content["_via_settings"]["core"]["default_filepath"]
+        entries = content["_via_img_metadata"].values()
+        return {Path(url2pathname(urlsplit(where + entry["filename"]).path)) for entry in entries}
+
+    assert run(cells, tmp_path / "out", "--to", "via", "--subset", "train") == 0
+    assert shown(tmp_path / "out" / "train" / "via_region_data.json") == {
+        tmp_path / "out" / "train" / name for name in ("a 5%#.png", "b.png")
+    }
+    assert loaded(tmp_path / "out").image_reference(0) == str(
+        tmp_path / "out" / "train" / "a 5%#.png"
+    )
+    # Where the images stay, they are shown in their place.
+    assert run(cells, tmp_path / "bare", "--to", "via", "--subset", "train", "--no-images") == 0
+    assert run(path, tmp_path / "one.json", "--to", "via") == 0
+    for project in (tmp_path / "bare" / "train" / "via_region_data.json", tmp_path / "one.json"):
+        assert shown(project) == {cells / "train" / name for name in ("a 5%#.png", "b.png")}
 
 
 @pytest.mark.filterwarnings("ignore:.*boxes without masks")

@@ -73,9 +73,9 @@ def test_annotations_tell_which_classes_are_compared(tmp_path, names, expected):
     assert annotated_classes(APPLICATION, SIZES, [folder], ["val"], options) == SIZES
 
 
-def evaluate(folder, out):
+def evaluate(folder, out, *confidences):
     given = ["evaluate", "--dataset", str(folder), "--out", str(out), "--outline", "network"]
-    assert main([*given, "--min-conf", "0.5"]) == 0
+    assert main([*given, "--min-conf", *(confidences or ["0.5"])]) == 0
     return json.loads((out / "summary.json").read_text())
 
 
@@ -87,6 +87,15 @@ def test_sizes_are_compared_with_red_cells_alone(kinds_network, tmp_path, capsys
     assert (row["segmented"], row["ground_truth"]) == ("2", "2")
     printed = capsys.readouterr().out
     assert "Not compared, since no cell has these classes: white blood cell 1\n" in printed
+
+
+def test_what_is_not_compared_is_as_sure_as_what_is(kinds_network, tmp_path, capsys):
+    """The white cell has a confidence of 0.9, red ones of 0.59."""
+    folder = write_set(tmp_path / "set", ("normal", "normal"))
+    evaluate(folder, tmp_path / "out", "0.89", "0.95")
+    assert "no cell has these classes: white blood cell 1\n" in capsys.readouterr().out
+    evaluate(folder, tmp_path / "out", "0.91")
+    assert "Not compared" not in capsys.readouterr().out
 
 
 def test_kinds_are_compared_with_kinds(kinds_network, tmp_path, capsys):
@@ -142,5 +151,10 @@ def test_counts_are_told_of_what_is_there():
     assert count_line(APPLICATION, names, {}) == "0 cells"
     assert count_line(APPLICATION, names, {"large": 2, "small": 3}) == "5 cells"
     assert count_line(APPLICATION, names, {WHITE: 1}) == "0 cells, white blood cell 1"
-    # Where the application knows none of the classes, all count.
-    assert count_line(APPLICATION, (RED, WHITE), {RED: 1, WHITE: 2}) == "3 cells"
+    # The kinds that tables count against the main one are no cells here either.
+    assert (
+        count_line(APPLICATION, (RED, WHITE), {RED: 1, WHITE: 2}) == "1 cells, white blood cell 2"
+    )
+    assert count_line(APPLICATION, (WHITE,), {WHITE: 2}) == "0 cells, white blood cell 2"
+    # All count where no class is another kind.
+    assert count_line(APPLICATION, ("egg", "husk"), {"egg": 1, "husk": 2}) == "3 cells"

@@ -124,6 +124,7 @@ def learn(model, root):
         fruit[part].prepare()
     print("Classes:", fruit["train"].class_names)
     helpers = [LossDiary("losses.json"), keras.callbacks.EarlyStopping(patience=5)]
+    helpers += [keras.callbacks.ModelCheckpoint("fruit_{epoch:02d}.h5", save_weights_only=True)]
     rate = model.config.LEARNING_RATE
     model.train(fruit["train"], fruit["val"], rate, 2, "heads", custom_callbacks=helpers)
 

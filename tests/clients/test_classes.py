@@ -76,6 +76,8 @@ def test_several_classes_of_via2(run_program, make_weights, fruit_folder, tmp_pa
     assert "Classes: ['BG', 'disc', 'square', 'triangle']" in printed
     epochs = json.loads((tmp_path / "losses.json").read_text())
     assert [epoch["epoch"] for epoch in epochs] == [0, 1]
+    (last,) = tmp_path.glob("logs/*/mask_rcnn_*_0002.h5")
+    assert (tmp_path / "fruit_02.h5").read_bytes() == last.read_bytes()
     for epoch in epochs:
         weights = {"mrcnn_class_loss": 2.0, "mrcnn_mask_loss": 1.5}
         for prefix in ("", "val_"):

@@ -11,7 +11,7 @@ import pytest
 import skimage.draw
 
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.failed_images import MOST_LEFT_OUT
+from mrcnn.data.failed_images import MOST_LEFT_OUT, needed
 from mrcnn.data.loader import BatchLoader
 from mrcnn.errors import DataError
 from mrcnn.model import data_generator, load_image_gt
@@ -151,3 +151,22 @@ def test_programs_that_ask_themselves(config):
     with pytest.warns(UserWarning, match="Image sky1"):
         inputs, _ = next(data_generator(dataset, config, shuffle=False, batch_size=3))
     assert inputs[1][:, 0].tolist() == [0, 2, 2]
+
+
+def test_where_no_other_image_can_take_the_place_the_error_names_image_and_method():
+    dataset = Balloons(beyond=(2,))
+    assert needed(dataset, "load_image", 2).shape == (HEIGHT, WIDTH, 3)
+    assert len(needed(dataset, "load_instances", 3)) == 1
+    with pytest.raises(DataError, match=r"Image sky2\.jpg: load_mask of Balloons") as caught:
+        needed(dataset, "load_instances", 2)
+    assert "skimage.draw.polygon(y, x, mask.shape[:2])" in str(caught.value)
+    assert isinstance(caught.value.__cause__, IndexError)
+    with pytest.raises(DataError, match=r"sky2\.jpg: load_image of Balloons raised OSError: gone"):
+        dataset.load_image = lambda image_id: _raise(OSError("gone"))
+        needed(dataset, "load_image", 2)
+    with pytest.raises(MemoryError):
+        needed(Balloons(beyond=(0,), error=MemoryError()), "load_instances", 0)
+
+
+def _raise(error):
+    raise error

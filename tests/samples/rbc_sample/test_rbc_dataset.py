@@ -154,8 +154,35 @@ def test_long_lists_of_bad_images_are_cut(dataset_dir):
         f"{number}.png": {"filename": f"{number}.png", "regions": []} for number in range(13)
     }
     (folder / "via_region_data.json").write_text(json.dumps(entries))
-    with pytest.raises(DataError, match="and 3 more"):
+    with pytest.raises(DataError) as caught:
         load(dataset_dir)
+    first, *lines = str(caught.value).splitlines()
+    assert first.endswith("13 of 13 listed images cannot be used:")
+    assert lines[0].startswith("  The annotations name the image '0.png', but it does not exist")
+    assert lines[1:] == [
+        "    and 12 more like it: 1.png; 2.png; 3.png; 4.png; 5.png; ...",
+        "  `rbc.py check --all` lists all",
+    ]
+
+
+def test_regions_that_cannot_be_used_are_told_together_by_kind(dataset_dir, annotate, regions):
+    regions[0]["region_attributes"]["name"] = "gigantic"
+    regions[2]["region_attributes"]["name"] = "gigantic"
+    regions[3]["shape_attributes"]["name"] = "star"
+    annotate(dataset_dir / "train", {"a.png": regions, "b.png": regions})
+    path = dataset_dir / "train" / "via_region_data.json"
+    with pytest.raises(DataError) as caught:
+        load(dataset_dir)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == f"{path}: 6 images and regions cannot be used:"
+    assert lines[1].startswith("  image 'a.png', region 4: ") and "star" in lines[1]
+    assert lines[2] == "    and 1 more like it: image 'b.png', region 4"
+    assert lines[3].startswith("  image 'a.png', region 1: unknown class 'gigantic'")
+    assert lines[4] == (
+        "    and 3 more like it: image 'a.png', region 3; image 'b.png', region 1; "
+        "image 'b.png', region 3"
+    )
+    assert lines[5:] == ["  `rbc.py check --all` lists all"]
 
 
 def test_an_image_outside_the_folder_is_refused(dataset_dir, annotate, regions):
