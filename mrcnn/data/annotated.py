@@ -1,5 +1,6 @@
 """`AnnotatedDataset`: folders of images, each with a file of annotations in any format read."""
 
+import contextlib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -226,16 +227,17 @@ class AnnotatedDataset(Dataset):
         for class_id, name in enumerate(class_names, start=1):
             self.add_class(self.SOURCE, class_id, name)
         problems: list[str] = []
-        images = self.read(annotations, class_names, attribute, problems)
-        findings = [Finding(str(annotations), problem) for problem in problems]
-        if findings and on_error == STOP:
-            # One by itself says all that there is to say.
-            raise DataError(
-                problems[0]
-                if len(problems) == 1
-                else f"{annotations}: {len(problems)} images and regions cannot be used:\n"
-                + self._listing(findings)
+        try:
+            images = self.read(
+                annotations, class_names, attribute, problems if on_error == SKIP else None
             )
+        except DataError as error:
+            raise DataError(
+                str(error)
+                if on_error == SKIP
+                else self._all_errors(error, annotations, class_names, attribute)
+            ) from None
+        findings = [Finding(str(annotations), problem) for problem in problems]
         if not images:
             raise DataError(f"{annotations}: no image is listed.")
         unusable = self._add_images(
@@ -299,6 +301,26 @@ class AnnotatedDataset(Dataset):
                 ignored=[_box_around(outline, (height, width)) for outline in image.crowds],
             )
         return unusable
+
+    def _all_errors(
+        self,
+        first: DataError,
+        annotations: Path,
+        class_names: Sequence[str],
+        attribute: str | None,
+    ) -> str:
+        """What an error and those after it say, by kind."""
+        from mrcnn.formats.problem_kinds import Finding
+
+        problems: list[str] = []
+        # What is wrong with the file as a whole ends the reading.
+        with warnings.catch_warnings(), contextlib.suppress(DataError):
+            warnings.simplefilter("ignore")
+            self.read(annotations, class_names, attribute, problems)
+        if len(problems) < 2:
+            return str(first)
+        listing = self._listing([Finding(str(annotations), problem) for problem in problems])
+        return f"{annotations}: {len(problems)} images and regions cannot be used:\n{listing}"
 
     def _listing(self, findings: "Sequence[Finding]") -> str:
         """The first mistake of each kind, a line each, and how many more there are."""
