@@ -99,7 +99,7 @@ def routes(state: State) -> APIRouter:
         try:
             name = Path(image.filename or "image").name[-80:]
             path = folder / "image"
-            await asyncio.to_thread(_store, image, path)
+            await asyncio.to_thread(store_image, image, path)
 
             def work(model: Model) -> dict[str, Any]:
                 with open_checked(path, name) as picture:
@@ -121,6 +121,7 @@ def routes(state: State) -> APIRouter:
     return router
 
 
-def _store(image: UploadFile, path: Path) -> None:
+def store_image(image: UploadFile, path: Path) -> None:
+    """Write a file that was sent to the disk."""
     with open(path, "wb") as file:
         shutil.copyfileobj(image.file, file, 2**20)

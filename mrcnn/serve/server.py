@@ -1,5 +1,6 @@
 """The server: its routes, and the guard before them."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,13 +11,16 @@ from fastapi.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from mrcnn import __version__
-from mrcnn.errors import MrcnnError
-from mrcnn.serve import api_detect
+from mrcnn.errors import MrcnnError, OutputError
+from mrcnn.serve import api_detect, api_pictures, api_state
+from mrcnn.serve.detector import BusyError
 from mrcnn.serve.limits import MOST_BYTES, MOST_SMALL_BYTES
+from mrcnn.serve.project import BehindError, UnknownPictureError
 from mrcnn.serve.safety import Guard
 from mrcnn.serve.state import State
 
 PAGE = Path(__file__).with_name("page")
+_STATUS = ((UnknownPictureError, 404), (BehindError, 409), (BusyError, 429), (OutputError, 507))
 # Where files are sent to; everything else is small.
 _UPLOADS = ("/api/detect", "/api/pictures")
 
@@ -24,6 +28,13 @@ _UPLOADS = ("/api/detect", "/api/pictures")
 def most_bytes(method: str, path: str) -> int:
     """Bytes of a body that a request may have."""
     return MOST_BYTES if method == "POST" and path in _UPLOADS else MOST_SMALL_BYTES
+
+
+def _status_of(error: Exception) -> int:
+    for kind, status in _STATUS:
+        if isinstance(error, kind):
+            return status
+    return 422
 
 
 def make_server(state: State, token: str | None = None) -> Any:
@@ -37,7 +48,7 @@ def make_server(state: State, token: str | None = None) -> Any:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        state.detector.close()
+        await asyncio.to_thread(state.close)
 
     words = state.application.words
     app = FastAPI(
@@ -50,23 +61,12 @@ def make_server(state: State, token: str | None = None) -> Any:
         lifespan=lifespan,
     )
 
-    @app.exception_handler(MrcnnError)
-    async def told(_: Request, error: MrcnnError) -> Response:
-        return JSONResponse({"detail": str(error)}, 422)
+    async def told(_: Request, error: Exception) -> Response:
+        return JSONResponse({"detail": str(error)}, _status_of(error))
 
-    app.include_router(api_detect.routes(state))
-
-    @app.get("/api/state", tags=["state"])
-    async def tell_state() -> dict[str, Any]:
-        """Whether the model is there, and what waits for it."""
-        model = state.detector.model
-        return {
-            "version": __version__,
-            "model": state.detector.state,
-            "problem": state.detector.problem,
-            "weights": str(model.weights or "") if model else "",
-            "waiting": state.detector.waiting,
-        }
-
+    # The page shows what is told; starlette finds the handler by the class of an error.
+    app.add_exception_handler(MrcnnError, told)
+    for routes in (api_detect.routes, api_pictures.routes, api_state.routes):
+        app.include_router(routes(state))
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     return Guard(app, token, most_bytes)

@@ -79,8 +79,8 @@ def test_a_model_that_cannot_be_loaded_is_told(tmp_path):
         answered = detect(client, png())
         assert answered.status_code == 422
         assert answered.json()["detail"] == "There are no weights."
-        told = client.get("/api/state").json()
-        assert told["model"] == "failed" and told["problem"] == "There are no weights."
+        told = client.get("/api/state").json()["model"]
+        assert told["state"] == "failed" and told["problem"] == "There are no weights."
 
 
 def test_the_description_has_the_call(client):

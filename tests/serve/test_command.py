@@ -37,7 +37,7 @@ def test_it_starts_prints_its_address_and_ends(tmp_path):
             assert process.stdout.readline() == f"Project: {tmp_path / 'project'}\n"
             address = re.fullmatch(r"Page: (http://127\.0\.0\.1:\d+/)\n", process.stdout.readline())
             with urllib.request.urlopen(address[1] + "api/state", timeout=20) as answered:
-                assert json.load(answered)["model"] in ("loading", "ready")
+                assert json.load(answered)["model"]["state"] in ("loading", "ready")
             process.send_signal(signal.SIGINT)
             assert process.wait(20) == 0
         finally:

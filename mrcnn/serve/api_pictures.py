@@ -1,0 +1,220 @@
+"""The calls about pictures: take in, list, look at, detect in, correct, export."""
+
+import asyncio
+import shutil
+from collections import Counter
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import FileResponse, Response
+from starlette.background import BackgroundTask
+
+from mrcnn.serve.api_detect import IMAGE_FORM, sent_image, store_image
+from mrcnn.serve.exports import written_in_scratch
+from mrcnn.serve.project import acts_of
+from mrcnn.serve.state import State
+
+_JPEG = "image/jpeg"
+# Tiles and thumbnails of a file stay as they are.
+_KEPT = {"cache-control": "private, max-age=3600"}
+# What only the server needs of an object.
+_UNTOLD = {"mask"}
+
+
+def listed(state: State) -> list[dict[str, Any]]:
+    """The pictures with what was found, those first that the model doubts most."""
+    newest = state.project.jobs.newest()
+    told = []
+    for name, summary in state.project.summaries().items():
+        job = newest.get(name)
+        told.append({"name": name, **summary, "job": job.plain() if job else None})
+    return sorted(told, key=lambda each: (-each.get("doubt", -1.0), each["name"]))
+
+
+def told_picture(state: State, name: str) -> dict[str, Any]:
+    """All that the page shows of a picture."""
+    path = state.project.path(name)
+    height, width = state.tiles.size(path)
+    job = state.project.jobs.newest().get(name)
+    told: dict[str, Any] = {
+        "name": name,
+        "size": [height, width],
+        "job": job.plain() if job else None,
+        "cells": None,
+    }
+    with state.project.editing():
+        opened = state.project.opened(name)
+        if opened is None:
+            return told
+        result, corrections = opened
+        return {
+            **told,
+            "cells": [_told_cell(cell) for cell in corrections.cells.values()],
+            "confidence": corrections.confidence,
+            "floor": result.floor,
+            "classes": list(result.class_names),
+            "scale": result.scale,
+            "doubts": result.doubts,
+            "notes": list(result.notes),
+            "model": Path(result.model).name,
+            **acts_of(corrections),
+        }
+
+
+def _told_cell(cell: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in cell.items() if key not in _UNTOLD}
+
+
+def changed(state: State, name: str, asked: Any) -> dict[str, Any]:
+    """Do an act that a page asks for, and tell all pages that show the picture."""
+    after = asked.get("after") if isinstance(asked, dict) else None
+    act = asked.get("act") if isinstance(asked, dict) else None
+    done = state.project.change(
+        name,
+        lambda corrections, at: corrections.do(act, at),
+        after if isinstance(after, int) else None,
+    )
+    state.corrections_file.touch()
+    state.events.publish("changed", {"picture": name, "number": done["number"]})
+    return {**done, "added": [_told_cell(cell) for cell in done["added"]]}
+
+
+def routes(state: State) -> APIRouter:
+    """The routes."""
+    router = APIRouter(prefix="/api", tags=["pictures"])
+    project = state.project
+
+    @router.get("/pictures")
+    def list_pictures() -> list[dict[str, Any]]:
+        """All pictures with what was found in them, those first that the model doubts most."""
+        return listed(state)
+
+    @router.post("/pictures", openapi_extra=IMAGE_FORM)
+    async def add_picture(request: Request) -> dict[str, Any]:
+        """Take an image into the project, and have it detected in."""
+        image = await sent_image(request)
+        folder = Path(mkdtemp(prefix="upload-", dir=project.scratch))
+        try:
+            path = folder / "image"
+            await asyncio.to_thread(store_image, image, path)
+            name = await asyncio.to_thread(project.add, path, image.filename or "image")
+            job = await asyncio.to_thread(state.work.add, name)
+            return {"name": name, "job": job.plain()}
+        finally:
+            await image.close()
+            await asyncio.to_thread(shutil.rmtree, folder, True)
+
+    @router.get("/pictures/{name}")
+    def get_picture(name: str) -> dict[str, Any]:
+        """A picture with all objects."""
+        return told_picture(state, name)
+
+    @router.delete("/pictures/{name}")
+    def remove_picture(name: str) -> dict[str, Any]:
+        """Take a picture out of the project; its files are kept in the folder `removed`."""
+        job = project.jobs.newest().get(name)
+        path = project.path(name)
+        if job is not None:
+            state.work.cancel(job.number)
+        project.remove(name)
+        state.tiles.forget(path)
+        state.corrections_file.touch()
+        state.events.publish("removed", {"picture": name})
+        return {}
+
+    @router.get("/pictures/{name}/thumbnail", response_class=Response)
+    def get_thumbnail(name: str) -> Response:
+        """A small JPEG of the whole."""
+        return Response(state.tiles.thumbnail(project.path(name)), 200, _KEPT, _JPEG)
+
+    @router.get("/pictures/{name}/tiles/{level}/{x}/{y}", response_class=Response)
+    def get_tile(name: str, level: int, x: int, y: int) -> Response:
+        """A tile of 512 x 512 pixels as JPEG; levels count as in Deep Zoom."""
+        return Response(state.tiles.tile(project.path(name), level, x, y), 200, _KEPT, _JPEG)
+
+    @router.post("/pictures/{name}/detect")
+    def detect_picture(name: str, asked: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Detect anew, in all of it or in a `region` [y, x, height, width].
+
+        What was corrected is set aside with `replace`, and else a reason to refuse.
+        """
+        asked = asked or {}
+        region = asked.get("region")
+        if region is not None:
+            is_right = isinstance(region, list) and len(region) == 4
+            if not is_right or not all(type(value) is int for value in region):
+                raise HTTPException(422, "A region is [y, x, height, width] in pixels.")
+        elif not asked.get("replace"):
+            with project.editing():
+                opened = project.opened(name)
+                if opened is not None and opened[1].is_corrected:
+                    raise HTTPException(409, "The picture has corrections, which would be lost.")
+        return state.work.add(name, region).plain()
+
+    @router.delete("/jobs/{number}")
+    def cancel_job(number: int) -> dict[str, Any]:
+        """Cancel what waits or runs."""
+        if not state.work.cancel(number):
+            raise HTTPException(409, "It has ended already.")
+        return {}
+
+    @router.post("/pictures/{name}/acts")
+    def change_picture(name: str, asked: dict[str, Any]) -> dict[str, Any]:
+        """Draw, delete, split, merge, change class, undo; confirmed once it is on the disk.
+
+        `act` is what to do, and `after` the number of acts that the page knows of.
+        """
+        return changed(state, name, asked)
+
+    @router.get("/pictures/{name}/export/{kind}", response_class=FileResponse)
+    def export_picture(name: str, kind: str) -> FileResponse:
+        """What counts in a picture, as csv, summary, via, coco, geojson or imagej."""
+        project.path(name)
+        return _sent(written_in_scratch(state.exports, kind, [name], project.scratch))
+
+    @router.get("/export/{kind}", response_class=FileResponse)
+    def export_all(kind: str) -> FileResponse:
+        """What counts in all pictures."""
+        return _sent(written_in_scratch(state.exports, kind, project.names(), project.scratch))
+
+    @router.get("/figures")
+    def get_figures() -> dict[str, Any]:
+        """Counts of all pictures together, and the diameters of what counts."""
+        return figures(state)
+
+    return router
+
+
+def figures(state: State) -> dict[str, Any]:
+    """Counts by class of all pictures, and equivalent diameters in pixels or micrometres."""
+    counts: Counter[str] = Counter()
+    diameters: list[float] = []
+    in_micrometres = True
+    pictures = 0
+    for name in state.project.names():
+        with state.project.editing():
+            opened = state.project.opened(name)
+            if opened is None:
+                continue
+            result, corrections = opened
+            kept = corrections.kept()
+        pictures += 1
+        counts.update(cell["class"] for cell in kept)
+        size = result.scale.get("pixel_size_um")
+        in_micrometres &= size is not None
+        diameters += [
+            (size or 1.0) * (4 * cell["area"] / 3.141592653589793) ** 0.5 for cell in kept
+        ]
+    return {
+        "pictures": pictures,
+        "counts": dict(counts),
+        "diameters": [round(each, 2) for each in diameters] if pictures else [],
+        "unit": "um" if in_micrometres and pictures else "px",
+    }
+
+
+def _sent(path: Path) -> FileResponse:
+    away = BackgroundTask(shutil.rmtree, path.parent, True)
+    return FileResponse(path, filename=path.name, background=away)

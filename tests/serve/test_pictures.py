@@ -1,0 +1,272 @@
+"""Pictures of a project: taken in, listed, corrected, exported, removed."""
+
+import csv
+import io
+import json
+import zipfile
+
+import pytest
+
+from mrcnn.formats import read_annotations
+from mrcnn.serve.exports import VIA_FILE
+from mrcnn.serve.limits import open_checked
+from mrcnn.serve.project import UnknownPictureError
+from tests.inference.bright_spots import field
+from tests.serve.conftest import wait_for
+from tests.serve.made_up import made_up_state, png
+
+DRAWN = [[40.0, 40.0], [55.0, 40.0], [55.0, 55.0], [40.0, 55.0]]
+
+
+def act(client, told: dict, kind: str, **more):
+    asked = {"act": {"kind": kind, **more}, "after": told["number"]}
+    return client.post(f"/api/pictures/{told['name']}/acts", json=asked)
+
+
+def test_a_picture_is_taken_in_and_detected_in(client, add):
+    told = add(name="smear.png")
+    assert told["name"] == "smear.png" and told["size"] == [64, 64]
+    assert told["job"]["state"] == "done" and told["confidence"] == 0.7 and told["floor"] == 0.5
+    scores = [round(cell["score"], 2) for cell in told["cells"]]
+    # What is less sure is there for the slider, and does not count.
+    assert scores == [0.94, 0.78, 0.59]
+    (listed,) = (one for one in client.get("/api/pictures").json() if one["name"] == "smear.png")
+    assert listed["counts"] == {"bright": 1, "dim": 1} and listed["doubts"] == []
+    assert not listed["corrected"]
+
+
+def test_the_most_doubted_come_first(client, add):
+    add(png(field()), "empty.png")
+    add(name="sure.png")
+    names = [one["name"] for one in client.get("/api/pictures").json()]
+    assert names.index("empty.png") < names.index("sure.png")
+
+
+def test_names_are_given_once(client, add):
+    names = [add(name="same.png")["name"] for _ in range(3)]
+    assert names == ["same.png", "same_2.png", "same_3.png"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "taken"),
+    [
+        ("../../outside.png", "outside.png"),
+        ("/etc/absolute.png", "absolute.png"),
+        ("C:\\pictures\\windows.png", "windows.png"),
+        ("..hidden.png", "hidden.png"),
+    ],
+)
+def test_a_name_leads_nowhere(client, state, add, sent, taken):
+    assert add(name=sent)["name"] == taken
+    assert state.project.path(taken).parent == state.project.pictures
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "..%2F..%2Fproject.sqlite", "%2Fetc%2Fpasswd", "via_region_data.json", ".hidden.png",
+        "..%5Ca.png", "a%00.png", "missing.png", "..%2Fresults%2Fx.png",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("what", ["", "/thumbnail", "/tiles/0/0/0", "/export/csv"])
+def test_a_path_outside_the_project_is_refused(client, path, what):
+    answered = client.get(f"/api/pictures/{path}{what}")
+    assert answered.status_code in (404, 405)
+    assert "root:" not in answered.text
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b.png", "/etc/passwd", "..\\a.png", "a\0.png"])
+def test_a_name_is_only_a_name(state, name):
+    with pytest.raises(UnknownPictureError):
+        state.project.path(name)
+
+
+def test_a_link_is_no_picture(client, state, tmp_path):
+    (tmp_path / "secret.png").write_bytes(png())
+    link = state.project.pictures / "link.png"
+    link.symlink_to(tmp_path / "secret.png")
+    assert client.get("/api/pictures/link.png").status_code == 404
+    assert "link.png" not in [one["name"] for one in client.get("/api/pictures").json()]
+    link.unlink()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"),
+        ("a.html", b"<script>alert(1)</script>"),
+        ("disguised.png", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"),
+        ("page.jpg", b"<!doctype html><script>alert(1)</script>"),
+        ("a", b""),
+        (".png", png()),
+    ],
+)
+def test_what_is_no_picture_is_refused(client, state, name, content):
+    before = state.project.names()
+    answered = client.post("/api/pictures", files={"image": (name, content)})
+    assert answered.status_code == 422 and "image" in answered.json()["detail"]
+    assert state.project.names() == before
+    assert list(state.project.scratch.iterdir()) == []
+
+
+def test_no_more_pictures_than_the_page_keeps(client, state, add, monkeypatch):
+    add(name="one.png")
+    monkeypatch.setattr("mrcnn.serve.project.MOST_PICTURES", 1)
+    answered = client.post("/api/pictures", files={"image": ("two.png", png())})
+    assert (
+        answered.status_code == 422 and "the most that the page keeps" in answered.json()["detail"]
+    )
+
+
+def test_thumbnails_and_tiles_are_pictures_that_are_made_anew(client, add):
+    told = add(name="shown.png")
+    for path in ("thumbnail", "tiles/6/0/0"):
+        answered = client.get(f"/api/pictures/{told['name']}/{path}")
+        assert answered.headers["content-type"] == "image/jpeg"
+        assert answered.content.startswith(b"\xff\xd8")
+
+
+def test_acts_are_confirmed_once_they_are_on_the_disk(client, state, add):
+    told = add(name="acts.png")
+    drawn = act(client, told, "draw", outline=DRAWN, **{"class": "dim"}).json()
+    assert drawn["number"] == 1 and drawn["can_undo"] and drawn["corrected"]
+    assert drawn["added"][0]["id"] == 4 and drawn["added"][0]["score"] is None
+    lines = (state.project.folder / "corrections" / "acts.png.jsonl").read_text().splitlines()
+    assert json.loads(lines[1])["kind"] == "draw" and len(lines) == 2
+    again = client.get("/api/pictures/acts.png").json()
+    assert [cell["id"] for cell in again["cells"]] == [1, 2, 3, 4] and again["number"] == 1
+    # Who does not know of it does not change it.
+    assert act(client, told, "delete", cells=[1]).status_code == 409
+    assert act(client, again, "delete", cells=[1]).json()["removed"] == [1]
+    listed = {one["name"]: one for one in client.get("/api/pictures").json()}["acts.png"]
+    assert listed["corrected"] and listed["counts"] == {"dim": 2}
+
+
+def test_acts_that_are_none(client, add):
+    told = add(name="none.png")
+    url = f"/api/pictures/{told['name']}/acts"
+    assert act(client, told, "delete", cells=[77]).status_code == 422
+    assert client.post(url, json={}).status_code == 422
+    assert client.post(url, json=[1]).status_code == 422
+    assert (
+        client.post(url, content=b"{", headers={"Content-Type": "application/json"}).status_code
+        == 422
+    )
+    assert client.get(f"/api/pictures/{told['name']}").json()["number"] == 0
+
+
+def test_corrections_are_not_lost_by_detecting_anew(client, add):
+    told = add(name="anew.png")
+    act(client, told, "delete", cells=[1])
+    assert client.post("/api/pictures/anew.png/detect").status_code == 409
+    assert client.post("/api/pictures/anew.png/detect", json={"replace": True}).status_code == 200
+    told = wait_for(client, "anew.png")
+    assert len(told["cells"]) == 3 and told["number"] == 0
+
+
+def test_a_region_is_detected_in(client, add):
+    told = add(name="region.png")
+    act(client, told, "delete", cells=[1, 2, 3])
+    url = "/api/pictures/region.png/detect"
+    assert client.post(url, json={"region": [0, 0, 28, 64]}).status_code == 200
+    told = wait_for(client, "region.png")
+    assert [cell["box"] for cell in told["cells"]] == [[5, 6, 25, 30], [8, 40, 20, 56]]
+    for region in ([0, 0, 65, 64], [-1, 0, 5, 5], [0, 0, 0, 5], [0, 0, 5], "all", [0, 0, 5, 5.5]):
+        assert client.post(url, json={"region": region}).status_code == 422
+
+
+def test_files_of_other_programs(client, state, add):
+    told = add(name="export.png")
+    act(client, told, "class", cells=[2], **{"class": "bright"})
+
+    def export(kind, name="export.png"):
+        answered = client.get(f"/api/pictures/{name}/export/{kind}")
+        assert answered.status_code == 200, answered.text
+        assert answered.headers["content-disposition"].startswith("attachment")
+        return answered.content
+
+    rows = list(csv.DictReader(io.StringIO(export("csv").decode("utf-8-sig"))))
+    assert [(row["class"], row["area"], row["score"]) for row in rows] == [
+        ("bright", "480", "0.9412"), ("bright", "240", "1.0000"),
+    ]  # fmt: skip
+    assert b"export.png" in export("summary")
+    via = json.loads(export("via"))
+    (entry,) = via["_via_img_metadata"].values()
+    assert len(entry["regions"]) == 2
+    assert len(json.loads(export("coco"))["annotations"]) == 2
+    assert len(json.loads(export("geojson"))["features"]) == 2
+    assert len(zipfile.ZipFile(io.BytesIO(export("imagej"))).namelist()) == 2
+    assert client.get("/api/pictures/export.png/export/pdf").status_code == 422
+    archive = zipfile.ZipFile(io.BytesIO(client.get("/api/export/geojson").content))
+    assert "export.geojson" in archive.namelist()
+    assert len(list(csv.DictReader(io.StringIO(client.get("/api/export/csv").text)))) > 2
+    assert list(state.project.scratch.iterdir()) == []
+
+
+def test_the_file_of_corrections_is_read_as_annotations(client, state, add):
+    told = add(name="via.png")
+    act(client, told, "draw", outline=DRAWN, **{"class": "dim"})
+    written = state.corrections_file.write()
+    assert "via.png" in written and "smear.png" not in written
+    images = {
+        image.filename: image
+        for image in read_annotations(state.project.pictures / VIA_FILE, ("dim", "bright"))
+    }
+    assert images["via.png"].class_names == ["bright", "dim", "dim"]
+    assert images["via.png"].size == state.project.path("via.png").stat().st_size
+
+
+def test_a_picture_is_removed(client, state, add):
+    told = add(name="gone.png")
+    act(client, told, "delete", cells=[1])
+    assert client.delete("/api/pictures/gone.png").status_code == 200
+    assert client.get("/api/pictures/gone.png").status_code == 404
+    kept = {path.name for path in state.project.folder.glob("removed/*/*")}
+    assert kept == {"gone.png", "gone.png.json", "gone.png.jsonl"}
+    # Another one of this name begins anew.
+    assert len(add(name="gone.png")["cells"]) == 3
+
+
+def test_a_picture_that_fails_says_why(client, state, add):
+    path = state.project.pictures / "broken.png"
+    path.write_bytes(png()[:300])
+    job = client.post("/api/pictures/broken.png/detect")
+    assert job.status_code == 200
+    failed = next(iter(state.project.jobs.newest()[name] for name in ["broken.png"]))
+    for _ in range(200):
+        failed = state.project.jobs.newest()["broken.png"]
+        if failed.state == "failed":
+            break
+    assert str(state.project.folder) not in failed.problem
+    path.unlink()
+
+
+def test_figures_of_all_pictures(client, add):
+    add(name="figures.png")
+    told = client.get("/api/figures").json()
+    assert told["unit"] == "px" and sum(told["counts"].values()) == len(told["diameters"])
+
+
+def test_what_waited_goes_on_after_a_kill(tmp_path):
+    first = made_up_state(tmp_path)
+    folder = first.project
+    (tmp_path / "a.png").write_bytes(png())
+    folder.add(tmp_path / "a.png", "a.png")
+    first.detector.close()
+    # As if the server had been killed before it came to it.
+    number = folder.jobs.add("a.png").number
+    folder.jobs.begin(number)
+    second = made_up_state(tmp_path)
+    second.detector.submit(lambda model: None).result(10)
+    assert second.project.jobs.job(number).state == "done"
+    assert second.project.summaries()["a.png"]["counts"] == {"bright": 1, "dim": 1}
+    for state in (first, second):
+        state.close()
+        state.project.close()
+
+
+def test_pictures_are_known_by_their_content(tmp_path):
+    path = tmp_path / "upload"
+    path.write_bytes(png())
+    with open_checked(path, "shown.png") as picture:
+        assert picture.name == "shown.png" and picture.shape == (64, 64)
