@@ -50,7 +50,7 @@ class Config:
     # --- The run and its batches -------------------------------------------------------------
     # Name of the experiment; part of the log folder and of the checkpoint file names.
     NAME: str | None = None
-    # GPUs that share a batch; on a CPU leave it at 1.
+    # GPUs that share a batch, of all machines together; on a CPU leave it at 1.
     GPU_COUNT = 1
     # Images on each GPU. The batch is GPU_COUNT * IMAGES_PER_GPU images.
     IMAGES_PER_GPU = 2

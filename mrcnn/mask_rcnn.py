@@ -26,11 +26,11 @@ from mrcnn.nets.eager import outside_of_graphs
 from mrcnn.ops.anchors import pyramid_anchors
 from mrcnn.runs.checkpoints import Checkpoint
 from mrcnn.runs.run import Run
+from mrcnn.training.distribution import shared_among
 from mrcnn.training.fitting import fit
 from mrcnn.training.freezing import LAYER_CHOICES, set_trainable
 from mrcnn.training.model import build_training_model, compile_training_model
 from mrcnn.training.optimizer import ReportLeftOut
-from mrcnn.training.parallel import share_among_gpus
 from mrcnn.training.run_state import Stage, take_up
 from mrcnn.training.schedules import learning_rate_for
 from mrcnn.weights.imagenet import imagenet_weights
@@ -49,8 +49,8 @@ class MaskRCNN(MatterportMethods):
         model_dir: folder in which each training run makes its own folder of logs and checkpoints.
 
     Attributes:
-        keras_model: the Keras model; its inputs, outputs and layer names are Matterport's. It is
-            a `ParallelModel` around that model where GPU_COUNT GPUs are used.
+        keras_model: the Keras model; its inputs, outputs and layer names are Matterport's. It is on
+            GPU_COUNT devices, which share each batch; see `mrcnn.training.distribution`.
         epoch: epochs trained so far.
         run: the present run; `log_dir` and `checkpoint_path` are its.
         limits: what detection needed more of than the configuration allows.
@@ -79,7 +79,8 @@ class MaskRCNN(MatterportMethods):
         # Not every backend can run a model in two threads at once.
         self._running = threading.RLock()
         self.set_log_dir()
-        self.keras_model = self.build(mode=mode, config=config)
+        with shared_among(int(config.GPU_COUNT)):
+            self.keras_model = self.build(mode=mode, config=config)
 
     @classmethod
     def from_folder(
@@ -119,10 +120,7 @@ class MaskRCNN(MatterportMethods):
         """The Keras model of a mode, with new random weights."""
         if config.SEED is not None:
             keras.utils.set_random_seed(config.SEED)
-        model = (
-            build_training_model(config) if mode == "training" else build_inference_model(config)
-        )
-        return share_among_gpus(model, config.GPU_COUNT)
+        return build_training_model(config) if mode == "training" else build_inference_model(config)
 
     # --- Weights -----------------------------------------------------------------------------
 
@@ -254,7 +252,7 @@ class MaskRCNN(MatterportMethods):
         return (self.config.NAME or "").lower()
 
     def _network(self) -> keras.Model:
-        """The model that holds the layers: without the parts that share a batch among GPUs."""
+        """The model that holds the layers: the one inside of a `ParallelModel`."""
         return getattr(self.keras_model, "inner_model", self.keras_model)
 
     @outside_of_graphs()

@@ -90,7 +90,10 @@ BACKEND_SPECIFIC_FILES = {
     "mrcnn/deploy/saved_model.py",
     "mrcnn/deploy/tracing.py",
     "mrcnn/nets/eager.py",
+    "mrcnn/nets/sharing.py",
+    "mrcnn/training/distribution.py",
     "mrcnn/training/optimizer.py",
+    "mrcnn/training/replicas.py",
 }
 
 # Other libraries that a room may import; a room that is not here may import any declared one.

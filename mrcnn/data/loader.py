@@ -1,6 +1,7 @@
 """Batches for training, prepared by threads while the network computes."""
 
 import atexit
+import os
 import queue
 import secrets
 import threading
@@ -17,6 +18,7 @@ from mrcnn.data.batches import BatchMaker
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.limits import LimitNotes
 from mrcnn.data.shares import SharedOrder
+from mrcnn.errors import ConfigError
 
 # How long the end of the program waits for the batches in the making, in seconds.
 _PATIENCE = 3.0
@@ -151,9 +153,12 @@ class BatchLoader(keras.utils.PyDataset):
         seed: whole number of at least 0; `SEED` by default, and a new one if that is None.
         repeat_epoch: all epochs are the same, as validation wants it.
         no_augmentation_sources: sources whose images are not augmented.
-        threads: that prepare batches ahead; `LOADER_WORKERS` by default. 0: batches are made when
-            they are asked for.
+        threads: that prepare batches ahead; by default `LOADER_WORKERS` for each device that this
+            process feeds, at most one a processor. 0: batches are made when they are asked for.
         limits: see `BatchMaker`.
+        shard: (index, count): make part `index` of the `count` equal parts of each batch alone, as
+            one of several processes that train together. What the images of all parts are, each of
+            them knows without asking.
 
     Attributes:
         epoch: number of the epoch, counted from 0, whose batches are given next. It rises at the
@@ -179,6 +184,7 @@ class BatchLoader(keras.utils.PyDataset):
         no_augmentation_sources: Collection[str] | None = None,
         threads: int | None = None,
         limits: LimitNotes | None = None,
+        shard: tuple[int, int] = (0, 1),
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self._maker = BatchMaker(
@@ -190,6 +196,7 @@ class BatchLoader(keras.utils.PyDataset):
             limits=limits,
         )
         self.batch_size = int(config.BATCH_SIZE)
+        self._slots = _slots(self.batch_size, *shard)
         self.steps = int(config.STEPS_PER_EPOCH if steps is None else steps)
         self.shuffle = shuffle
         seed = config.SEED if seed is None else seed
@@ -201,7 +208,7 @@ class BatchLoader(keras.utils.PyDataset):
         self._shared = SharedOrder(dataset, self._generator) if dataset.shares and shuffle else None
         self._lock = threading.Lock()
         self.error: BaseException | None = None
-        self._threads = int(config.LOADER_WORKERS if threads is None else threads)
+        self._threads = _threads(config, shard[1]) if threads is None else threads
         self._tasks = _Tasks(self._threads) if self._threads > 0 else None
         if self._tasks is not None:
             weakref.finalize(self, self._tasks.close).atexit = False
@@ -280,8 +287,9 @@ class BatchLoader(keras.utils.PyDataset):
         return [replaced.get(image_id, image_id) for image_id in self.image_ids_of(index)]
 
     def _make_batch(self, epoch: int, index: int) -> tuple[tuple[np.ndarray, ...]]:
-        generators = [self._generator(epoch, index, slot) for slot in range(self.batch_size)]
-        return (self._maker.make(self.image_ids_of(index, epoch), generators),)
+        generators = [self._generator(epoch, index, slot) for slot in self._slots]
+        image_ids = self.image_ids_of(index, epoch)
+        return (self._maker.make([image_ids[slot] for slot in self._slots], generators),)
 
     def _generator(self, *key: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
@@ -298,3 +306,20 @@ class BatchLoader(keras.utils.PyDataset):
                 order = self._generator(one_pass).permutation(order)
             self._latest_order = (one_pass, order)
         return int(order[position])
+
+
+def _slots(batch_size: int, index: int, count: int) -> range:
+    """The places in a batch that one of several processes fills."""
+    if batch_size % count:
+        raise ConfigError(
+            f"A batch of {batch_size} images cannot be shared evenly by {count} processes: make "
+            "IMAGES_PER_GPU the images of one device, and GPU_COUNT all devices."
+        )
+    size = batch_size // count
+    return range(index * size, (index + 1) * size)
+
+
+def _threads(config: Any, processes: int) -> int:
+    """Threads for the devices that one process feeds."""
+    workers, devices = int(config.LOADER_WORKERS), max(1, int(config.GPU_COUNT) // processes)
+    return min(workers * devices, max(workers, os.cpu_count() or 1))

@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from mrcnn.errors import WeightsError
 from mrcnn.files import atomic_path, atomic_write
 from mrcnn.nets.layers import register
+from mrcnn.nets.sharing import Sharing, filled_up
 from mrcnn.nets.speed.folding import Foldable
 from mrcnn.ops.tensor import Tensor
 from mrcnn.weights.loading import LoadReport, load_weights
@@ -29,17 +31,50 @@ class DetectorModel(keras.Model):
     Names that end in `.weights.h5`, `.weights.json` or `.keras` are left to Keras 3. While the
     model runs, batch norm with stored statistics is part of the convolutions, see
     `mrcnn.nets.speed.folding`; in models made of some of its layers it is not.
+
+    Attributes:
+        sharing: the devices that compute its batches.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._foldable = Foldable(self)
+        self.sharing = Sharing()
 
     def call(
         self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
     ) -> Tensor:
         with self._foldable.folded(training):
             return super().call(inputs, training=training, mask=mask)
+
+    def compile(self, optimizer: Any = "rmsprop", *args: Any, **kwargs: Any) -> None:
+        """As in Keras; an optimizer that was made elsewhere is made again on the devices."""
+        with self.sharing.scope():
+            if self.sharing.replicas > 1 and not getattr(optimizer, "built", True):
+                optimizer = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+            super().compile(optimizer, *args, **kwargs)
+
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        with self.sharing.scope():
+            return super().fit(*args, **kwargs)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        with self.sharing.scope():
+            return super().evaluate(*args, **kwargs)
+
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        with self.sharing.scope():
+            return super().predict(*args, **kwargs)
+
+    def predict_on_batch(self, x: Sequence[np.ndarray]) -> Any:
+        """As in Keras; each of several devices gets its part of the batch."""
+        replicas = self.sharing.replicas
+        if replicas == 1:
+            return super().predict_on_batch(x)
+        rows = len(x[0])
+        with self.sharing.scope():
+            outputs = super().predict_on_batch(self.sharing.parts(filled_up(x, replicas)))
+        return keras.tree.map_structure(lambda output: output[:rows], outputs)
 
     def _make_predict_function(self) -> None:
         """Nothing is to be done before threads detect; programs for Keras 2 call it."""

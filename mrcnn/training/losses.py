@@ -1,24 +1,20 @@
 """The five losses of Mask R-CNN (He et al. 2017, section 3; Ren et al. 2015, equation 1).
 
 Shapes are static: rows that do not count have weight 0 instead of being left out, and a loss
-without any row that counts is 0.
+without any row that counts is 0. Where several devices share a batch, a loss is that of the whole
+batch on each of them.
 """
 
 from keras import ops
 
 from mrcnn.ops.tensor import Tensor
+from mrcnn.training.replicas import weighted_mean
 
 
 def smooth_l1(targets: Tensor, predictions: Tensor) -> Tensor:
     """Elementwise smooth L1 distance (Girshick 2015, equation 3)."""
     difference = ops.abs(targets - predictions)
     return ops.where(difference < 1.0, 0.5 * difference * difference, difference - 0.5)
-
-
-def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Mean of values where weights are 1; 0 if they are nowhere."""
-    total = ops.sum(weights)
-    return ops.sum(values * weights) / ops.maximum(total, 1.0)
 
 
 def _cross_entropy(class_ids: Tensor, logits: Tensor) -> Tensor:
@@ -40,7 +36,7 @@ def rpn_class_loss(match: Tensor, logits: Tensor) -> Tensor:
     """
     match = ops.squeeze(match, -1)
     losses = _cross_entropy(match == 1, ops.cast(logits, "float32"))
-    return _weighted_mean(losses, ops.cast(ops.not_equal(match, 0), "float32"))
+    return weighted_mean(losses, ops.cast(ops.not_equal(match, 0), "float32"))
 
 
 def rpn_bbox_loss(target_deltas: Tensor, match: Tensor, deltas: Tensor) -> Tensor:
@@ -61,7 +57,7 @@ def rpn_bbox_loss(target_deltas: Tensor, match: Tensor, deltas: Tensor) -> Tenso
     row = ops.broadcast_to(ops.expand_dims(row, -1), ops.shape(deltas))
     targets = ops.take_along_axis(ops.cast(target_deltas, "float32"), row, axis=1)
     losses = ops.mean(smooth_l1(targets, deltas), axis=-1)
-    return _weighted_mean(losses, ops.cast(positive, "float32"))
+    return weighted_mean(losses, ops.cast(positive, "float32"))
 
 
 def mrcnn_class_loss(target_class_ids: Tensor, logits: Tensor, active_class_ids: Tensor) -> Tensor:
@@ -79,7 +75,7 @@ def mrcnn_class_loss(target_class_ids: Tensor, logits: Tensor, active_class_ids:
     losses = _cross_entropy(target_class_ids, logits)
     predicted = ops.argmax(logits, axis=-1)
     active = ops.take_along_axis(ops.cast(active_class_ids, "float32"), predicted, axis=1)
-    return _weighted_mean(losses, active)
+    return weighted_mean(losses, active)
 
 
 def mrcnn_bbox_loss(target_deltas: Tensor, target_class_ids: Tensor, deltas: Tensor) -> Tensor:
@@ -98,7 +94,7 @@ def mrcnn_bbox_loss(target_deltas: Tensor, target_class_ids: Tensor, deltas: Ten
     index = ops.broadcast_to(index, (ops.shape(deltas)[0], deltas.shape[1], 1, 4))
     deltas = ops.squeeze(ops.take_along_axis(deltas, index, axis=2), axis=2)
     losses = ops.mean(smooth_l1(ops.cast(target_deltas, "float32"), deltas), axis=-1)
-    return _weighted_mean(losses, ops.cast(target_class_ids > 0, "float32"))
+    return weighted_mean(losses, ops.cast(target_class_ids > 0, "float32"))
 
 
 def mrcnn_mask_loss(target_masks: Tensor, target_class_ids: Tensor, masks: Tensor) -> Tensor:
@@ -127,4 +123,4 @@ def mrcnn_mask_loss(target_masks: Tensor, target_class_ids: Tensor, masks: Tenso
     )
     losses = ops.mean(losses, axis=(2, 3))
     counts = ops.logical_and(target_class_ids > 0, target_masks[:, :, 0, 0] >= 0)
-    return _weighted_mean(losses, ops.cast(counts, "float32"))
+    return weighted_mean(losses, ops.cast(counts, "float32"))

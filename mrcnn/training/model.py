@@ -14,6 +14,7 @@ from mrcnn.nets.layers import TakeRegions, register
 from mrcnn.nets.model import DetectorModel
 from mrcnn.nets.precision import compute_precision
 from mrcnn.nets.proposals import ProposalLayer
+from mrcnn.nets.sharing import filled_up
 from mrcnn.nets.speed.sampled_anchors import SampledAnchors
 from mrcnn.ops.anchors import normalized_anchors
 from mrcnn.ops.boxes import normalize_boxes
@@ -22,6 +23,7 @@ from mrcnn.ops.outputs import TrainingOutputs
 from mrcnn.ops.tensor import Shape, Tensor
 from mrcnn.training import losses
 from mrcnn.training.optimizer import RegularizedSGD, l2_factor, weighted_squares
+from mrcnn.training.replicas import replica_count
 from mrcnn.training.targets import DetectionTargetLayer
 
 SAMPLED_ANCHORS = "sampled_anchors"
@@ -31,10 +33,13 @@ SAMPLED_ANCHORS = "sampled_anchors"
 _QUEUE_OPTIONS = ("max_queue_size", "workers", "use_multiprocessing")
 
 
-def _without_targets(batches: Iterator) -> Iterator[tuple]:
-    """Inputs of batches (inputs, ...) as a tuple, which Keras 3 wants where Keras 2 took a list."""
+def _without_targets(batches: Iterator, devices: int) -> Iterator[tuple]:
+    """Inputs of batches (inputs, ...) as a tuple, which Keras 3 wants where Keras 2 took a list.
+
+    Batches that do not divide among the devices get images that teach nothing.
+    """
     for batch in batches:
-        yield (tuple(batch[0]),)
+        yield (tuple(filled_up(batch[0], devices, weightless=True)),)
 
 
 @register
@@ -128,10 +133,11 @@ class TrainingModel(DetectorModel):
         """
         for name in _QUEUE_OPTIONS:
             kwargs.pop(name, None)
+        devices = self.sharing.replicas
         if isinstance(kwargs.get("validation_data"), Iterator):
-            kwargs["validation_data"] = _without_targets(kwargs["validation_data"])
+            kwargs["validation_data"] = _without_targets(kwargs["validation_data"], devices)
         if isinstance(x, Iterator):
-            x = _without_targets(x)
+            x = _without_targets(x, devices)
             kwargs.setdefault("shuffle", False)
         return super().fit(x, *args, **kwargs)
 
@@ -153,7 +159,11 @@ class TrainingModel(DetectorModel):
             value = getattr(outputs, name)
             self.loss_trackers[name].update_state(value)
             total = total + self.loss_weights[name] * value
-        return total
+        # Keras has the gradients of TensorFlow's replicas summed, and wants a part of the loss.
+        return total / replica_count() if keras.backend.backend() == "tensorflow" else total
+
+    def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
+        """For TensorFlow, which would take a mean of masks to learn what is built already."""
 
     def _l2_of_optimizer(self) -> bool:
         """Whether the optimizer adds the gradient of the L2 term itself.
@@ -301,12 +311,12 @@ def _training_graph(config: Config, shuffle_targets: bool, stop_gradients: bool)
 
 
 def compile_training_model(
-    model: keras.Model, network: TrainingModel, config: Any, learning_rate: Any, momentum: float
+    model: DetectorModel, network: TrainingModel, config: Any, learning_rate: Any, momentum: float
 ) -> None:
     """Give a training model its optimizer, and the weights of its losses as they are now.
 
     Args:
-        model: what is trained: the network itself, or a model that shares its batch among GPUs.
+        model: what is trained: the network itself, or a `ParallelModel` of it.
         network: the model that holds the layers.
         config: LOSS_WEIGHTS, WEIGHT_DECAY and GRADIENT_CLIP_NORM are used.
         learning_rate: a number or a Keras schedule.
@@ -314,12 +324,13 @@ def compile_training_model(
     """
     # Both may have been changed since the model was built.
     network.set_loss_weights(config.LOSS_WEIGHTS, config.WEIGHT_DECAY)
-    # A model that shares its batch among GPUs has the term in its loss.
+    # A model around the network has the term in its loss.
     l2 = config.WEIGHT_DECAY if network is model else 0.0
-    model.compile(
-        optimizer=RegularizedSGD(learning_rate, momentum, config.GRADIENT_CLIP_NORM, l2),
-        # The other backends gain nothing from a compiler here, and lose minutes to it.
-        jit_compile=keras.backend.backend() == "jax",
-    )
-    # Variables made inside the first step would have it traced twice.
-    model.optimizer.build(model.trainable_variables)
+    with model.sharing.scope():
+        model.compile(
+            optimizer=RegularizedSGD(learning_rate, momentum, config.GRADIENT_CLIP_NORM, l2),
+            # The other backends gain nothing from a compiler here, and lose minutes to it.
+            jit_compile=keras.backend.backend() == "jax",
+        )
+        # Variables made inside the first step would have it traced twice.
+        model.optimizer.build(model.trainable_variables)

@@ -7,6 +7,9 @@ of all gradients.
 
 Unlike what Keras would do, an update is left out where the norm of its gradient is infinite or not
 a number: clipping by such a norm makes every weight NaN, also where the loss of that step was fine.
+
+Where several devices share a batch, the gradient of the batch comes first: L2, norm and clipping
+are of that one, so that all devices make the same step, or leave it out.
 """
 
 import contextlib
@@ -21,6 +24,7 @@ from keras import ops
 from mrcnn.errors import ConfigError, TrainingError
 from mrcnn.nets.layers import register
 from mrcnn.ops.tensor import Tensor
+from mrcnn.training.replicas import mean_of_gradients
 
 
 def l2_factor(variable: Any, weight_decay: float) -> float:
@@ -62,7 +66,6 @@ class RegularizedSGD(keras.optimizers.SGD):
 
     An update whose gradient has no finite norm is left out: weights and velocities stay as they
     are, the step counts in `iterations` and in `left_out`. `ReportLeftOut` tells of such steps.
-    (Under a strategy of `tf.distribute` they are counted, but their weights become NaN.)
 
     Args:
         learning_rate: a number or a Keras schedule.
@@ -96,10 +99,6 @@ class RegularizedSGD(keras.optimizers.SGD):
         self.l2 = l2
         # Made by `build`.
         self.left_out: keras.Variable = None
-        # Tensors of the update that is under way, the same for all weights.
-        self._rate: Tensor = None
-        self._decay: Tensor = None
-        self._usable: Tensor = None
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Make the variables, if they are not made yet."""
@@ -109,30 +108,6 @@ class RegularizedSGD(keras.optimizers.SGD):
         self.left_out = self.add_variable(
             shape=(), dtype="int32", aggregation="only_first_replica", name="left_out"
         )
-
-    def apply(
-        self,
-        grads: Sequence[Tensor | None],
-        trainable_variables: Sequence[keras.Variable] | None = None,
-    ) -> None:
-        if not self.built:
-            self.build(list(trainable_variables or ()))
-        grads = [
-            gradient if gradient is None else self._with_l2(gradient, variable)
-            for gradient, variable in zip(
-                grads, trainable_variables or self._trainable_variables, strict=True
-            )
-        ]
-        norm = ops.sqrt(weighted_squares([(value, 1.0) for value in grads if value is not None]))
-        self._usable = ops.isfinite(norm)
-        scale = self.clip_norm / ops.maximum(norm, self.clip_norm)
-        self._rate = ops.cast(self.learning_rate, "float32") * scale
-        self._decay = ops.convert_to_tensor(self.momentum, dtype="float32")
-        self.left_out.assign_add(1 - ops.cast(self._usable, "int32"))
-        try:
-            super().apply(grads, trainable_variables)
-        finally:
-            self._rate = self._decay = self._usable = None
 
     def _with_l2(self, gradient: Tensor, variable: keras.Variable) -> Tensor:
         gradient = ops.convert_to_tensor(gradient, dtype="float32")
@@ -149,57 +124,70 @@ class RegularizedSGD(keras.optimizers.SGD):
         trainable_variables: Sequence[keras.Variable],
         learning_rate: Tensor,
     ) -> None:
-        def update() -> None:
-            super(RegularizedSGD, self)._backend_update_step(
-                grads, trainable_variables, learning_rate
+        grads = [
+            self._with_l2(gradient, variable)
+            for gradient, variable in zip(
+                mean_of_gradients(grads), trainable_variables, strict=True
             )
-
-        if keras.backend.backend() == "jax":
-            # All of a step is one program there, in which `update_step` chooses.
-            update()
+        ]
+        norm = ops.sqrt(weighted_squares([(gradient, 1.0) for gradient in grads]))
+        usable = ops.isfinite(norm)
+        scale = self.clip_norm / ops.maximum(norm, self.clip_norm)
+        rate = ops.cast(learning_rate, "float32") * scale
+        self.left_out.assign_add(1 - ops.cast(usable, "int32"))
+        pairs = list(zip(grads, trainable_variables, strict=True))
+        if keras.backend.backend() == "tensorflow":
+            self._update_by_kernels(pairs, rate, usable)
         elif keras.backend.backend() == "torch":
-            if bool(self._usable):
-                update()
+            if bool(usable):
+                for gradient, variable in pairs:
+                    self.update_step(gradient, variable, rate)
         else:
-            import tensorflow as tf
+            self._update_where(pairs, rate, usable)
 
-            def updated() -> Tensor:
-                update()
-                return tf.constant(0)
-
-            if tf.distribute.has_strategy():
-                # Replicas meet in the update, which no branch may hold.
-                update()
-            else:
-                tf.cond(self._usable, updated, lambda: tf.constant(0))
-
-    def update_step(
-        self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
+    def _update_where(
+        self, pairs: Sequence[tuple[Tensor, keras.Variable]], rate: Tensor, usable: Tensor
     ) -> None:
-        if keras.backend.backend() == "jax":
-            step, weight = -self._rate * gradient, ops.convert_to_tensor(variable)
+        """All of a step is one program on JAX, in which each value is chosen."""
+        momentum = ops.convert_to_tensor(self.momentum, dtype="float32")
+        for gradient, variable in pairs:
+            step, weight = -rate * gradient, ops.convert_to_tensor(variable)
             if self.momentum:
                 velocity = self.momentums[self._get_variable_index(variable)]
                 before = ops.convert_to_tensor(velocity)
-                step = self._decay * before + step
-                velocity.assign(ops.where(self._usable, step, before))
-            variable.assign(ops.where(self._usable, weight + step, weight))
-            return
-        if keras.backend.backend() != "tensorflow" or not self.momentum:
-            super().update_step(gradient, variable, self._rate)
-            return
-        # The same in one kernel, which needs no memory: velocity = momentum * velocity -
-        # learning_rate * gradient; weight = weight + velocity.
+                step = momentum * before + step
+                velocity.assign(ops.where(usable, step, before))
+            variable.assign(ops.where(usable, weight + step, weight))
+
+    def _update_by_kernels(
+        self, pairs: Sequence[tuple[Tensor, keras.Variable]], rate: Tensor, usable: Tensor
+    ) -> None:
+        """On TensorFlow one kernel updates a weight: velocity = momentum * velocity - rate *
+        gradient; weight = weight + velocity. It needs no memory.
+
+        Under a strategy of `tf.distribute` the handles are those of the replica, which updates its
+        own copies: replicas must not meet in a branch.
+        """
         import tensorflow as tf
 
-        velocity = self.momentums[self._get_variable_index(variable)]
-        tf.raw_ops.ResourceApplyKerasMomentum(
-            var=variable.handle,
-            accum=velocity.value.handle,
-            lr=self._rate,
-            grad=gradient,
-            momentum=self._decay,
-        )
+        def update() -> Tensor:
+            for gradient, variable in pairs:
+                if not self.momentum:
+                    tf.raw_ops.ResourceApplyGradientDescent(
+                        var=variable.value.handle, alpha=rate, delta=gradient
+                    )
+                    continue
+                velocity = self.momentums[self._get_variable_index(variable)]
+                tf.raw_ops.ResourceApplyKerasMomentum(
+                    var=variable.value.handle,
+                    accum=velocity.value.handle,
+                    lr=rate,
+                    grad=gradient,
+                    momentum=tf.constant(self.momentum, tf.float32),
+                )
+            return tf.constant(0)
+
+        tf.cond(usable, update, lambda: tf.constant(0))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "clip_norm": self.clip_norm, "l2": self.l2}

@@ -272,7 +272,7 @@ def _state_variables(model: keras.Model) -> dict[str, Any]:
 
 
 def _network(model: keras.Model) -> keras.Model:
-    """The model that holds the layers: without the parts that share a batch among GPUs."""
+    """The model that holds the layers: the one inside of a `ParallelModel`."""
     return getattr(model, "inner_model", model)
 
 

@@ -48,7 +48,7 @@ def live_predictor(model: keras.Model, config: Any, min_confidence: float) -> Pr
     Limits that cost detections are not looked for: at first nearly every image reaches one.
 
     Args:
-        model: the training model, also one that shares its batch among GPUs.
+        model: the training model, or a `ParallelModel` of it. Its devices share the images.
         config: of the inference; see `mrcnn.nets.detector.Detector.inference_model`.
         min_confidence: in place of the configured one.
 
@@ -58,13 +58,15 @@ def live_predictor(model: keras.Model, config: Any, min_confidence: float) -> Pr
     """
     config = copy.copy(config)
     config.DETECTION_MIN_CONFIDENCE = min_confidence
-    detector = getattr(getattr(model, "inner_model", model), "detector", None)
+    network = getattr(model, "inner_model", model)
+    detector = getattr(network, "detector", None)
     if detector is None:
         raise ConfigError(
             "The model is no training graph that was built here, such as one that Keras loaded: "
             "build one with MaskRCNN('training', ...), and load its weights."
         )
-    live = detector.inference_model(config)
+    with network.sharing.scope():
+        live = detector.inference_model(config)
     return Predictor(config, KerasRunner(live, config), watch_limits=False)
 
 

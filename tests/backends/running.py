@@ -108,6 +108,11 @@ def backend_or_skip(backend: str) -> None:
 
 
 def run(backend: str, *arguments: str, **environment: str) -> None:
+    output_of(backend, *arguments, **environment)
+
+
+def output_of(backend: str, *arguments: str, **environment: str) -> str:
+    """What a Python program under a backend writes to standard output."""
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
@@ -119,6 +124,7 @@ def run(backend: str, *arguments: str, **environment: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
+    return done.stdout
 
 
 @functools.cache
@@ -175,6 +181,7 @@ LEFT_OUT = (
     "nets/test_inspection.py",
     "training/test_calls.py",
     "training/test_compilation.py",
+    "training/test_distribution.py",
     "training/test_interruption.py",
     "training/test_long_runs.py",
     "training/test_parallel.py",

@@ -148,7 +148,7 @@ def test_there_is_no_second_copy_of_the_weights(tiny_config, tmp_path, settings)
     ours = {id(weight) for weight in detector.runner.model.weights}
     assert ours == {id(weight) for weight in model.weights if "seed" not in weight.name}
     assert detector.runner.model.get_layer("mrcnn_detection").min_confidence == 0.3
-    parallel = live_predictor(ParallelModel(model, 2), tiny_config(**settings), 0)
+    parallel = live_predictor(ParallelModel(model, 1), tiny_config(**settings), 0)
     assert {id(weight) for weight in parallel.runner.model.weights} == ours
 
 

@@ -1,0 +1,197 @@
+"""One process of the trainings that `benchmarks.distribution` compares.
+
+    python -m benchmarks.distribution_run --devices 1 2 [--batch 2] [--steps 3] [--out FILE] ...
+
+trains a small network of its own once for each number of devices, on images that are made up, and
+writes the losses of all steps and the weights at the end. The processor stands for several devices.
+Where the environment tells of other processes it trains with them.
+"""
+
+import argparse
+import functools
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SIDE = 128
+
+
+def prepare(devices: int, processes: int) -> None:
+    """Have the processor stand for as many devices, in a backend that is not begun."""
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    if backend == "jax":
+        flag = f"--xla_force_host_platform_device_count={devices // processes}"
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}"
+    elif backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0],
+            [tf.config.LogicalDeviceConfiguration()] * devices,
+        )
+
+
+def tiny_config(devices: int, batch: int, **settings: Any) -> Any:
+    """A network that is whole but small, for images of 128 x 128 pixels."""
+    from mrcnn.config import Config
+
+    class TinyConfig(Config):
+        NAME = "tiny"
+        BACKBONE = "resnet18"
+        NUM_CLASSES = 2
+        SEED = 1
+        MEAN_PIXEL = (128.0, 128.0, 128.0)
+        IMAGE_MIN_DIM = IMAGE_MAX_DIM = SIDE
+        RPN_ANCHOR_SCALES = (8, 16, 32, 64, 128)
+        TOP_DOWN_PYRAMID_SIZE = RPN_CONV_CHANNELS = MASK_HEAD_CHANNELS = 32
+        FPN_CLASSIF_FC_LAYERS_SIZE = 64
+        PRE_NMS_LIMIT = 300
+        POST_NMS_ROIS_TRAINING = 60
+        POST_NMS_ROIS_INFERENCE = 40
+        TRAIN_ROIS_PER_IMAGE = 20
+        RPN_TRAIN_ANCHORS_PER_IMAGE = 64
+        MAX_GT_INSTANCES = 10
+        DETECTION_MAX_INSTANCES = 10
+        DETECTION_MIN_CONFIDENCE = 0.0
+        LOADER_WORKERS = 1
+        VALIDATION_STEPS = 0
+
+    settings = {"GPU_COUNT": devices, "IMAGES_PER_GPU": batch // devices, **settings}
+    return type("RunConfig", (TinyConfig,), settings)()
+
+
+def squares(count: int = 12, shift: int = 0) -> Any:
+    """A prepared dataset of noise with up to four squares an image.
+
+    Args:
+        count: of images.
+        shift: places by which their order is turned.
+    """
+    from mrcnn.data.dataset import Dataset
+
+    class Squares(Dataset):
+        def load_image(self, image_id: int) -> np.ndarray:
+            info = self.image_info[image_id]
+            image = np.random.default_rng(info["id"]).integers(124, 133, (SIDE, SIDE, 3))
+            for y1, x1, y2, x2 in info["boxes"]:
+                image[y1:y2, x1:x2] += 16
+            return image.astype(np.uint8)
+
+        def load_mask(self, image_id: int) -> tuple[np.ndarray, np.ndarray]:
+            boxes = self.image_info[image_id]["boxes"]
+            masks = np.zeros((SIDE, SIDE, len(boxes)), bool)
+            for number, (y1, x1, y2, x2) in enumerate(boxes):
+                masks[y1:y2, x1:x2, number] = True
+            return masks, np.ones(len(boxes), np.int32)
+
+    dataset = Squares()
+    dataset.add_class("squares", 1, "square")
+    for number in ((place + shift) % count for place in range(count)):
+        rng = np.random.default_rng(number)
+        corners = rng.integers(0, 80, (1 + number % 4, 2))
+        sides = rng.integers(12, 45, corners.shape)
+        boxes = np.concatenate([corners, corners + sides], axis=1).tolist()
+        dataset.add_image("squares", number, path=None, boxes=boxes)
+    dataset.prepare()
+    return dataset
+
+
+def train(
+    devices: int, options: argparse.Namespace, folder: str, out: Path | None
+) -> dict[str, np.ndarray]:
+    """Train, and give the losses of all steps [S, 6] and the weights at the end, one array each."""
+    import keras
+
+    import mrcnn.mask_rcnn
+    from mrcnn.training.model import build_training_model
+    from mrcnn.training.replicas import this_process
+
+    # Draws of targets differ between one device and several; the first candidates do not.
+    mrcnn.mask_rcnn.build_training_model = functools.partial(
+        build_training_model, shuffle_targets=False
+    )
+    losses, times = [], []
+
+    class Keep(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+            means = [float(value) for _, value in sorted((logs or {}).items())]
+            losses.append(means)
+            times.append(time.perf_counter())
+            if options.die_at == len(losses) and this_process().index == 1:
+                os._exit(9)
+
+    config = tiny_config(
+        devices,
+        options.batch,
+        STEPS_PER_EPOCH=options.steps,
+        USE_RPN_ROIS=options.proposals,
+    )
+    model = mrcnn.mask_rcnn.MaskRCNN("training", config, folder)
+    if options.go_on:
+        model.load_weights(model.find_last())
+    model.train(
+        squares(shift=options.shift),
+        None,
+        options.rate,
+        options.epochs,
+        "all",
+        custom_callbacks=[Keep()],
+    )
+    weights = [keras.ops.convert_to_numpy(weight) for weight in model.keras_model.trainable_weights]
+    found = {f"weight_{number}": np.asarray(value) for number, value in enumerate(weights)}
+    found |= {"losses": np.array(losses), "times": np.array(times)}
+    if out is not None and this_process().writes:
+        np.savez(out, **found)
+    return found
+
+
+def difference(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> tuple[list, float]:
+    """The largest differences of losses, step by step, and of the weights."""
+    losses = np.abs(one["losses"] - other["losses"]).max(axis=1)
+    weights = max(
+        float(np.abs(one[name] - other[name]).max()) for name in one if name.startswith("weight")
+    )
+    return [float(value) for value in losses], weights
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--devices", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=0.002)
+    parser.add_argument("--shift", type=int, default=0)
+    parser.add_argument("--proposals", action="store_true")
+    parser.add_argument("--eager", action="store_true")
+    parser.add_argument("--go-on", action="store_true")
+    parser.add_argument("--die-at", type=int)
+    parser.add_argument("--folder")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args(arguments)
+    names = ("WORLD_SIZE", "JAX_NUM_PROCESSES")
+    processes = next((int(os.environ[name]) for name in names if name in os.environ), 1)
+    prepare(max(options.devices), processes)
+    if options.eager and os.environ["KERAS_BACKEND"] == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.run_functions_eagerly(True)
+    found = []
+    for devices in options.devices:
+        with tempfile.TemporaryDirectory() as folder:
+            found.append(train(devices, options, options.folder or folder, options.out))
+    for other in found[1:]:
+        losses, weights = difference(found[0], other)
+        print(f"losses {max(losses):.2e}, first step {losses[0]:.2e}, weights {weights:.2e}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
