@@ -21,7 +21,9 @@ def roi_levels(boxes: Tensor, image_area: Tensor, finest: int = 2, coarsest: int
     """
     height = boxes[..., 2] - boxes[..., 0]
     width = boxes[..., 3] - boxes[..., 1]
-    side = ops.sqrt(ops.maximum(height * width, 0.0))
+    area = height * width
+    # Not the larger of it and 0: what is not a number has no level, and is taken as empty too.
+    side = ops.sqrt(ops.where(area > 0.0, area, 0.0))
     relative = side / (224.0 / ops.sqrt(ops.cast(image_area, "float32")))
     # An empty region has no size; it goes to the finest level like any tiny one.
     level = 4.0 + ops.round(ops.log2(ops.maximum(relative, 1e-6)))
