@@ -74,6 +74,8 @@ def detect(folder: Path, out: Path, *options: str) -> int:
         return ScaledPredictor(predictor, diameter=given.diameter, min_confidence=min_confidence)
 
     words = ["detect", folder, "--diameter", DIAMETER, "--coco", "--out", out, *options]
+    # Shapes are named by a network.
+    words.append("--no-shapes")
     made_up = {"load_predictor": load_predictor, "trained_weights": lambda *_: folder / "none.h5"}
     with patch.multiple(mrcnn.app.methods, **made_up):
         return rbc.main([str(word) for word in words])
