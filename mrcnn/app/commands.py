@@ -40,9 +40,10 @@ def commands(application: "Application") -> list[Command]:
             DETECT,
             "mrcnn.app.detect:run",
             "outline, label and measure the {objects} of images",
-            "Writes NAME_overlay.png, NAME_labels.png (16 bit; 0 background, {objects} 1 to N by "
-            "falling score), {objects}.csv and summary.csv, and of what is counted {images}.csv, "
-            "slides.csv, shares.csv and histogram.csv.",
+            "Writes report.html, NAME_overlay.jpg, NAME_labels.png (16 bit; 0 background, "
+            "{objects} 1 to N by falling score) and what a person sees of it, "
+            "NAME_labels_preview.png, {objects}.csv and summary.csv, and of what is counted "
+            "{images}.csv, slides.csv, shares.csv and histogram.csv.",
             "A file that cannot be read stops nothing but itself; it is listed at the end. "
             "Exit status: 0 when every image was read, 2 when one was not or on bad input.",
         ),

@@ -17,6 +17,7 @@ from typing import Any
 from mrcnn.app.application import Application
 from mrcnn.app.counts import write_counts
 from mrcnn.app.detection.folder import ResultFolder, choose_folder, reserved
+from mrcnn.app.detection.page import REPORT, write_report
 from mrcnn.app.detection.picture import Finished, PictureWriter
 from mrcnn.app.detection.record import begun_record
 from mrcnn.app.detection.results import Plan, Results, Total
@@ -118,6 +119,7 @@ def _run(application: Application, options: Any, inputs: Inputs, out: Path) -> i
             with contextlib.suppress(OutputError):
                 results.finish(state)
                 write_counts(application, out, options.group)
+                write_report(application, out, options.language)
         if state == "stopped" and results.begun:
             done = plan.done + work.done
             print(
@@ -130,6 +132,7 @@ def _run(application: Application, options: Any, inputs: Inputs, out: Path) -> i
         return _tell_failed([*(each.problem for each in others), *work.problems])
     total = results.finish(state)
     counted = write_counts(application, out, options.group)
+    write_report(application, out, options.language)
     return _tell(application, method, total, len(paths), out, work.left_out, counted)
 
 
@@ -302,6 +305,7 @@ def _tell(
     for line in counted:
         print(line)
     print(f"{count_line(application, method.class_names, total.classes)}; results: {out}")
+    print(f"Report: {out / REPORT}")
     return _tell_failed(total.problems)
 
 

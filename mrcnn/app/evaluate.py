@@ -38,6 +38,7 @@ from mrcnn.report.evaluation_files import (
     summary_text,
 )
 from mrcnn.report.evaluation_tables import sweep_line
+from mrcnn.report.languages import in_language
 from mrcnn.report.markdown import format_report, format_short
 from mrcnn.report.page import report_page
 from mrcnn.report.table_text import marked
@@ -223,7 +224,10 @@ def run(application: Application, options: Any) -> int:
                 )
             ),
         )
-        atomic_write(waiting / "report.html", report_page(summary, page_images, words))
+        atomic_write(
+            waiting / "report.html",
+            report_page(summary, page_images, in_language(words, options.language)),
+        )
         export(application, options, dataset, images, method, evaluation, waiting)
 
     print(f"\n{format_short(evaluation, title, method.scored, words)}\n")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mrcnn.app.inputs import LABELS, MANY_LABELS, OVERLAY
+from mrcnn.app.inputs import RESULT_PICTURES
 from mrcnn.drawing.palette import class_color, in_units
 from mrcnn.errors import DataError
 from mrcnn.formats import write_coco, write_geojson, write_imagej, write_via
@@ -14,7 +14,7 @@ VIA_FILE = "via_predictions.json"
 COCO_FILE = "coco_predictions.json"
 GEOJSON, IMAGEJ = ".geojson", "_rois.zip"
 # What the files of one picture may end in.
-ENDINGS = (OVERLAY, LABELS, MANY_LABELS, GEOJSON, IMAGEJ)
+ENDINGS = (*RESULT_PICTURES, GEOJSON, IMAGEJ)
 # VIA and ImageJ get no image with more objects: all outlines of a file are in memory at once, some
 # 5 kB each, and these programs would not open it.
 MOST_OUTLINES = 2**17

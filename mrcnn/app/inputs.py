@@ -7,9 +7,16 @@ from pathlib import Path
 
 from mrcnn.pictures import IMAGE_SUFFIXES, images_in, is_zarr, passed_over
 
-OVERLAY, LABELS = "_overlay.png", "_labels.png"
+OVERLAY = "_overlay"
+# By the names of `--overlay-format`.
+OVERLAYS = {"jpeg": f"{OVERLAY}.jpg", "png": f"{OVERLAY}.png", "webp": f"{OVERLAY}.webp"}
+LABELS = "_labels.png"
 # Of more objects than a PNG has numbers for.
 MANY_LABELS = "_labels.tif"
+# Of the label image, for the eye.
+PREVIEW = "_labels_preview.png"
+# What the pictures of results end in.
+RESULT_PICTURES = (*OVERLAYS.values(), LABELS, MANY_LABELS, PREVIEW)
 
 
 @dataclass
@@ -30,7 +37,7 @@ class Inputs:
 def expand_inputs(arguments: Iterable[str]) -> Inputs:
     """Image files behind the arguments; folders give their images, sorted by name.
 
-    Results of an earlier run in a folder (a `NAME_overlay.png` or `NAME_labels.png` beside an
+    Results of an earlier run in a folder (a `NAME_overlay.jpg` or `NAME_labels.png` beside an
     image NAME) and hidden files are left out.
     """
     inputs = Inputs()
@@ -64,5 +71,5 @@ def common_folder(paths: Iterable[Path]) -> Path:
 def _is_earlier_result(path: Path, stems: set[str]) -> bool:
     return any(
         path.name.endswith(ending) and path.name.removesuffix(ending) in stems
-        for ending in (OVERLAY, LABELS, MANY_LABELS)
+        for ending in RESULT_PICTURES
     )

@@ -1,7 +1,6 @@
 """`detect` in pictures that are too large to be held as a whole: by tiles, written in stripes."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -9,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from mrcnn.app.detection.overlay import JPEG, write_overlay
 from mrcnn.app.finding import Finder, Found
-from mrcnn.app.inputs import MANY_LABELS, OVERLAY
-from mrcnn.drawing.results import PNG_LEVEL, overlay_picture
+from mrcnn.app.inputs import MANY_LABELS
+from mrcnn.drawing.results import overlay_picture
 from mrcnn.errors import DataError
-from mrcnn.files import atomic_write
 from mrcnn.formats.label_images import write_label_image
 from mrcnn.inference import Prediction, ScaledPredictor
 from mrcnn.instances import Instances
@@ -60,6 +59,7 @@ class LargeResult(NamedTuple):
         visible: int64 [N], their pixels there.
         measured: names of the columns that the application measures.
         overview: uint8 [h, w, 3], the picture made smaller.
+        overlay: name of its file.
     """
 
     found: Found
@@ -67,6 +67,7 @@ class LargeResult(NamedTuple):
     visible: np.ndarray
     measured: list[str]
     overview: np.ndarray
+    overlay: str
 
 
 def detect_large(
@@ -98,7 +99,6 @@ def detect_large(
     print(
         f"  {picture.name}: {height} x {width} pixels are detected in by {count} tiles", flush=True
     )
-    overlay_path = out / f"{name}{OVERLAY}"
     visible = write_label_image(out / f"{name}{MANY_LABELS}", work.kept(parts, count))
     objects = finder.application.words.objects
     print(
@@ -112,15 +112,16 @@ def detect_large(
         rows = np.flatnonzero(visible)
         instances = instances.take(rows)
         small, times = overview(picture, OVERLAY_SIDE)
-        drawn = overlay_picture(small, instances, finder.told_names, times)
-        atomic_write(overlay_path, partial(drawn.save, compress_level=PNG_LEVEL))
+        drawn = overlay_picture(small, instances, finder.told_names, times, has_legend=True)
+        kind = getattr(finder.options, "overlay_format", JPEG)
+        overlay = write_overlay(out, name, drawn, kind)
     except BaseException:
         (out / f"{name}{MANY_LABELS}").unlink(missing_ok=True)
         raise
     print(f"  {picture.name}: the overlay shows it {1 / times:.3g} times smaller", flush=True)
     work.quality |= dict.fromkeys(predictor.doubts(instances, scale))
     found = Found(instances, work.is_full, scale.diameter, scale.source, tuple(work.quality))
-    return LargeResult(found, rows + 1, visible[rows], work.measured, small)
+    return LargeResult(found, rows + 1, visible[rows], work.measured, small, overlay)
 
 
 class _Work:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from mrcnn.app.commands import CHECK, CONVERT, DETECT, EVALUATE, EXPORT, PACK, SERVE, TRAIN
 from mrcnn.app.counting_options import counting_options
+from mrcnn.app.inputs import OVERLAYS
 from mrcnn.app.option import Group, Option, Stored
 from mrcnn.app.option_types import (
     anchor_scales,
@@ -18,6 +19,7 @@ from mrcnn.app.serving_options import serving_options
 from mrcnn.app.training_options import model_options, training_options
 from mrcnn.deploy.formats import FLOAT32, WEIGHTS_AS
 from mrcnn.deploy.formats import FORMATS as NETWORK_FORMATS
+from mrcnn.report.languages import LANGUAGES
 from mrcnn.report.words import NETWORK
 from mrcnn.weights.places import shipped_models
 
@@ -383,11 +385,26 @@ def _detection(application: "Application") -> list[Option]:
             help="replace the results that are in the folder",
         ),
         Option(
+            "--overlay-format",
+            (DETECT,),
+            choices=tuple(OVERLAYS),
+            default=next(iter(OVERLAYS)),
+            help="of the pictures with outlines; png loses nothing and is ten times as large "
+            "(default %(default)s)",
+        ),
+        Option(
             "--anonymous",
             (DETECT,),
             is_flag=True,
             help="write neither folders nor the name of the machine into the results; images are "
             "named from the folder that holds them all",
+        ),
+        Option(
+            "--language",
+            (EVALUATE, DETECT),
+            choices=LANGUAGES,
+            default=LANGUAGES[0],
+            help="of the report: en for English, id for Indonesian (default %(default)s)",
         ),
         Option(
             "--max-overlap",

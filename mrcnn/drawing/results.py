@@ -1,7 +1,9 @@
 """Pictures of results: outlines and captions drawn onto the fields."""
 
+import functools
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -25,6 +27,11 @@ LIGHT_GREEN = (140, 255, 160)
 # A caption such as "0.98/0.87" is readable when its cell has at least this many pixels.
 _CAPTION_DIAMETER = 80
 _LARGEST_SIDE = 6000
+# Objects have numbers from this median diameter on, in letters from so small to so large.
+_LEAST_NUMBERED = 20
+_SMALLEST_LETTER, _LARGEST_LETTER, _LETTER_STEP = 9, 96, 3
+# A picture with fewer columns has no room for the names of classes.
+_NARROWEST_LEGEND = 160
 
 
 def _median_diameter(boxes: np.ndarray) -> float:
@@ -77,30 +84,40 @@ def _draw_lines(
         draw.line(contour.ravel().tolist(), fill=colour, width=width)
 
 
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    # Where FreeType is missing, letters of one size are all that there is.
+    return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size))
+
+
 class _Captions:
     """Writes captions into cells: whole inside the picture, and beside those already written.
 
     Args:
         draw: of the picture.
-        font: of all captions.
         scale: enlargement of the picture.
     """
 
-    def __init__(
-        self, draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, scale: float
-    ) -> None:
+    def __init__(self, draw: ImageDraw.ImageDraw, scale: float) -> None:
         self.draw = draw
-        self.font = font
         self.scale = scale
-        self.stroke = max(1, round(font.size / 9))
         self.taken: list[Extent] = []
 
-    def write(self, box: Sequence[int], text: str, colour: Color = WHITE) -> None:
-        """Write `text` in the middle of a pixel box, or the nearest free lines above or below."""
+    def write(self, box: Sequence[int], text: str, size: int, colour: Color = WHITE) -> None:
+        """Write `text` in the middle of a pixel box, or the nearest free lines above or below.
+
+        Args:
+            box: pixel (y1, x1, y2, x2).
+            text: a few letters.
+            size: of the letters, pixels.
+            colour: of the letters.
+        """
+        font = _font(size)
+        stroke = max(1, round(size / 9))
         y1, x1, y2, x2 = (float(side) * self.scale for side in box)
-        line = 1.2 * self.font.size
+        line = 1.2 * size
         places = [
-            self._inside((x1 + x2) / 2, (y1 + y2) / 2 + lines * line, text)
+            self._inside((x1 + x2) / 2, (y1 + y2) / 2 + lines * line, text, font, stroke)
             for lines in (0, 1, -1, 2, -2)
         ]
         x, y, extent = next((place for place in places if self._is_free(place[2])), places[0])
@@ -109,16 +126,18 @@ class _Captions:
             (x, y),
             text,
             colour,
-            self.font,
+            font,
             anchor="mm",
-            stroke_width=self.stroke,
+            stroke_width=stroke,
             stroke_fill=BLACK,
         )
 
-    def _inside(self, x: float, y: float, text: str) -> tuple[float, float, Extent]:
+    def _inside(
+        self, x: float, y: float, text: str, font: ImageFont.FreeTypeFont, stroke: int
+    ) -> tuple[float, float, Extent]:
         """The place moved so that the picture's edge does not cut the text, and its extent."""
         left, top, right, bottom = self.draw.textbbox(
-            (x, y), text, self.font, anchor="mm", stroke_width=self.stroke
+            (x, y), text, font, anchor="mm", stroke_width=stroke
         )
         width, height = self.draw.im.size
         shift_x = max(0, -left) - max(0, right - width)
@@ -162,26 +181,6 @@ def _with_footer(picture: Image.Image, parts: Sequence[tuple[str, Color]]) -> Im
     return result
 
 
-def _with_legend(picture: Image.Image, entries: Sequence[tuple[str, Color]]) -> Image.Image:
-    """Lay a small see-through legend over the lower left corner, where there is room for it."""
-    size = int(np.clip(picture.width / 70, 11, 24))
-    font = ImageFont.load_default(size)
-    gap = size // 2
-    width = round(sum(font.getlength(text) + 2 * gap for text, _ in entries))
-    height = size + 2 * gap
-    if width > picture.width or height > picture.height / 8:
-        return picture
-    corner = (0, picture.height - height, width, picture.height)
-    legend = Image.blend(picture.crop(corner), Image.new("RGB", (width, height), BLACK), 0.7)
-    draw = ImageDraw.Draw(legend)
-    x = float(gap)
-    for text, colour in entries:
-        draw.text((x, height / 2), text, colour, font, anchor="lm")
-        x += font.getlength(text) + 2 * gap
-    picture.paste(legend, corner)
-    return picture
-
-
 def comparison_picture(
     image: np.ndarray,
     truth: Instances,
@@ -219,18 +218,18 @@ def comparison_picture(
     for box, crop in zip(boxes, detections.crops, strict=True):
         _draw_outline(draw, box, crop, PREDICTION, width, scale)
     # Nine characters, each about half as wide as high, within the cell.
-    font = ImageFont.load_default(int(np.clip(diameter * 0.9 / (9 * 0.55), 11, 32)))
-    captions = _Captions(draw, font, scale)
+    size = int(np.clip(diameter * 0.9 / (9 * 0.55), 11, 32))
+    captions = _Captions(draw, scale)
     partner = {int(column): float(iou[row, column]) for row, column in pairs}
     for index, box in enumerate(boxes):
         matched = partner.get(index)
         agreement = "-" if matched is None else f"{matched:.2f}"
         colour = WHITE if matched is not None else YELLOW
-        captions.write(box, f"{scores[index]:.2f}/{agreement}", colour)
+        captions.write(box, f"{scores[index]:.2f}/{agreement}", size, colour)
     found = set(map(int, pairs[:, 0]))
     for index, box in enumerate(truth.boxes):
         if index not in found:
-            captions.write(box, "missed", LIGHT_GREEN)
+            captions.write(box, "missed", size, LIGHT_GREEN)
     parts = [
         (title, BLACK),
         (f"ground truth {len(truth)}", TRUTH),
@@ -243,7 +242,12 @@ def comparison_picture(
 
 
 def overlay_picture(
-    image: np.ndarray, instances: Instances, class_names: Sequence[str], scale: float | None = None
+    image: np.ndarray,
+    instances: Instances,
+    class_names: Sequence[str],
+    scale: float | None = None,
+    *,
+    has_legend: bool = False,
 ) -> Image.Image:
     """Objects outlined in the color of their class, numbered as in the label image.
 
@@ -253,6 +257,10 @@ def overlay_picture(
         class_names: of classes 1, 2, ...
         scale: where the image shows a picture made smaller, its pixels for each of the picture.
             Then lines are thin, and objects have no numbers.
+        has_legend: with a line below the image: the color of each class, and how many have it.
+
+    Returns:
+        a picture of the image's size; with a legend it is higher, if it is wide enough for words.
     """
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
@@ -271,15 +279,27 @@ def overlay_picture(
         # There may be a million: none is kept.
         for box, crop, class_id in zip(boxes, crops, class_ids, strict=True):
             _draw_outline(draw, box, crop, class_color(int(class_id)), 1, scale)
-    # Three digits that leave most of the cell free to see; none where they would be unreadable.
-    if scale is None and 20 <= diameter < math.inf:
-        font = ImageFont.load_default(int(np.clip(diameter / 4, 9, 28)))
-        captions = _Captions(draw, font, 1.0)
-        for number, box in enumerate(boxes, start=1):
-            captions.write(box, str(number))
+    # None where they would be unreadable.
+    if scale is None and _LEAST_NUMBERED <= diameter < math.inf:
+        captions = _Captions(draw, 1.0)
+        for number, (box, size) in enumerate(zip(boxes, _letters(boxes), strict=True), start=1):
+            captions.write(box, str(number), int(size))
+    if not has_legend or picture.width < _NARROWEST_LEGEND:
+        return picture
     counts = np.bincount(np.asarray(class_ids, dtype=np.int64), minlength=len(class_names) + 1)
     entries = [
         (f"{name} {counts[class_id]}", class_color(class_id))
         for class_id, name in enumerate(class_names, start=1)
     ]
-    return _with_legend(picture, entries)
+    return _with_footer(picture, entries)
+
+
+def _letters(boxes: np.ndarray) -> np.ndarray:
+    """Sizes of the numbers of objects, int [N]: three digits leave most of an object free to see.
+
+    Sizes have few steps, since each is a font of its own, and a fragment's number can be read.
+    """
+    sides = np.sqrt(np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 1), axis=1))
+    steps = np.round(sides / 4 / _LETTER_STEP) * _LETTER_STEP
+    smallest = max(_SMALLEST_LETTER, np.median(sides) / 8)
+    return np.clip(steps, smallest, _LARGEST_LETTER).astype(int)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 NETWORK = "network"
 
@@ -37,6 +38,9 @@ class Words:
         follows_paper: whether the figures are those of a paper that the application follows.
         methods: names of the methods, for people.
         facts: entries of a summary that a page tells: key -> (title, text of each value).
+        language: of the texts, as HTML names it.
+        strings: what stands for an English text in that language, see
+            `mrcnn.report.languages.in_language`.
     """
 
     program: str = "mrcnn"
@@ -58,11 +62,23 @@ class Words:
     follows_paper: bool = False
     methods: Mapping[str, str] = field(default_factory=lambda: {NETWORK: "Mask R-CNN"})
     facts: Mapping[str, tuple[str, Mapping[str, str]]] = field(default_factory=dict)
+    language: str = "en"
+    strings: Mapping[str, str] = field(default_factory=dict)
 
-    def __call__(self, text: str) -> str:
-        """The text with its braces filled."""
-        forms = self.forms()
-        return re.sub(r"\{(\w+)\}", lambda match: forms.get(match[1], match[0]), text)
+    def __call__(self, text: str, **values: Any) -> str:
+        """The text in its language, with its braces filled.
+
+        Args:
+            text: in English.
+            **values: what further names in braces stand for.
+        """
+        forms = {**self.forms(), **{name: str(value) for name, value in values.items()}}
+        said = self.strings.get(text, text)
+        return re.sub(r"\{(\w+)\}", lambda match: forms.get(match[1], match[0]), said)
+
+    def named(self, name: str) -> str:
+        """A name, as of a class, in the language where it is known; braces in it stay."""
+        return self.strings.get(name, name)
 
     def forms(self) -> dict[str, str]:
         """What may stand in braces, and what stands there then."""
@@ -73,18 +89,25 @@ class Words:
             "images": self.images,
             "class_term": self.class_term,
             "class_terms": self.class_terms,
-            "an_object": _article(self.object),
-            "an_image": _article(self.image),
-            "a_class_term": _article(self.class_term),
+            "an_object": self._with_article(self.object),
+            "an_image": self._with_article(self.image),
+            "a_class_term": self._with_article(self.class_term),
         }
         return {
             **nouns,
             **{_capital(name): _capital(noun) for name, noun in nouns.items()},
             "program": self.program,
             # Phrases that only stand where there is a paper.
-            "paper_accuracy": "the paper’s own accuracy, " if self.follows_paper else "",
-            "as_in_paper": ", which is the accuracy of the paper" if self.follows_paper else "",
+            "paper_accuracy": self._phrase("the paper’s own accuracy, "),
+            "as_in_paper": self._phrase(", which is the accuracy of the paper"),
         }
+
+    def _phrase(self, text: str) -> str:
+        return self.strings.get(text, text) if self.follows_paper else ""
+
+    def _with_article(self, noun: str) -> str:
+        # Other languages of ours have none.
+        return _article(noun) if self.language == "en" else noun
 
     def counted(self, number: int, noun: str = "object") -> str:
         """A number with its noun: "1 cell", "12 cells"; noun is "object" or "image"."""

@@ -207,7 +207,7 @@ def _detect_large(
         )
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder) as name, MaskFile(name) as masks:
-        found, _, visible, measured, small = detect_large(
+        found, _, visible, measured, small, _ = detect_large(
             model.finder, picture, Path(name), "picture", masks
         )
         instances = found.instances

@@ -34,7 +34,10 @@ def test_a_folder_gives_its_images_and_lists_the_others(tmp_path):
 
 
 def test_earlier_results_are_neither_images_nor_passed_over(tmp_path):
-    for name in ("a.jpg", "a_overlay.png", "a_labels.png", "a_labels.tif", "b_labels.png"):
+    results = ("_overlay.png", "_overlay.jpg", "_overlay.webp", "_labels.png", "_labels.tif")
+    for ending in (*results, "_labels_preview.png"):
+        (tmp_path / f"a{ending}").touch()
+    for name in ("a.jpg", "b_labels.png"):
         (tmp_path / name).touch()
     inputs = expand_inputs([str(tmp_path)])
     assert [path.name for path in inputs.paths] == ["a.jpg", "b_labels.png"]

@@ -14,8 +14,8 @@ def test_a_killed_run_that_goes_on_has_each_picture_once(tmp_path):
     # What was told as done before a kill was not done again, but for what cannot be used.
     assert figures["told_at_last"] <= 60 - figures["told_by_killed"] + 2
     assert len(runs.names_in(tmp_path / "whole")) == 60
-    assert not (tmp_path / "killed" / "p00050_overlay.png").exists()
-    assert (tmp_path / "killed" / "p00059_overlay.png").exists()
+    assert not (tmp_path / "killed" / "p00050_overlay.jpg").exists()
+    assert (tmp_path / "killed" / "p00059_overlay.jpg").exists()
 
 
 def test_what_differs_is_told(tmp_path, monkeypatch):

@@ -58,8 +58,8 @@ def test_a_small_slide_through_detect(monkeypatch, capsys):
     found = tiles_command.follow_command(2200)
     assert (found["status"], found["discs"], found["lost"], found["twice"]) == (0, 289, 0, 0)
     assert set(found["files_mib"]) == {
-        "cells.csv", "fields.csv", "histogram.csv", "parts", "run.json", "shares.csv",
-        "slide_labels.tif", "slide_overlay.png", "slides.csv", "summary.csv",
+        "cells.csv", "fields.csv", "histogram.csv", "parts", "report.html", "run.json",
+        "shares.csv", "slide_labels.tif", "slide_overlay.jpg", "slides.csv", "summary.csv",
     }  # fmt: skip
     assert found["memory_mib"] > 0
     assert "detected in by 4 tiles" in capsys.readouterr().out

@@ -4,6 +4,7 @@ import numpy as np
 from skimage.draw import disk
 
 from mrcnn.drawing.colours import PREDICTION_COLOUR, TRUTH_COLOUR, class_colors
+from mrcnn.drawing.label_preview import label_preview
 from mrcnn.drawing.palette import PREDICTION, TRUTH, class_color
 from mrcnn.drawing.results import comparison_picture, outlines, overlay_picture
 from mrcnn.instances import Instances
@@ -113,6 +114,43 @@ def test_overlay_has_the_image_size_and_a_colour_for_each_class():
     changed = (pictures[0] != pictures[1]).any(axis=-1)
     assert changed[90 : 90 + SIDE, 150 : 150 + SIDE].sum() > 200
     assert not changed[10 : 10 + SIDE, 10 : 10 + SIDE].any()
+
+
+def test_the_legend_of_an_overlay_is_outside_of_the_image():
+    found = objects(IMAGE, [[9, 9, 90, 90]])
+    plain = np.asarray(overlay_picture(IMAGE, found, ["one", "two"]))
+    with_legend = np.asarray(overlay_picture(IMAGE, found, ["one", "two"], has_legend=True))
+    np.testing.assert_array_equal(with_legend[: len(IMAGE)], plain)
+    below = with_legend[len(IMAGE) :]
+    assert all((below == class_color(number)).all(axis=-1).any() for number in (1, 2))
+    # No room for words.
+    narrow = overlay_picture(IMAGE[:, :100], found, ["one"], has_legend=True)
+    assert narrow.size == (100, 200)
+
+
+def test_numbers_are_as_large_as_their_objects():
+    dark = np.full((200, 300, 3), 60, np.uint8)
+    heights = []
+    for radius in (20, 80):
+        boxes = [[10, 10, 11 + 2 * radius, 11 + 2 * radius], *[[150, 250, 191, 291]] * 3]
+        cells = [round_mask(radius), *[round_mask(20)] * 3]
+        found = Instances(dark.shape, np.array(boxes), cells, np.ones(4, int))
+        picture = np.asarray(overlay_picture(dark, found, ["one"]))
+        letters = (picture[20 : 2 * radius, 20 : 2 * radius] > 150).all(axis=-1)
+        heights.append(np.count_nonzero(letters.any(axis=1)))
+    assert heights[1] > 3 * heights[0] > 12
+
+
+def test_a_label_image_can_be_seen():
+    labels = np.array([[0, 1, 2, 3], [255, 256, 510, 511]], np.uint16)
+    picture = label_preview(labels)
+    assert picture.mode == "P" and picture.size == (4, 2)
+    pixels = np.asarray(picture.convert("RGB"))
+    assert pixels[0, 0].tolist() == [0, 0, 0]
+    others = pixels.reshape(-1, 3)[1:]
+    assert others.max(axis=1).min() > 150
+    # Repeated every 255, and never the background.
+    assert len(np.unique(others[:5], axis=0)) == 4 and (pixels[1, 1] == pixels[0, 1]).all()
 
 
 def test_pictures_have_the_colors_of_notebooks():

@@ -31,6 +31,7 @@ def files(tmp_path):
         (["a.png", "a_rois.zip", "images.zip"], ["a_rois.zip"]),
         (["a.png", "a_masks.png", "b.png", "b_masks.png"], ["a_masks.png", "b_masks.png"]),
         (["a.png", "a_cp_masks.tif", "a_overlay.png"], ["a_cp_masks.tif"]),
+        (["a.png", "a_labels.png", "a_labels_preview.png", "a_overlay.jpg"], ["a_labels.png"]),
         (["a_img.png", "a_masks.png"], ["a_masks.png"]),
         (["a.png", "a_masks.png", "stray.csv"], ["a_masks.png"]),
         (["images/a.tif", "masks/a.tif", "masks/lost.tif"], ["a.tif"]),

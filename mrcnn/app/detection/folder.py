@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mrcnn.app.commands import DETECT
 from mrcnn.app.counts import SUMMARY, count_files
+from mrcnn.app.detection.page import REPORT, page_files
 from mrcnn.app.detection.parts import PARTS, Part, part_files, read_part
 from mrcnn.app.detection.record import RUN_FILE, is_run, read_record
 from mrcnn.app.export import COCO_FILE, ENDINGS, VIA_FILE
@@ -65,7 +66,7 @@ class ResultFolder:
     def __init__(self, out: Path, words: Words) -> None:
         self.out = out
         self._tables = [out / f"{words.objects}.csv", out / SUMMARY]
-        self._counts = [out / name for name in count_files(words)]
+        self._counts = [out / name for name in (*count_files(words), REPORT)]
         self._program = words.program
 
     @property
@@ -143,7 +144,7 @@ class ResultFolder:
             if path.parent == self.out and path.resolve() not in kept:
                 with contextlib.suppress(IsADirectoryError):
                     path.unlink(missing_ok=True)
-        for path in part_files(self.out):
+        for path in [*part_files(self.out), *page_files(self.out)]:
             path.unlink(missing_ok=True)
         # A person may have put something else there.
         with contextlib.suppress(OSError):

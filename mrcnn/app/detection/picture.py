@@ -11,13 +11,16 @@ import numpy as np
 from PIL import Image
 
 from mrcnn.app.application import Application
+from mrcnn.app.detection.overlay import write_overlay
+from mrcnn.app.detection.page import is_shown, keep_picture, page_file
 from mrcnn.app.detection.parts import Part, Source, part_file, write_part
 from mrcnn.app.detection.stream import Input
 from mrcnn.app.export import ENDINGS, Exporter
 from mrcnn.app.finding import Finder, Found
-from mrcnn.app.inputs import LABELS, MANY_LABELS, OVERLAY
+from mrcnn.app.inputs import LABELS, MANY_LABELS, PREVIEW
 from mrcnn.app.large_pictures import detect_large
 from mrcnn.app.quality import Doubt, column, judge
+from mrcnn.drawing.label_preview import label_preview
 from mrcnn.drawing.results import PNG_LEVEL, overlay_picture
 from mrcnn.files import atomic_write
 from mrcnn.formats.label_images import write_label_image
@@ -25,6 +28,7 @@ from mrcnn.instances import Instances
 from mrcnn.instances.stored_masks import MaskFile
 from mrcnn.pictures import Picture
 from mrcnn.report.detection_files import DetectedImage, LateRows, iterate_rows, object_rows
+from mrcnn.report.page.detected import detected_picture
 
 
 def visible_objects(instances: Instances) -> tuple[Instances, np.ndarray]:
@@ -60,6 +64,13 @@ def write_labels(out: Path, name: str, instances: Instances, labels: np.ndarray)
     else:
         file = f"{name}{MANY_LABELS}"
         write_label_image(out / file, [instances])
+    return file
+
+
+def _write_preview(out: Path, name: str, labels: np.ndarray) -> str:
+    """Write what a person can see of a label image, all of which looks black; the file's name."""
+    file = f"{name}{PREVIEW}"
+    atomic_write(out / file, partial(label_preview(labels).save, compress_level=PNG_LEVEL))
     return file
 
 
@@ -123,10 +134,12 @@ class PictureWriter:
             image, instances, self.options, class_names=tuple(self.class_names)
         )
         measured = tuple(column for column in instances.columns if column not in told)
-        overlay = overlay_picture(image, instances, self.class_names)
-        file = f"{given.name}{OVERLAY}"
-        atomic_write(self.out / file, partial(overlay.save, compress_level=PNG_LEVEL))
-        files = [file, write_labels(self.out, given.name, instances, labels)]
+        overlay = overlay_picture(image, instances, self.class_names, has_legend=True)
+        files = [
+            write_overlay(self.out, given.name, overlay, self.options.overlay_format),
+            write_labels(self.out, given.name, instances, labels),
+            _write_preview(self.out, given.name, labels),
+        ]
         rows = object_rows(
             self.shown[given.path],
             given.name,
@@ -156,7 +169,7 @@ class PictureWriter:
         source = self._source(given)
         with ExitStack() as opened:
             masks = opened.enter_context(MaskFile(self.out))
-            found, labels, visible, measured, small = detect_large(
+            found, labels, visible, measured, small, overlay = detect_large(
                 finder, picture, self.out, given.name, masks
             )
             told_size = None if picture.pixel_size is None else picture.pixel_size.side
@@ -174,8 +187,10 @@ class PictureWriter:
                 self.options.size_limits,
             )
             rows = LateRows(len(labels), make_rows)
-            files = [f"{given.name}{OVERLAY}", f"{given.name}{MANY_LABELS}"]
-            kept = self._kept(given, source, found, rows, tuple(measured), small, files, told_size)
+            files = [overlay, f"{given.name}{MANY_LABELS}"]
+            kept = self._kept(
+                given, source, found, rows, tuple(measured), small, files, told_size, labels
+            )
             # Its masks end here.
             return replace(kept, found=replace(found, instances=found.instances.take([])))
 
@@ -185,6 +200,7 @@ class PictureWriter:
         Raises:
             OutputError: not even that can be written.
         """
+        page_file(self.out, given.name).unlink(missing_ok=True)
         for ending in ENDINGS:
             path = self.out / f"{given.name}{ending}"
             # An input may be called like a result.
@@ -213,6 +229,7 @@ class PictureWriter:
         image: np.ndarray,
         files: list[str],
         told_size: float | None,
+        numbers: np.ndarray | None = None,
     ) -> Finished:
         names = tuple(self.class_names)
         doubts = judge(self.application, image, found, self.options, class_names=names)
@@ -232,7 +249,27 @@ class PictureWriter:
             limit_reached=found.limit_reached,
             pixel_size=self.options.pixel_size or told_size,
         )
+        self._keep_shown(given, told, found.instances, image, bool(doubts), numbers)
         file = part_file(self.out, given.name)
         part = Part(file, given.number, source, told, (*files, *exported))
         part = write_part(part, found.instances if self.exporter.wants_all else None)
         return Finished(part, found, tuple(doubts), given.notes, tuple(left_out))
+
+    def _keep_shown(
+        self,
+        given: Input,
+        told: DetectedImage,
+        instances: Instances,
+        image: np.ndarray,
+        is_doubtful: bool,
+        numbers: np.ndarray | None,
+    ) -> None:
+        """Keep what the report shows of a picture, if it may be there."""
+        if not is_shown(given.number, is_doubtful):
+            page_file(self.out, given.name).unlink(missing_ok=True)
+            return
+        columns = ("shape", *(column for column, _ in self.application.counting.rates))
+        shown = detected_picture(
+            image, instances, self.class_names, columns, told.pixel_size, numbers
+        )
+        keep_picture(self.out, given.name, shown)

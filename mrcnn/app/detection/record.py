@@ -23,7 +23,7 @@ _VERSION = 1
 _KIND = ".detection"
 _PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "scikit-image", "pillow")
 # Options without a part in the result of a picture.
-_FREE = ("images", "out", "logs", "weights", "overwrite", "resume", "command", "group")
+_FREE = ("images", "out", "logs", "weights", "overwrite", "resume", "command", "group", "language")
 
 
 def is_run(out: Path) -> bool:

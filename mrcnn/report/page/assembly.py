@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from mrcnn.report.evaluation_tables import point_name
 from mrcnn.report.figures import lookup
 from mrcnn.report.page.gallery import PageField, gallery_data
 from mrcnn.report.page.rendering import ENVIRONMENT, embedded_json
-from mrcnn.report.page.report import Report
+from mrcnn.report.page.report import Report, Section
 from mrcnn.report.page.sections import SECTIONS
 from mrcnn.report.words import Words
 
@@ -23,12 +22,6 @@ _SOURCES = Path(__file__).parent
 
 def _source(name: str) -> str:
     return (_SOURCES / name).read_text(encoding="utf-8").strip()
-
-
-def _script(words: Words) -> str:
-    """The page's script, which names the objects here and there."""
-    forms = words.forms()
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: forms[match[1]], _source("page.js"))
 
 
 def content_hash(text: str) -> str:
@@ -92,17 +85,50 @@ def report_page(
         raise DataError("summary: no operating point, nothing to report. Give --min-conf.")
     report = Report(summary, fields, words)
     sections = [made for make in SECTIONS if (made := make(report)) is not None]
-    style, script = _source("page.css"), _script(words)
     data = gallery_data(
-        report.fields, report.confidences, report.classes, report.border == "ignore", report.chosen
+        report.fields,
+        report.confidences,
+        report.classes,
+        report.border == "ignore",
+        report.chosen,
+        words,
     )
+    return rendered_page(
+        _heading(summary, report), sections, data, words, report.confidences, report.chosen
+    )
+
+
+def rendered_page(
+    heading: str,
+    sections: Sequence[Section],
+    data: dict[str, Any],
+    words: Words,
+    confidences: Sequence[float | None] = (),
+    chosen: int = 0,
+    style: str = "",
+) -> str:
+    """The page around its sections.
+
+    Args:
+        heading: one line for the window's title and for search.
+        sections: from the top down.
+        data: what page.js needs.
+        words: of which language the texts are.
+        confidences: of the operating points; with several there is a choice.
+        chosen: the one that is shown first.
+        style: further rules of CSS.
+    """
+    style = "\n".join(filter(None, (_source("page.css"), style)))
+    script = _source("page.js")
     page = ENVIRONMENT.get_template("page.html").render(
         policy=_policy(style, script),
-        heading=_heading(summary, report),
+        language=words.language,
+        words=words,
+        heading=heading,
         style=style,
-        confidences=report.confidences,
-        choices=[point_name(value).removeprefix("confidence ") for value in report.confidences],
-        chosen=report.chosen,
+        confidences=confidences,
+        choices=[point_name(value).removeprefix("confidence ") for value in confidences],
+        chosen=chosen,
         sections=sections,
         data=embedded_json(data),
         script=script,

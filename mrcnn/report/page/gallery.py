@@ -21,6 +21,26 @@ _JPEG_QUALITY = 80
 # Outlines may lie this far from the mask's, in pixels of the picture on the page.
 _TOLERANCE = 0.6
 
+# What objects may be: title, the layers that show it, and whether it is an error.
+_KINDS: dict[str, tuple[str, list[str], bool]] = {
+    "found": ("Found", ["truth", "prediction"], False),
+    "missed": ("Missed: no detection fits", ["missed"], True),
+    "alarm": ("False alarm: fits no {object}", ["alarm"], True),
+    "border": ("Cut by the image border, not judged", ["border"], False),
+}
+# What page.js says, by its names.
+_TEXTS = {
+    "class": "class",
+    "score": "Score",
+    "classTruth": "Class, truth",
+    "classPredicted": "Class, predicted",
+    "diameterTruth": "Diameter, truth",
+    "diameterPredicted": "Diameter, predicted",
+    "otherClass": ", with another class",
+    "objectsOf": "{Objects} of",
+    "figuresAt": "Figures at confidence",
+}
+
 
 @dataclass(frozen=True)
 class PageField:
@@ -91,20 +111,33 @@ def check_field(field: PageField, confidences: Sequence[float | None]) -> None:
                 )
 
 
-def picture_data(image: np.ndarray) -> str:
-    """A JPEG picture of at most 1200 pixels a side, as a data address.
+def picture_data(image: np.ndarray, side: int = _PICTURE_SIDE, quality: int = _JPEG_QUALITY) -> str:
+    """A JPEG picture, as a data address.
 
     Args:
         image: uint8 [H, W, 3].
+        side: most pixels of a side; a larger image is made smaller.
+        quality: of JPEG, to 95.
     """
     picture = Image.fromarray(np.asarray(image, np.uint8)).convert("RGB")
-    picture.thumbnail((_PICTURE_SIDE, _PICTURE_SIDE), Image.Resampling.LANCZOS)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    picture.save(buffer, "JPEG", quality=quality, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _cells_data(cells: Any, tolerance: float) -> list[dict[str, Any]]:
+def outline_tolerance(height: int, width: int, side: int = _PICTURE_SIDE) -> float:
+    """How far outlines may lie from the mask's, in pixels of an image that is shown that large."""
+    return _TOLERANCE * max(1.0, max(height, width) / side)
+
+
+def cells_data(cells: Any, tolerance: float) -> list[dict[str, Any]]:
+    """What the page needs of each object of an image.
+
+    Args:
+        cells: see `PageField`.
+        tolerance: see `outline_tolerance`.
+    """
     boxes = np.reshape(np.asarray(cells.boxes, int), (-1, 4))
     sizes = equivalent_diameters(cells.crops)
     return [
@@ -123,8 +156,8 @@ def _cells_data(cells: Any, tolerance: float) -> list[dict[str, Any]]:
 def field_data(field: PageField, confidences: Sequence[float | None]) -> dict[str, Any]:
     """What page.js draws over a field's picture."""
     height, width = field.image_shape[:2]
-    tolerance = _TOLERANCE * max(1.0, max(height, width) / _PICTURE_SIDE)
-    detections = _cells_data(field.detections, tolerance)
+    tolerance = outline_tolerance(height, width)
+    detections = cells_data(field.detections, tolerance)
     for entry, score, cut in zip(
         detections, field.detections.scores, at_border(field, field.detections), strict=True
     ):
@@ -143,7 +176,7 @@ def field_data(field: PageField, confidences: Sequence[float | None]) -> dict[st
         "name": clean(field.name),
         "width": width,
         "height": height,
-        "truth": _cells_data(field.truth, tolerance),
+        "truth": cells_data(field.truth, tolerance),
         "detections": detections,
         "points": points,
     }
@@ -155,6 +188,7 @@ def gallery_data(
     classes: Sequence[str],
     ignore_border: bool,
     chosen: int,
+    words: Words,
 ) -> dict[str, Any]:
     """All that page.js needs.
 
@@ -164,11 +198,17 @@ def gallery_data(
         classes: names of classes 1, 2, ...
         ignore_border: an unmatched detection at the image's border is no false alarm.
         chosen: operating point that is shown first.
+        words: what objects are called.
     """
     return {
         "classes": list(map(clean, classes)),
         "ignoreBorder": ignore_border,
         "chosen": chosen,
+        "kinds": {
+            kind: {"title": words(title), "layers": layers, "error": is_error}
+            for kind, (title, layers, is_error) in _KINDS.items()
+        },
+        "texts": {name: words(text) for name, text in _TEXTS.items()},
         "fields": [field_data(field, confidences) for field in fields],
     }
 

@@ -8,12 +8,9 @@ const data = JSON.parse(document.getElementById("gallery-data").textContent);
 const gallery = document.getElementById("gallery");
 const layers = document.getElementById("layers");
 
-const KINDS = {
-  found: { title: "Found", layers: ["truth", "prediction"] },
-  missed: { title: "Missed: no detection fits", layers: ["missed"], error: true },
-  alarm: { title: "False alarm: fits no {{object}}", layers: ["alarm"], error: true },
-  border: { title: "Cut by the image border, not judged", layers: ["border"] },
-};
+/* What cells may be: its title, the layers that show it, whether it is to be looked at. */
+const KINDS = data.kinds;
+const SAY = data.texts;
 const hiddenLayers = new Set();
 
 function create(parent, tag, attributes = {}, text = null) {
@@ -29,26 +26,31 @@ function create(parent, tag, attributes = {}, text = null) {
 /* What is said about a cell --------------------------------------------------------------- */
 
 function className(instance) {
-  return data.classes[instance.class - 1] ?? `class ${instance.class}`;
+  return data.classes[instance.class - 1] ?? `${SAY.class} ${instance.class}`;
 }
 
 function facts(cell) {
   const { truth, detection } = cell;
   const pixels = (instance) => `${instance.diameter.toFixed(1)} px`;
   const rows = [];
-  if (detection) rows.push(["Score", detection.score.toFixed(3)]);
+  if (detection) rows.push([SAY.score, detection.score.toFixed(3)]);
   if (truth && detection) rows.push(["IoU", cell.iou.toFixed(3)]);
-  if (truth) rows.push(["Class, truth", className(truth)]);
-  if (detection) rows.push(["Class, predicted", className(detection)]);
-  if (truth) rows.push(["Diameter, truth", pixels(truth)]);
-  if (detection) rows.push(["Diameter, predicted", pixels(detection)]);
+  if (truth) rows.push([SAY.classTruth, className(truth)]);
+  if (detection) rows.push([SAY.classPredicted, className(detection)]);
+  if (truth) rows.push([SAY.diameterTruth, pixels(truth)]);
+  if (detection) rows.push([SAY.diameterPredicted, detection.size ?? pixels(detection)]);
+  // What is known of it besides, by the titles of the page.
+  (detection?.told ?? []).forEach((text, index) => {
+    if (text !== "") rows.push([cell.columns[index], text]);
+  });
   return rows;
 }
 
 function title(cell) {
   const { truth, detection } = cell;
   const other = truth && detection && truth.class !== detection.class;
-  return KINDS[cell.kind].title + (other ? ", with another class" : "");
+  const number = detection?.number ? ` ${detection.number}` : "";
+  return KINDS[cell.kind].title + number + (other ? SAY.otherClass : "");
 }
 
 function sentence(cell) {
@@ -108,8 +110,22 @@ const note = {
 class FieldView {
   constructor(card) {
     this.card = card;
+    this.cells = [];
+    this.current = null;
+    this.isAwake = false;
+    this.nextButton = card.querySelector(".next-error");
+    this.nextButton.addEventListener("click", () => this.nextError());
+    card.querySelector(".enlarge").addEventListener("click", (event) => this.enlarge(event.target));
+  }
+
+  /* Read and draw what the picture has, once it is looked at: a page may have hundreds. */
+  wake() {
+    if (this.isAwake) return;
+    this.isAwake = true;
+    const { card } = this;
     const stage = card.querySelector(".stage");
-    this.field = data.fields[Number(stage.dataset.field)];
+    const own = card.querySelector(".field-data");
+    this.field = own ? JSON.parse(own.textContent) : data.fields[Number(stage.dataset.field)];
     const { width, height } = this.field;
     const svg = create(stage, "svg", { viewBox: `0 0 ${width} ${height}`, class: "overlay" });
     const drawn = create(svg, "g", { "aria-hidden": "true" });
@@ -119,12 +135,7 @@ class FieldView {
     };
     this.truthPaths = outlines(this.field.truth);
     this.detectionPaths = outlines(this.field.detections);
-    this.list = create(svg, "g", { role: "listbox", "aria-label": `{{Objects}} of ${this.field.name}` });
-    this.cells = [];
-    this.current = null;
-    this.nextButton = card.querySelector(".next-error");
-    this.nextButton.addEventListener("click", () => this.nextError());
-    card.querySelector(".enlarge").addEventListener("click", (event) => this.enlarge(event.target));
+    this.list = create(svg, "g", { role: "listbox", "aria-label": `${SAY.objectsOf} ${this.field.name}` });
     this.list.addEventListener("focusin", (event) => this.select(this.cellOf(event.target)));
     this.list.addEventListener("focusout", () => note.hide());
     this.list.addEventListener("pointerover", (event) => {
@@ -136,6 +147,7 @@ class FieldView {
       if (focused) note.show(focused, focused.node);
       else note.hide();
     });
+    this.show(shownPoint);
   }
 
   cellOf(node) {
@@ -155,9 +167,12 @@ class FieldView {
     for (const index of missed) cells.push({ kind: "missed", truthIndex: index });
     for (const index of alone) {
       const spared = data.ignoreBorder && detections[index].border;
-      cells.push({ kind: spared ? "border" : "alarm", detectionIndex: index });
+      const kind = detections[index].kind ?? (spared ? "border" : "alarm");
+      cells.push({ kind, detectionIndex: index });
     }
     for (const cell of cells) {
+      cell.columns = this.field.columns;
+      cell.isError = KINDS[cell.kind].error || detections[cell.detectionIndex]?.unsure;
       cell.truth = truth[cell.truthIndex];
       cell.detection = detections[cell.detectionIndex];
       [cell.x, cell.y] = (cell.truth ?? cell.detection).at;
@@ -166,6 +181,7 @@ class FieldView {
   }
 
   show(point) {
+    if (!this.isAwake) return;
     for (const path of this.truthPaths) path.setAttribute("class", "outline absent");
     for (const path of this.detectionPaths) path.setAttribute("class", "outline absent");
     this.list.replaceChildren();
@@ -175,7 +191,8 @@ class FieldView {
       if (truth) this.truthPaths[cell.truthIndex].setAttribute("class", `outline truth ${kind}`);
       if (detection) {
         const path = this.detectionPaths[cell.detectionIndex];
-        path.setAttribute("class", `outline prediction ${kind}`);
+        const color = detection.color ? ` color-${detection.color}` : "";
+        path.setAttribute("class", `outline prediction ${kind}${color}`);
       }
       cell.node = create(this.list, "path", {
         d: (truth?.outline ?? "") + (detection?.outline ?? ""),
@@ -196,8 +213,9 @@ class FieldView {
 
   /* Exactly one cell that can be seen is reached by Tab. */
   settle() {
+    if (!this.isAwake) return;
     const cells = this.reachable();
-    this.nextButton.disabled = !cells.some((cell) => KINDS[cell.kind].error);
+    this.nextButton.disabled = !cells.some((cell) => cell.isError);
     const keep = cells.includes(this.current) ? this.current : cells[0] ?? null;
     for (const cell of this.cells) cell.node.setAttribute("tabindex", cell === keep ? "0" : "-1");
     this.current = keep;
@@ -215,22 +233,38 @@ class FieldView {
   focus(cell) {
     if (!cell) return;
     cell.node.focus({ preventScroll: true });
-    cell.node.scrollIntoView({ block: "nearest", inline: "nearest" });
+    this.bring(cell.node);
     note.show(cell, cell.node);
   }
 
+  /* The whole picture into the window, and within it the cell to the middle. */
+  bring(node = null) {
+    const frame = this.card.querySelector(".frame");
+    frame.scrollIntoView({ block: "nearest", inline: "nearest" });
+    if (!node) return;
+    const outer = frame.getBoundingClientRect();
+    const inner = node.getBoundingClientRect();
+    frame.scrollBy(
+      (inner.left + inner.right - outer.left - outer.right) / 2,
+      (inner.top + inner.bottom - outer.top - outer.bottom) / 2,
+    );
+  }
+
   nextError() {
+    this.wake();
     const cells = this.reachable();
     const from = this.cellOf(document.activeElement) ? cells.indexOf(this.current) + 1
       : this.lastError ? cells.indexOf(this.lastError) + 1 : 0;
     const turned = [...cells.slice(from), ...cells.slice(0, from)];
-    this.lastError = turned.find((cell) => KINDS[cell.kind].error);
+    this.lastError = turned.find((cell) => cell.isError);
     this.focus(this.lastError);
   }
 
   enlarge(button) {
     const large = this.card.classList.toggle("large");
     button.setAttribute("aria-pressed", String(large));
+    const shown = this.cellOf(document.activeElement)?.node ?? this.lastError?.node;
+    this.bring(large ? shown : null);
     note.place();
   }
 
@@ -276,9 +310,27 @@ function nearest(cells, from, direction) {
 /* Switches -------------------------------------------------------------------------------- */
 
 const views = [...document.querySelectorAll(".card")].map((card) => new FieldView(card));
+let shownPoint = data.chosen;
+/* Fewer pictures than these are drawn before anybody looks at them. */
+const MOST_AT_ONCE = 12;
+
+/* Those near the window, and those that somebody goes to. */
+const viewOf = new Map(views.map((view) => [view.card, view]));
+const watcher = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    if (!entry.isIntersecting) continue;
+    watcher.unobserve(entry.target);
+    viewOf.get(entry.target).wake();
+  }
+}, { rootMargin: "100% 0px" });
+for (const view of views) {
+  if (views.length > MOST_AT_ONCE) watcher.observe(view.card);
+  else view.wake();
+}
 
 function showPoint(point) {
   note.hide();
+  shownPoint = point;
   for (const node of document.querySelectorAll("[data-point]")) {
     node.hidden = Number(node.dataset.point) !== point;
   }
@@ -301,7 +353,7 @@ function toggleLayer(button) {
 
 const LAYER_KEYS = {};
 if (layers) {
-  if (!data.ignoreBorder) layers.querySelector("[data-layer=border]").remove();
+  if (!data.ignoreBorder) layers.querySelector("[data-layer=border]")?.remove();
   for (const button of layers.querySelectorAll("button")) {
     LAYER_KEYS[button.getAttribute("aria-keyshortcuts")] = button;
     button.addEventListener("click", () => toggleLayer(button));
@@ -313,7 +365,7 @@ if (layers) {
 gallery?.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   const card = event.target.closest(".card");
-  const view = views.find((candidate) => candidate.card === card);
+  const view = viewOf.get(card);
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (key in LAYER_KEYS) toggleLayer(LAYER_KEYS[key]);
   else if (key === "Escape") note.hide();
@@ -329,7 +381,7 @@ if (operatingPoints) {
   operatingPoints.addEventListener("change", (event) => {
     showPoint(Number(event.target.value));
     const label = event.target.closest("label").textContent.trim();
-    document.getElementById("announcement").textContent = `Figures at confidence ${label}`;
+    document.getElementById("announcement").textContent = `${SAY.figuresAt} ${label}`;
   });
   operatingPoints.reset();
 }
@@ -337,6 +389,7 @@ if (operatingPoints) {
 window.addEventListener("scroll", () => note.place(), { capture: true, passive: true });
 window.addEventListener("resize", () => note.place());
 window.addEventListener("beforeprint", () => {
+  for (const view of views) view.wake();
   for (const image of document.images) image.loading = "eager";
 });
 

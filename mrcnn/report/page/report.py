@@ -53,14 +53,21 @@ class Section:
     """A part of the page with a heading of its own.
 
     Attributes:
-        ident: its address on the page, and the name of its template.
+        ident: its address on the page.
         title: its heading.
         data: what the template shows.
+        template: its name; `ident` by default.
     """
 
     ident: str
     title: str
     data: dict[str, Any]
+    template: str = ""
+
+    @property
+    def file(self) -> str:
+        """The name of the template."""
+        return f"{self.template or self.ident}.html"
 
 
 # Headline -----------------------------------------------------------------------------------

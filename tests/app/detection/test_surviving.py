@@ -148,10 +148,13 @@ def test_a_result_is_overwritten_only_on_request(detect, pictures, capsys):
     assert detect(pictures / "p1.png", "--overwrite")[0] == 0
     assert sorted(path.name for path in out.iterdir()) == [
         "histogram.csv", "images.csv", "notes.txt", "objects.csv", "p1_labels.png",
-        "p1_overlay.png", "parts", "run.json", "shares.csv", "slides.csv", "summary.csv",
+        "p1_labels_preview.png", "p1_overlay.jpg", "parts", "report.html", "run.json",
+        "shares.csv", "slides.csv", "summary.csv",
     ]  # fmt: skip
     assert [row["name"] for row in rows_of(out / "summary.csv")] == ["p1", ""]
-    assert sorted(path.name for path in (out / "parts").iterdir()) == ["notes.txt", "p1.jsonl"]
+    assert sorted(path.name for path in (out / "parts").iterdir()) == [
+        "notes.txt", "p1.jsonl", "p1.page.json"
+    ]  # fmt: skip
 
 
 def test_what_an_earlier_version_wrote_is_a_result_as_well(detect, pictures, tmp_path, capsys):
@@ -160,14 +163,14 @@ def test_what_an_earlier_version_wrote_is_a_result_as_well(detect, pictures, tmp
     (out / "summary.csv").write_text("image,name\nold.png,old\n../x,../x\n")
     for name in ("old_overlay.png", "old_labels.png"):
         (out / name).write_text("old")
-    (tmp_path / "x_overlay.png").write_text("of somebody else")
+    (tmp_path / "x_overlay.jpg").write_text("of somebody else")
     before = everything(out)
     assert detect(pictures / "p1.png")[0] == 2
     assert detect(pictures / "p1.png", "--resume")[0] == 2
     assert "have no run.json" in capsys.readouterr().err
     assert everything(out) == before
     assert detect(pictures / "p1.png", "--overwrite")[0] == 0
-    assert not (out / "old_overlay.png").exists() and (tmp_path / "x_overlay.png").exists()
+    assert not (out / "old_overlay.png").exists() and (tmp_path / "x_overlay.jpg").exists()
 
 
 @pytest.mark.parametrize("options", [(), ("--overwrite",), ("--resume",)])
@@ -228,7 +231,7 @@ def test_a_run_goes_on_with_what_it_was_begun_with(detect, pictures, capsys):
 def test_new_and_changed_pictures_are_done_and_none_is_lost(detect, pictures, capsys):
     _, out = detect(pictures / "p1.png", pictures / "p3.png")
     Image.fromarray(slide(100, seed=9)).save(pictures / "p3.png")
-    (out / "p1_overlay.png").unlink()
+    (out / "p1_overlay.jpg").unlink()
     capsys.readouterr()
     assert detect(pictures / "p3.png", pictures / "p0.png", "--resume")[0] == 0
     rows = rows_of(out / "summary.csv")
@@ -236,7 +239,7 @@ def test_new_and_changed_pictures_are_done_and_none_is_lost(detect, pictures, ca
         ("p1", "150"), ("p3", "100"), ("p0", "150"),
     ]  # fmt: skip
     assert detect(pictures / "p1.png", "--resume")[0] == 0
-    assert (out / "p1_overlay.png").exists()
+    assert (out / "p1_overlay.jpg").exists()
 
 
 def test_without_a_folder_each_run_has_its_own(pictures, detect, tmp_path, monkeypatch, capsys):
@@ -343,7 +346,7 @@ def test_any_name_of_a_file(detect, pictures, monkeypatch, capsys):
     assert any(row["image"].endswith("line\\nbreak.png") for row in rows)
     assert {row["objects"] for row in rows[:-1]} == {rows[0]["objects"]}
     for row in rows[:-1]:
-        for ending in ("_overlay.png", "_labels.png", ".geojson", "_rois.zip"):
+        for ending in ("_overlay.jpg", "_labels.png", ".geojson", "_rois.zip"):
             assert (out / f"{row['name']}{ending}").stat().st_size > 0
     said = capsys.readouterr().out
     assert "\x1b" not in said

@@ -266,7 +266,7 @@ def test_detect_goes_on_after_bad_images(work, logs, make_field, capsys):
         "dot": (1, 1), "wide": (100, 37),
     }  # fmt: skip
     for name, size in sizes.items():
-        with Image.open(out / f"{name}_overlay.png") as overlay:
+        with Image.open(out / f"{name}_overlay.jpg") as overlay:
             assert overlay.size == size
         with Image.open(out / f"{name}_labels.png") as image:
             labels = np.asarray(image)
@@ -288,7 +288,7 @@ def test_detect_goes_on_after_bad_images(work, logs, make_field, capsys):
     assert int(summary["all images"]["cells"]) == len(cells) > 0
     assert float(cells[0]["area_um2"]) == pytest.approx(int(cells[0]["area"]) / 100)
     assert summary[str(images / "cut.png")]["cells"] == ""
-    assert len(list(out.iterdir())) == 2 * len(sizes) + 8
+    assert len(list(out.iterdir())) == 3 * len(sizes) + 9
 
 
 def test_detect_in_good_images_succeeds(work, logs, make_field):

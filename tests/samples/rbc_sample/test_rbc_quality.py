@@ -65,7 +65,8 @@ def test_the_classical_method_detects_without_weights(pictures, tmp_path, capsys
     names = {path.name for path in out.iterdir()}
     assert names == {
         "cells.csv", "summary.csv", "fields.csv", "slides.csv", "shares.csv", "histogram.csv",
-        "field_overlay.png", "field_labels.png", "coco_predictions.json", "parts", "run.json",
+        "field_overlay.jpg", "field_labels.png", "field_labels_preview.png",
+        "coco_predictions.json", "parts", "report.html", "run.json",
     }  # fmt: skip
 
 
