@@ -71,7 +71,7 @@ def _weights(golden: Golden, figures: Figures, model) -> None:
 
 def _inputs(golden: Golden, figures: Figures, model) -> None:
     """What the network is fed for an image."""
-    from mrcnn.ops.anchors import pyramid_anchors
+    from mrcnn.data.anchors import pyramid_anchors
 
     data = golden["inference"]
     molded, metas, windows = model.mold_inputs([data["image"]])

@@ -10,12 +10,12 @@ import numpy as np
 from benchmarks import speed_floor
 from benchmarks import speed_workload as workload
 from mrcnn.config import Config
+from mrcnn.data.anchors import pyramid_anchors
 from mrcnn.data.batches import BatchMaker
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.loader import BatchLoader
 from mrcnn.instances.geometry import extract_bboxes
 from mrcnn.model import MaskRCNN, build_rpn_targets, compose_image_meta
-from mrcnn.ops.anchors import pyramid_anchors
 from mrcnn.utils import minimize_mask, resize_image, resize_mask
 
 FIELD_SHAPE = (1200, 1600)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from mrcnn.config import Config
+from mrcnn.data.anchors import pyramid_anchors
 from mrcnn.data.dataset import Dataset
 from mrcnn.errors import ConfigError, WeightsError, shown
 from mrcnn.inference.keras_runner import KerasRunner
@@ -23,7 +24,6 @@ from mrcnn.matterport.log import log
 from mrcnn.matterport.methods import MatterportMethods
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.nets.eager import outside_of_graphs
-from mrcnn.ops.anchors import pyramid_anchors
 from mrcnn.runs.checkpoints import Checkpoint
 from mrcnn.runs.run import Run
 from mrcnn.training.distribution import shared_among

@@ -1,5 +1,6 @@
 """Matterport's `mrcnn.model`: the names that programs import; the work is done elsewhere."""
 
+from mrcnn.data.anchors import backbone_shapes as compute_backbone_shapes
 from mrcnn.data.moulding import mold_image, unmold_image
 from mrcnn.data.rpn_targets import build_rpn_targets
 from mrcnn.mask_rcnn import MaskRCNN
@@ -46,7 +47,6 @@ from mrcnn.nets.detection import DetectionLayer
 from mrcnn.nets.normalization import BatchNorm
 from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.roi_align import PyramidROIAlign
-from mrcnn.ops.anchors import backbone_shapes as compute_backbone_shapes
 from mrcnn.ops.image_meta import compose_image_meta
 from mrcnn.training.targets import DetectionTargetLayer
 

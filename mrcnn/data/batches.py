@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from mrcnn.data.anchors import pyramid_anchors
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.failed_images import FailedImage, FailedImages, image_name
 from mrcnn.data.limits import LimitNotes
@@ -15,7 +16,6 @@ from mrcnn.data.rpn_targets import AnchorIndex, build_rpn_targets
 from mrcnn.data.training_item import TrainingItem, check_augmentation, load_training_item
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.instances import Instances
-from mrcnn.ops.anchors import pyramid_anchors
 from mrcnn.ops.image_meta import ImageMeta
 
 

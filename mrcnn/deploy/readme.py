@@ -63,7 +63,7 @@ def readme_text(
         "picture fills (the rest is padding), the factor from the picture to the input, and a 1 "
         "for each class. The network reads the size of the input and the window.",
         "`input_anchors` are the same for all pictures of one size: "
-        "`mrcnn.ops.anchors.normalized_anchors(config, (height, width))` makes them, once, and "
+        "`mrcnn.data.anchors.normalized_anchors(config, (height, width))` makes them, once, and "
         "other programs can read them from a file.",
         "## Outputs",
         _ports(network.outputs),

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from mrcnn.data.anchors import normalized_anchors
 from mrcnn.data.moulding import mold_image, warn_of_range
 from mrcnn.data.resizing import ResizePlan, plan_resize, resize_settings, scale_evenly, scale_image
 from mrcnn.errors import DataError
-from mrcnn.ops.anchors import normalized_anchors
 from mrcnn.ops.image_meta import compose_image_meta
 
 # Anchors of so many image shapes are kept: images padded to their own size have many shapes, and

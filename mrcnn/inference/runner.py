@@ -30,7 +30,7 @@ class Runner(Protocol):
 
                 - images [B, H, W, C], 0 to 255 less MEAN_PIXEL;
                 - image meta [B, M], see `mrcnn.ops.image_meta.compose_image_meta`;
-                - anchors [B, A, 4], normalized, see `mrcnn.ops.anchors.normalized_anchors`.
+                - anchors [B, A, 4], normalized, see `mrcnn.data.anchors.normalized_anchors`.
 
         Returns:
             seven arrays of floats in the order of `mrcnn.ops.outputs.InferenceOutputs`, boxes

@@ -1,35 +1,12 @@
 """Anchors: the reference boxes that the region proposal network refines.
 
-They depend on the image shape and the configuration only, never on an image, so they are numpy
-constants made once.
+They depend on the shape of an image alone, never on what it shows, so they are numpy constants made
+once. Those of a configuration: `mrcnn.data.anchors`.
 """
 
-import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-
-
-def backbone_shapes(config: Any, image_shape: Sequence[int]) -> np.ndarray:
-    """Heights and widths of the feature maps that the RPN looks at.
-
-    Args:
-        config: needs `BACKBONE`, `COMPUTE_BACKBONE_SHAPE` and `BACKBONE_STRIDES`.
-        image_shape: (height, width, ...) of the moulded image in pixels.
-
-    Returns:
-        int array [levels, 2] of (height, width), from the finest level to the coarsest.
-    """
-    if callable(config.BACKBONE):
-        return np.asarray(config.COMPUTE_BACKBONE_SHAPE(image_shape))
-    height, width = image_shape[:2]
-    return np.array(
-        [
-            [math.ceil(height / stride), math.ceil(width / stride)]
-            for stride in config.BACKBONE_STRIDES
-        ]
-    )
 
 
 def generate_anchors(
@@ -97,23 +74,19 @@ def generate_pyramid_anchors(
     )
 
 
-def pyramid_anchors(config: Any, image_shape: Sequence[int]) -> np.ndarray:
-    """Anchors in pixels, float64 [anchors, 4], that `config` gives for an image shape."""
-    return generate_pyramid_anchors(
-        config.RPN_ANCHOR_SCALES,
-        config.RPN_ANCHOR_RATIOS,
-        backbone_shapes(config, image_shape),
-        config.BACKBONE_STRIDES,
-        config.RPN_ANCHOR_STRIDE,
-    )
-
-
-def normalized_anchors(config: Any, image_shape: Sequence[int]) -> np.ndarray:
-    """Anchors of an image shape, normalized as boxes are: float32 [anchors, 4].
+def normalize_anchors(anchors: np.ndarray, image_shape: Sequence[int]) -> np.ndarray:
+    """Anchors of an image, normalized as boxes are.
 
     The far edge of a pixel box lies one past its last pixel; normalized, it lies on that pixel.
+
+    Args:
+        anchors: float64 [anchors, 4] in pixels.
+        image_shape: (height, width, ...) of the moulded image in pixels.
+
+    Returns:
+        float32 [anchors, 4].
     """
     height, width = image_shape[:2]
     scale = np.array([height - 1, width - 1, height - 1, width - 1], np.float64)
     shift = np.array([0, 0, 1, 1], np.float64)
-    return ((pyramid_anchors(config, image_shape) - shift) / scale).astype(np.float32)
+    return ((anchors - shift) / scale).astype(np.float32)

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from mrcnn.config import LOSS_NAMES, Config
+from mrcnn.data.anchors import normalized_anchors
 from mrcnn.errors import ConfigError
 from mrcnn.nets.anchors import AnchorLayer
 from mrcnn.nets.detector import Detector, region_network
@@ -16,7 +17,6 @@ from mrcnn.nets.precision import compute_precision
 from mrcnn.nets.proposals import ProposalLayer
 from mrcnn.nets.sharing import filled_up
 from mrcnn.nets.speed.sampled_anchors import SampledAnchors
-from mrcnn.ops.anchors import normalized_anchors
 from mrcnn.ops.boxes import normalize_boxes
 from mrcnn.ops.image_meta import ImageMeta, image_meta_size
 from mrcnn.ops.outputs import TrainingOutputs

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mrcnn.data.anchors import pyramid_anchors
 from mrcnn.data.batches import BatchMaker
 from mrcnn.data.dataset import Dataset, instances_of_boxes
 from mrcnn.data.imgaug_augmentation import apply_imgaug
@@ -11,7 +12,6 @@ from mrcnn.data.overlay import lay_over
 from mrcnn.data.training_item import load_training_item
 from mrcnn.errors import DataError
 from mrcnn.instances import Instances
-from mrcnn.ops.anchors import pyramid_anchors
 
 POLYGON = np.array([(10.0, 10), (10, 29), (19, 29), (19, 10)])
 BOXES = np.array([(30.0, 40, 50, 60.5), (60, 0, 90, 120)])

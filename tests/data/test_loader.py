@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from mrcnn.data.anchors import pyramid_anchors
 from mrcnn.data.augmentation import Augmentation
 from mrcnn.data.loader import BatchLoader
 from mrcnn.data.moulding import mini_masks, mold_image
 from mrcnn.data.rpn_targets import build_rpn_targets
 from mrcnn.data.training_item import load_training_item
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.ops.anchors import pyramid_anchors
 
 NAMES = ("images", "metas", "rpn_match", "rpn_bbox", "class_ids", "boxes", "masks")
 

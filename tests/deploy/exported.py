@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
+from mrcnn.data.anchors import normalized_anchors
 from mrcnn.nets.detector import build_inference_model
-from mrcnn.ops.anchors import normalized_anchors
 from mrcnn.ops.image_meta import compose_image_meta
 from mrcnn.ops.outputs import InferenceOutputs
 from mrcnn.weights.settings import CONFIG_FILE, settings_text

@@ -5,9 +5,9 @@ import warnings
 import numpy as np
 import pytest
 
+from mrcnn.data.anchors import normalized_anchors
 from mrcnn.errors import DataError
 from mrcnn.inference.moulding import anchors_by_shape, batch_inputs, mould, mould_together
-from mrcnn.ops.anchors import normalized_anchors
 from tests.inference.bright_spots import SpotsConfig, field
 
 

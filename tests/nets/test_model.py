@@ -5,10 +5,10 @@ import keras
 import numpy as np
 import pytest
 
+from mrcnn.data.anchors import normalized_anchors
 from mrcnn.errors import OutputError, WeightsError
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.nets.model import DetectorModel
-from mrcnn.ops.anchors import normalized_anchors
 from mrcnn.training.model import build_training_model
 
 
