@@ -12,6 +12,36 @@ from mrcnn.ops.tensor import Shape, Tensor
 register = keras.saving.register_keras_serializable(package="mrcnn")
 
 
+def _pad_rows(values: Tensor, rows: int) -> Tensor:
+    """[B, K, ...] to [B, rows, ...], those beyond K zero."""
+    batch, count = ops.shape(values)[:2]
+    missing = ops.zeros((batch, rows - count, *values.shape[2:]), dtype=values.dtype)
+    return ops.concatenate([values, missing], axis=1)
+
+
+# Models that were saved whole have it under this name; those of now pad in `PerRegion`.
+@keras.saving.register_keras_serializable(package="mrcnn", name="FillUp")
+class PadRows(keras.layers.Layer):
+    """Zeros for the rows that `FilledBoxes` left out: [B, K, ...] to [B, rows, ...].
+
+    Args:
+        rows: in the output.
+    """
+
+    def __init__(self, rows: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rows = rows
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return _pad_rows(inputs, self.rows)
+
+    def compute_output_shape(self, inputs_shape: Shape) -> Shape:
+        return (inputs_shape[0], self.rows, *inputs_shape[2:])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rows": self.rows}
+
+
 @register
 class PerRegion(keras.layers.Wrapper):
     """A layer applied to each region of each image: [B, R, ...] in, [B, R, ...] out.
@@ -37,11 +67,7 @@ class PerRegion(keras.layers.Wrapper):
     def call(self, inputs: Tensor) -> Tensor:
         outputs = self.layer(ops.reshape(inputs, (-1, *inputs.shape[2:])))
         outputs = ops.reshape(outputs, (-1, ops.shape(inputs)[1], *outputs.shape[1:]))
-        if self.rows is None:
-            return outputs
-        batch, count = ops.shape(outputs)[:2]
-        missing = ops.zeros((batch, self.rows - count, *outputs.shape[2:]), dtype=outputs.dtype)
-        return ops.concatenate([outputs, missing], axis=1)
+        return outputs if self.rows is None else _pad_rows(outputs, self.rows)
 
     def compute_output_shape(self, inputs_shape: Shape) -> Shape:
         folded = self.layer.compute_output_shape((None, *inputs_shape[2:]))

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from mrcnn.nets.layers import FilledBoxes, PerRegion
+from mrcnn.nets.layers import FilledBoxes, PadRows, PerRegion
 
 STATIC = keras.backend.backend() == "jax"
 
@@ -43,3 +43,13 @@ def test_the_number_of_rows_changes_from_call_to_call():
         expected = np.zeros((2, 9, 2), np.float32)
         expected[:, :rows] = detections[:, :rows, :4] @ kernel + bias
         np.testing.assert_allclose(values, expected, atol=1e-6)
+
+
+def test_rows_are_padded_in_models_that_were_saved_with_a_layer_for_it():
+    saved = keras.saving.serialize_keras_object(PadRows(6, name="detection_masks"))
+    assert (saved["registered_name"], saved["config"]["rows"]) == ("mrcnn>FillUp", 6)
+    read = keras.saving.deserialize_keras_object({**saved, "class_name": "FillUp"})
+    values = rows_of(3, 5)[:, :5]
+    padded = keras.ops.convert_to_numpy(read(values))
+    np.testing.assert_array_equal(padded, np.pad(values, ((0, 0), (0, 1), (0, 0))))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(PadRows(5)(values)), values)
