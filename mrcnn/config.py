@@ -11,7 +11,7 @@ Subclass `Config`, override what differs, and build an instance::
 """
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 
@@ -20,10 +20,24 @@ from mrcnn.config_checks import (
     DETECTION_SCORES,
     LOSS_NAMES,
     NORMALIZATIONS,
+    PADDINGS,
     PRECISIONS,
     RESIZE_MODES,
     SCHEDULES,
+    Count,
+    CountFromZero,
+    CountFromZeroOrNone,
+    CountOrNone,
+    FileName,
+    Flag,
+    Fraction,
+    NotNegative,
+    Positive,
+    PositiveOrNone,
+    Seed,
+    bounds_of,
     find_problems,
+    one_of,
 )
 from mrcnn.errors import ConfigError, shown
 from mrcnn.ops.image_meta import image_meta_size
@@ -49,17 +63,17 @@ class Config:
 
     # --- The run and its batches -------------------------------------------------------------
     # Name of the experiment; part of the log folder and of the checkpoint file names.
-    NAME: str | None = None
+    NAME: FileName = None
     # GPUs that share a batch, of all machines together; on a CPU leave it at 1.
-    GPU_COUNT = 1
+    GPU_COUNT: Count = 1
     # Images on each GPU. The batch is GPU_COUNT * IMAGES_PER_GPU images.
-    IMAGES_PER_GPU = 2
+    IMAGES_PER_GPU: Count = 2
     # Training steps (batches) an epoch; an epoch ends with a checkpoint.
-    STEPS_PER_EPOCH = 1000
-    VALIDATION_STEPS = 50  # Validation batches at the end of each epoch.
+    STEPS_PER_EPOCH: Count = 1000
+    VALIDATION_STEPS: CountFromZero = 50  # Validation batches at the end of each epoch.
 
     # --- Network -----------------------------------------------------------------------------
-    NUM_CLASSES = 1  # Classes with the background, which is number 0.
+    NUM_CLASSES: Count = 1  # Classes with the background, which is number 0.
     # "resnet18", "resnet34", "resnet50", "resnet101", "efficientnet-lite0", "efficientnet-lite1",
     # "efficientnet-lite2", or a function (input_image, stage5, train_bn) -> C1, C2, C3, C4, C5. It
     # goes with COMPUTE_BACKBONE_SHAPE; in a class body wrap both functions in `staticmethod`.
@@ -69,114 +83,118 @@ class Config:
     BACKBONE_STRIDES = [4, 8, 16, 32, 64]  # Pixels per feature cell on P2 to P6.
     # "batch": batch normalisation, as in published weights; TRAIN_BN says whether it trains.
     # "group": group normalisation (Wu & He 2018), for training from random weights.
-    NORMALIZATION = "batch"
+    NORMALIZATION: Annotated[str, one_of(NORMALIZATIONS)] = "batch"
     # False: batch norm uses stored statistics. True or None: it learns from the batches.
-    TRAIN_BN: bool | None = False
-    TOP_DOWN_PYRAMID_SIZE = 256  # Channels of the feature pyramid.
-    RPN_CONV_CHANNELS = 512  # Channels of the RPN's shared convolution.
-    MASK_HEAD_CHANNELS = 256  # Channels of the mask head.
+    TRAIN_BN: Annotated[bool | None, one_of((False, True, None))] = False
+    TOP_DOWN_PYRAMID_SIZE: Count = 256  # Channels of the feature pyramid.
+    RPN_CONV_CHANNELS: Count = 512  # Channels of the RPN's shared convolution.
+    MASK_HEAD_CHANNELS: Count = 256  # Channels of the mask head.
     # Width of the two hidden layers of the class and box head.
-    FPN_CLASSIF_FC_LAYERS_SIZE = 1024
-    POOL_SIZE = 7  # Side of the ROIAlign grids of the class and box head.
-    MASK_POOL_SIZE = 14  # Side of the ROIAlign grids of the mask head.
+    FPN_CLASSIF_FC_LAYERS_SIZE: Count = 1024
+    POOL_SIZE: Count = 7  # Side of the ROIAlign grids of the class and box head.
+    MASK_POOL_SIZE: Count = 14  # Side of the ROIAlign grids of the mask head.
     MASK_SHAPE = [28, 28]  # Height and width of a mask output: twice MASK_POOL_SIZE.
     # True: what the heads read of a box lies at the same place of the feature cells wherever the
     # box is in the image. False: as the original, which reads up to half a cell beside it.
-    EVEN_ROI_ALIGN = False
+    EVEN_ROI_ALIGN: Flag = False
     # What the network computes in. Weights, boxes, suppression and losses are float32 always.
     # "mixed_bfloat16" suits processors and GPUs that have bfloat16; "mixed_float16" is for older
     # GPUs, and scales the loss.
-    MIXED_PRECISION = "float32"
+    MIXED_PRECISION: Annotated[str, one_of(PRECISIONS)] = "float32"
 
     # --- Images ------------------------------------------------------------------------------
     # How images are brought to size, their aspect ratio kept. "square": padded to a square.
     # "pad64": padded to sides divisible by 64. "crop": a random square part in training. "none":
     # not at all. See `mrcnn.utils.resize_image`.
-    IMAGE_RESIZE_MODE = "square"
+    IMAGE_RESIZE_MODE: Annotated[str, one_of(RESIZE_MODES)] = "square"
     # A shorter side below this is enlarged to it, in pixels. With mode "crop" the side of the part.
-    IMAGE_MIN_DIM = 800
-    IMAGE_MAX_DIM = 1024  # With mode "square" the side of the square, in pixels.
-    IMAGE_MIN_SCALE = 0  # Images are enlarged at least this many times; 0 asks for nothing.
+    IMAGE_MIN_DIM: CountFromZeroOrNone = 800
+    IMAGE_MAX_DIM: Count = 1024  # With mode "square" the side of the square, in pixels.
+    # Images are enlarged at least this many times; 0 asks for nothing.
+    IMAGE_MIN_SCALE: NotNegative = 0
     # True: whatever their size, images are first scaled so that the longer side is IMAGE_MAX_DIM.
     # With mode "pad64" whole images without a square's padding, with "crop" parts of them.
-    IMAGE_FIT = False
+    IMAGE_FIT: Flag = False
     # What detection fills the padding with. "zeros": black, as the original does. "reflect": the
     # image mirrored at its border, for models that never saw black in training.
-    IMAGE_PADDING = "zeros"
+    IMAGE_PADDING: Annotated[str, one_of(PADDINGS)] = "zeros"
     # Median diameter of the objects that the model was trained on (of the circle with their area),
     # in pixels of the network. Where it is known, a program can bring images to this scale.
-    OBJECT_DIAMETER: float | None = None
+    OBJECT_DIAMETER: PositiveOrNone = None
     # Micrometers that a pixel of the network was wide in training; None where nobody knows.
-    OBJECT_PIXEL_SIZE: float | None = None
-    IMAGE_CHANNEL_COUNT = 3  # Channels of the images, 3 for RGB.
+    OBJECT_PIXEL_SIZE: PositiveOrNone = None
+    IMAGE_CHANNEL_COUNT: Count = 3  # Channels of the images, 3 for RGB.
     MEAN_PIXEL = np.array([123.7, 116.8, 103.9])  # Subtracted from the RGB pixels (0 to 255).
 
     # --- Anchors and proposals ---------------------------------------------------------------
     RPN_ANCHOR_SCALES = (32, 64, 128, 256, 512)  # Anchor side in pixels for each level P2 to P6.
     RPN_ANCHOR_RATIOS = [0.5, 1, 2]  # Width / height of the anchors.
-    RPN_ANCHOR_STRIDE = 1  # Anchors stand on every n-th feature cell.
-    PRE_NMS_LIMIT = 6000  # Anchors kept by score before non-maximum suppression.
+    RPN_ANCHOR_STRIDE: Count = 1  # Anchors stand on every n-th feature cell.
+    PRE_NMS_LIMIT: Count = 6000  # Anchors kept by score before non-maximum suppression.
     # Proposals that overlap a better one by more than this IoU are dropped.
-    RPN_NMS_THRESHOLD = 0.7
-    POST_NMS_ROIS_TRAINING = 2000  # Proposals kept after suppression, in training.
-    POST_NMS_ROIS_INFERENCE = 1000  # Proposals kept after suppression, in detection.
+    RPN_NMS_THRESHOLD: Fraction = 0.7
+    POST_NMS_ROIS_TRAINING: Count = 2000  # Proposals kept after suppression, in training.
+    POST_NMS_ROIS_INFERENCE: Count = 1000  # Proposals kept after suppression, in detection.
     # Standard deviations by which the RPN's box deltas (dy, dx, log dh, log dw) are divided.
     RPN_BBOX_STD_DEV = np.array([0.1, 0.1, 0.2, 0.2])
     BBOX_STD_DEV = np.array([0.1, 0.1, 0.2, 0.2])  # The same for the deltas of the box head.
 
     # --- What training learns from -----------------------------------------------------------
-    MAX_GT_INSTANCES = 100  # Instances of one image that training uses at most.
+    MAX_GT_INSTANCES: Count = 100  # Instances of one image that training uses at most.
     # Ground-truth masks as crops of their boxes, resized to MINI_MASK_SHAPE.
-    USE_MINI_MASK = True
+    USE_MINI_MASK: Flag = True
     MINI_MASK_SHAPE = (56, 56)  # Height and width.
-    RPN_TRAIN_ANCHORS_PER_IMAGE = 256  # Anchors an image that train the RPN.
-    TRAIN_ROIS_PER_IMAGE = 200  # Regions of interest an image that train the heads.
-    ROI_POSITIVE_RATIO = 0.33  # Share of these regions that holds objects.
+    RPN_TRAIN_ANCHORS_PER_IMAGE: Count = 256  # Anchors an image that train the RPN.
+    TRAIN_ROIS_PER_IMAGE: Count = 200  # Regions of interest an image that train the heads.
+    ROI_POSITIVE_RATIO: Fraction = 0.33  # Share of these regions that holds objects.
     # False: the regions that train the heads come from the data instead of the RPN.
-    USE_RPN_ROIS = True
+    USE_RPN_ROIS: Flag = True
 
     # --- Detection ---------------------------------------------------------------------------
-    DETECTION_MAX_INSTANCES = 100  # Detections of one image at most, the best ones.
-    DETECTION_MIN_CONFIDENCE = 0.7  # Detections below this score are dropped; 0 keeps all.
+    DETECTION_MAX_INSTANCES: Count = 100  # Detections of one image at most, the best ones.
+    # Detections below this score are dropped; 0 keeps all.
+    DETECTION_MIN_CONFIDENCE: Fraction = 0.7
     # Detections that overlap a better one by more than this IoU are dropped.
-    DETECTION_NMS_THRESHOLD = 0.3
+    DETECTION_NMS_THRESHOLD: Fraction = 0.3
     # "class": the probability of the detection's class. "object": of all classes together, that
     # is, of not being background; for classes that are hard to tell from one another.
-    DETECTION_SCORE = "class"
+    DETECTION_SCORE: Annotated[str, one_of(DETECTION_SCORES)] = "class"
     # True: detections of different classes suppress each other as well.
-    DETECTION_NMS_ACROSS_CLASSES = False
+    DETECTION_NMS_ACROSS_CLASSES: Flag = False
     # True: masks are placed by fractions of a pixel, and boxes are those of the masks. False
     # rounds boxes first, as the original does, which costs outlines where images are scaled down.
-    SUBPIXEL_MASKS = False
+    SUBPIXEL_MASKS: Flag = False
     # Share of a detected box's height and width that the mask head sees beyond each side, so that
     # a box that is too small does not cut the mask. More than 0 goes with SUBPIXEL_MASKS.
-    MASK_MARGIN = 0.0
+    MASK_MARGIN: NotNegative = 0.0
 
     # --- Optimisation ------------------------------------------------------------------------
-    LEARNING_RATE = 0.001  # For programs to give to `train`, which has no default of its own.
-    LEARNING_MOMENTUM = 0.9  # Momentum of stochastic gradient descent.
+    # For programs to give to `train`, which has no default of its own.
+    LEARNING_RATE: Positive = 0.001
+    LEARNING_MOMENTUM: NotNegative = 0.9  # Momentum of stochastic gradient descent.
     # "constant", or "cosine": falling to zero over all epochs of one call of `train`.
-    LEARNING_RATE_SCHEDULE = "constant"
+    LEARNING_RATE_SCHEDULE: Annotated[str, one_of(SCHEDULES)] = "constant"
     # Steps over which the learning rate rises from zero at the start of `train`.
-    WARMUP_STEPS = 0
+    WARMUP_STEPS: CountFromZero = 0
     # L2 regularisation: WEIGHT_DECAY * sum(w ** 2) / size(w) is added to the loss for each weight
     # but the scales and offsets of normalisation.
-    WEIGHT_DECAY = 0.0001
+    WEIGHT_DECAY: NotNegative = 0.0001
     LOSS_WEIGHTS = {name: 1.0 for name in LOSS_NAMES}  # Factor of each loss in the sum.
-    GRADIENT_CLIP_NORM = 5.0  # Global norm to which the gradient is clipped.
+    GRADIENT_CLIP_NORM: Positive = 5.0  # Global norm to which the gradient is clipped.
 
     # --- Chance, checkpoints, memory ---------------------------------------------------------
     # Seed of initial weights, sampling and augmentation; None draws a new one for each run.
-    SEED: int | None = None
+    SEED: Seed = None
     # Number of the newest checkpoints of a run that are kept; None keeps all. That of the best
     # epoch, where epochs are compared, is never removed.
-    KEEP_CHECKPOINTS: int | None = None
-    LOADER_WORKERS = 2  # Threads that prepare training images while the step computes.
+    KEEP_CHECKPOINTS: CountOrNone = None
+    # Threads that prepare training images while the step computes.
+    LOADER_WORKERS: CountFromZero = 2
     # Megabytes of decoded and resized training images that are kept in memory.
-    LOADER_CACHE_MB = 1024
+    LOADER_CACHE_MB: CountFromZero = 1024
 
     def __init__(self) -> None:
-        problems = find_problems(self)
+        problems = find_problems(self, _BOUNDS)
         if problems:
             raise ConfigError(
                 f"{type(self).__name__} cannot be used:\n"
@@ -236,6 +254,9 @@ class Config:
         for name in _setting_names(self):
             print(f"{name:30} {getattr(self, name)}")
         print()
+
+
+_BOUNDS = bounds_of(Config)
 
 
 def _setting_names(config: Config) -> list[str]:

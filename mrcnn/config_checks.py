@@ -2,7 +2,9 @@
 
 import math
 import numbers
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol, get_type_hints
 
 import numpy as np
 
@@ -53,34 +55,87 @@ def _is_integer(value: Any) -> bool:
 
 
 _LONGEST_NAME = 100
-_POSITIVE_INTEGERS = (
-    "GPU_COUNT IMAGES_PER_GPU STEPS_PER_EPOCH NUM_CLASSES TOP_DOWN_PYRAMID_SIZE RPN_CONV_CHANNELS "
-    "MASK_HEAD_CHANNELS FPN_CLASSIF_FC_LAYERS_SIZE RPN_ANCHOR_STRIDE RPN_TRAIN_ANCHORS_PER_IMAGE "
-    "PRE_NMS_LIMIT POST_NMS_ROIS_TRAINING POST_NMS_ROIS_INFERENCE IMAGE_CHANNEL_COUNT "
-    "TRAIN_ROIS_PER_IMAGE POOL_SIZE MASK_POOL_SIZE MAX_GT_INSTANCES DETECTION_MAX_INSTANCES "
-    "IMAGE_MAX_DIM"
-).split()
-_COUNTS_FROM_ZERO = "VALIDATION_STEPS LOADER_WORKERS LOADER_CACHE_MB WARMUP_STEPS".split()
-_FRACTIONS = (
-    "RPN_NMS_THRESHOLD ROI_POSITIVE_RATIO DETECTION_NMS_THRESHOLD DETECTION_MIN_CONFIDENCE"
-).split()
-_NOT_NEGATIVE = "LEARNING_MOMENTUM WEIGHT_DECAY IMAGE_MIN_SCALE MASK_MARGIN".split()
-_POSITIVE = "LEARNING_RATE GRADIENT_CLIP_NORM".split()
-_CHOICES = {
-    "NORMALIZATION": NORMALIZATIONS,
-    "IMAGE_RESIZE_MODE": RESIZE_MODES,
-    "IMAGE_PADDING": PADDINGS,
-    "LEARNING_RATE_SCHEDULE": SCHEDULES,
-    "MIXED_PRECISION": PRECISIONS,
-    "TRAIN_BN": (False, True, None),
-    "DETECTION_SCORE": DETECTION_SCORES,
-    "DETECTION_NMS_ACROSS_CLASSES": (False, True),
-    "IMAGE_FIT": (False, True),
-    "SUBPIXEL_MASKS": (False, True),
-    "EVEN_ROI_ALIGN": (False, True),
-    "USE_MINI_MASK": (False, True),
-    "USE_RPN_ROIS": (False, True),
-}
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a setting may be, whatever the others are; it stands in the annotation of the setting.
+
+    Attributes:
+        fits: whether it may have a value.
+        text: what is allowed, after "must be".
+    """
+
+    fits: Callable[[Any], bool]
+    text: str
+
+
+def one_of(choices: Sequence[Any]) -> Allowed:
+    """One of a few values."""
+
+    def fits(value: Any) -> bool:
+        return isinstance(value, str | int | float | None) and value in choices
+
+    return Allowed(fits, f"one of {', '.join(map(repr, choices))}")
+
+
+def _or_none(allowed: Allowed, text: str = "") -> Allowed:
+    return Allowed(
+        lambda value: value is None or allowed.fits(value), f"None or {text or allowed.text}"
+    )
+
+
+_COUNT = Allowed(
+    lambda value: _is_integer(value) and 1 <= value < 2**31, "a whole number of at least 1"
+)
+_POSITIVE = Allowed(lambda value: _is_number(value) and value > 0, "a number above 0")
+_FROM_ZERO = Allowed(
+    lambda value: _is_integer(value) and value >= 0, "a whole number of at least 0"
+)
+
+Count = Annotated[int, _COUNT]
+CountFromZero = Annotated[int, _FROM_ZERO]
+CountOrNone = Annotated[
+    int | None,
+    _or_none(Allowed(lambda value: _is_integer(value) and value >= 1, _COUNT.text)),
+]
+CountFromZeroOrNone = Annotated[int | None, _or_none(_FROM_ZERO)]
+Fraction = Annotated[
+    float, Allowed(lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1")
+]
+# None and False are 0.
+NotNegative = Annotated[
+    float,
+    Allowed(
+        lambda value: value is None or value is False or (_is_number(value) and value >= 0),
+        "a number of at least 0",
+    ),
+]
+Positive = Annotated[float, _POSITIVE]
+PositiveOrNone = Annotated[float | None, _or_none(_POSITIVE, "above 0")]
+Seed = Annotated[
+    int | None,
+    _or_none(
+        Allowed(
+            lambda value: _is_integer(value) and 0 <= value < 2**31,
+            "a whole number from 0 to 2147483647",
+        )
+    ),
+]
+FileName = Annotated[
+    str | None, _or_none(Allowed(_is_file_name, "text that can be a part of a file name"))
+]
+Flag = Annotated[bool, one_of((False, True))]
+
+
+def bounds_of(config: type) -> dict[str, Allowed]:
+    """What stands in the annotations of a class of settings, by their names."""
+    return {
+        name: bound
+        for name, hint in get_type_hints(config, include_extras=True).items()
+        for bound in getattr(hint, "__metadata__", ())
+        if isinstance(bound, Allowed)
+    }
 
 
 class _Require(Protocol):
@@ -89,53 +144,21 @@ class _Require(Protocol):
     def __call__(self, condition: bool, name: str, allowed: str) -> None: ...
 
 
-def find_problems(config: Any) -> list[str]:
-    """One line for each value that cannot work: attribute, value, what is allowed."""
+def find_problems(config: Any, bounds: Mapping[str, Allowed]) -> list[str]:
+    """One line for each value that cannot work: attribute, value, what is allowed.
+
+    Args:
+        config: settings.
+        bounds: see `bounds_of`; what depends on several settings is checked here.
+    """
     problems: list[str] = []
 
     def require(condition: bool, name: str, allowed: str) -> None:
         if not condition:
             problems.append(f"{name} is {shown(getattr(config, name))}: must be {allowed}.")
 
-    for name in _POSITIVE_INTEGERS:
-        value = getattr(config, name)
-        require(_is_integer(value) and 1 <= value < 2**31, name, "a whole number of at least 1")
-    for name in _COUNTS_FROM_ZERO:
-        value = getattr(config, name)
-        require(_is_integer(value) and value >= 0, name, "a whole number of at least 0")
-    for name in _FRACTIONS:
-        value = getattr(config, name)
-        require(_is_number(value) and 0 <= value <= 1, name, "a number from 0 to 1")
-    for name in _NOT_NEGATIVE:
-        value = getattr(config, name)
-        value = 0 if value is None or value is False else value
-        require(_is_number(value) and value >= 0, name, "a number of at least 0")
-    for name in _POSITIVE:
-        value = getattr(config, name)
-        require(_is_number(value) and value > 0, name, "a number above 0")
-    for name, choices in _CHOICES.items():
-        value = getattr(config, name)
-        chosen = isinstance(value, str | int | float | None) and value in choices
-        require(chosen, name, f"one of {', '.join(map(repr, choices))}")
-    require(
-        config.NAME is None or _is_file_name(config.NAME),
-        "NAME",
-        "None or text that can be a part of a file name",
-    )
-    require(
-        config.SEED is None or (_is_integer(config.SEED) and 0 <= config.SEED < 2**31),
-        "SEED",
-        "None or a whole number from 0 to 2147483647",
-    )
-    for name in ("OBJECT_DIAMETER", "OBJECT_PIXEL_SIZE"):
-        value = getattr(config, name)
-        require(value is None or (_is_number(value) and value > 0), name, "None or above 0")
-    kept = config.KEEP_CHECKPOINTS
-    require(
-        kept is None or (_is_integer(kept) and kept >= 1),
-        "KEEP_CHECKPOINTS",
-        "None or a whole number of at least 1",
-    )
+    for name, bound in bounds.items():
+        require(bound.fits(getattr(config, name)), name, bound.text)
     require(
         not config.MASK_MARGIN or config.SUBPIXEL_MASKS,
         "MASK_MARGIN",
@@ -178,12 +201,6 @@ def _check_image_size(config: Any, require: _Require) -> None:
             "divisible by 64, because the image is halved six times "
             f"(IMAGE_RESIZE_MODE {mode!r}); for example 256, 320, 384, 448, 512, 640, 1024",
         )
-    minimum = config.IMAGE_MIN_DIM
-    require(
-        minimum is None or (_is_integer(minimum) and minimum >= 0),
-        "IMAGE_MIN_DIM",
-        "None or a whole number of at least 0",
-    )
 
 
 def _check_sequences(config: Any, require: _Require) -> None:
