@@ -13,6 +13,7 @@ import platform
 import re
 import secrets
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,12 @@ from mrcnn.errors import OutputError, shown
 _TEMPORARY_NAME = re.compile(r"\..+?\.\d+-[0-9a-f]{8}(\..*)?")
 # Bytes that a file system allows for a name.
 _LONGEST_NAME = 255
+# Of Windows: no right to replace a file, and one that another program has open. Virus scanners and
+# search indexes open new files for a moment.
+_HELD = (5, 32)
+_PAUSES = (0.01, 0.05, 0.2, 0.5, 1.0)
+# Of Windows: characters of a path, where long ones are not allowed.
+_LONGEST_ON_WINDOWS = 259
 # Some network file systems have no locks.
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
@@ -54,7 +61,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb+") as written:
             os.fsync(written.fileno())
-        os.replace(temporary, target)
+        _replace(temporary, target)
         _flush_folder(target.parent)
     except OutputError:
         raise
@@ -116,7 +123,7 @@ def together(folder: str | os.PathLike) -> Iterator[Path]:
                 if path.is_dir():
                     moved.mkdir(exist_ok=True)
                 else:
-                    os.replace(path, moved)
+                    _replace(path, moved)
     except OutputError:
         raise
     except OSError as error:
@@ -256,6 +263,20 @@ def _holder(lock_file: Path) -> str:
     return text if text.isprintable() and text else "another process"
 
 
+def _replace(path: Path, target: Path) -> None:
+    """Move a file onto another one; where that is in use for a moment, once it is free."""
+    for pause in _PAUSES:
+        try:
+            os.replace(path, target)
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in _HELD:
+                raise
+            time.sleep(pause)
+        else:
+            return
+    os.replace(path, target)
+
+
 def _flush_folder(folder: Path) -> None:
     """Make a new name survive a loss of power, where the system can open a folder."""
     with contextlib.suppress(OSError):
@@ -269,9 +290,24 @@ def _flush_folder(folder: Path) -> None:
 def _output_error(target: Path, error: OSError) -> OutputError:
     # lexists: a link that leads nowhere is there as well.
     kept = " The file that was there is as it was." if os.path.lexists(target) else ""
-    raised = OutputError(f"{target}: cannot be written ({_reason(error)}).{kept}")
+    raised = OutputError(
+        f"{target}: cannot be written ({_reason(error)}).{kept}{_cause(target, error)}"
+    )
     raised.errno = error.errno
     return raised
+
+
+def _cause(target: Path, error: OSError) -> str:
+    """What to do about an error that only Windows has."""
+    number = getattr(error, "winerror", None)
+    if number in _HELD:
+        return " Close it in the program that has it open, such as Excel."
+    if number is not None and len(str(target.absolute())) > _LONGEST_ON_WINDOWS:
+        return (
+            f" The path is longer than {_LONGEST_ON_WINDOWS} characters: write to a folder with a "
+            "shorter one, or allow long paths in Windows (LongPathsEnabled)."
+        )
+    return ""
 
 
 def _reason(error: OSError) -> str:

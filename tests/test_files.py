@@ -185,3 +185,69 @@ def test_a_text_that_is_no_utf_8_says_what_to_rename(tmp_path):
     with pytest.raises(OutputError, match=r"a name in it is not UTF-8: .*b\\udce4\.png.*Rename"):
         atomic_write(tmp_path / "a.csv", "filename\nb\udce4.png\n")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def held(number):
+    error = PermissionError(errno.EACCES, "The process cannot access the file")
+    error.winerror = number
+    return error
+
+
+@pytest.mark.parametrize("number", [5, 32])
+def test_a_file_that_a_scanner_has_open_for_a_moment_is_replaced(tmp_path, monkeypatch, number):
+    """As on Windows, where a file that is open cannot be replaced."""
+    replace, refused, pauses = os.replace, [held(number)] * 3, []
+
+    def busy(path, target):
+        if refused:
+            raise refused.pop()
+        replace(path, target)
+
+    monkeypatch.setattr(os, "replace", busy)
+    monkeypatch.setattr("time.sleep", pauses.append)
+    (tmp_path / "a.csv").write_text("old")
+    atomic_write(tmp_path / "a.csv", "new")
+    assert (tmp_path / "a.csv").read_text() == "new"
+    assert len(pauses) == 3
+    with together(tmp_path) as waiting:
+        refused.append(held(number))
+        (waiting / "b.csv").write_text("b")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv"]
+
+
+def test_a_file_that_stays_open_elsewhere_is_kept_and_said_so(tmp_path, monkeypatch):
+    pauses = []
+
+    def refuse(path, target):
+        raise held(32)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    monkeypatch.setattr("time.sleep", pauses.append)
+    (tmp_path / "a.csv").write_text("old")
+    with pytest.raises(OutputError, match=r"a\.csv: cannot be written .* as it was\. Close it in"):
+        atomic_write(tmp_path / "a.csv", "new")
+    assert 1 < sum(pauses) < 3
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_right_that_is_missing_is_not_waited_for(tmp_path, monkeypatch):
+    def refuse(path, target):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("waits"))
+    with pytest.raises(OutputError, match=r"Permission denied\)\.$"):
+        atomic_write(tmp_path / "a.csv", "new")
+
+
+def test_a_path_that_is_too_long_for_windows_is_told_as_such(tmp_path, monkeypatch):
+    def refuse(path, target):
+        error = FileNotFoundError(errno.ENOENT, "The system cannot find the path specified")
+        error.winerror = 3
+        raise error
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OutputError, match=r"longer than 259 characters.*LongPathsEnabled"):
+        atomic_write(tmp_path / ("a" * 150) / ("b" * 150), "x")
+    with pytest.raises(OutputError, match=r"path specified\)\.$"):
+        atomic_write(tmp_path / "a", "x")
