@@ -16,6 +16,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 
 from mrcnn.config_checks import (
+    APPLICATIONS,
     BACKBONES,
     DETECTION_SCORES,
     LOSS_NAMES,
@@ -43,6 +44,7 @@ from mrcnn.errors import ConfigError, shown
 from mrcnn.ops.image_meta import image_meta_size
 
 __all__ = [
+    "APPLICATIONS",
     "BACKBONES",
     "DETECTION_SCORES",
     "LOSS_NAMES",
@@ -75,10 +77,12 @@ class Config:
     # --- Network -----------------------------------------------------------------------------
     NUM_CLASSES: Count = 1  # Classes with the background, which is number 0.
     # "resnet18", "resnet34", "resnet50", "resnet101", "efficientnet-lite0", "efficientnet-lite1",
-    # "efficientnet-lite2", or a function (input_image, stage5, train_bn) -> C1, C2, C3, C4, C5. It
-    # goes with COMPUTE_BACKBONE_SHAPE; in a class body wrap both functions in `staticmethod`.
+    # "efficientnet-lite2", a network of `keras.applications` such as "mobilenet_v2" or
+    # "efficientnet_v2_s", or a function (input_image, stage5, train_bn) -> C1, C2, C3, C4, C5, the
+    # last four at strides 4, 8, 16 and 32; in a class body wrap it in `staticmethod`.
     BACKBONE: Any = "resnet101"
-    # Function of the image shape, where BACKBONE is a function: [[height, width], ...] of C2 to P6.
+    # Where BACKBONE is a function, None or a function of the image shape: [[height, width], ...] of
+    # C2 to P6.
     COMPUTE_BACKBONE_SHAPE: Any = None
     BACKBONE_STRIDES = [4, 8, 16, 32, 64]  # Pixels per feature cell on P2 to P6.
     # "batch": batch normalisation, as in published weights; TRAIN_BN says whether it trains.

@@ -14,6 +14,19 @@ BACKBONES = (
     *("resnet18", "resnet34", "resnet50", "resnet101"),
     *("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"),
 )
+# Of keras.applications, see `mrcnn.nets.applications`.
+APPLICATIONS = (
+    *("convnext_tiny", "convnext_small", "convnext_base", "convnext_large", "convnext_xlarge"),
+    *("densenet121", "densenet169", "densenet201"),
+    *(f"efficientnet_b{size}" for size in range(8)),
+    *(f"efficientnet_v2_b{size}" for size in range(4)),
+    *("efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l"),
+    *("inception_resnet_v2", "inception_v3"),
+    *("mobilenet", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"),
+    *("nasnet_mobile", "nasnet_large"),
+    *("resnet152", "resnet50_v2", "resnet101_v2", "resnet152_v2"),
+    *("vgg16", "vgg19", "xception"),
+)
 NORMALIZATIONS = ("batch", "group")
 RESIZE_MODES = ("none", "square", "pad64", "crop")
 PADDINGS = ("zeros", "reflect")
@@ -176,17 +189,19 @@ def find_problems(config: Any, bounds: Mapping[str, Allowed]) -> list[str]:
 
 
 def _check_backbone(config: Any, require: _Require) -> None:
+    shapes = config.COMPUTE_BACKBONE_SHAPE
     if callable(config.BACKBONE):
         require(
-            callable(config.COMPUTE_BACKBONE_SHAPE),
+            shapes is None or callable(shapes),
             "COMPUTE_BACKBONE_SHAPE",
-            "a function of the image shape when BACKBONE is a function",
+            "None or a function of the image shape when BACKBONE is a function",
         )
     else:
+        known = (*BACKBONES, *APPLICATIONS)
         require(
-            isinstance(config.BACKBONE, str) and config.BACKBONE in BACKBONES,
+            isinstance(config.BACKBONE, str) and config.BACKBONE in known,
             "BACKBONE",
-            f"one of {', '.join(map(repr, BACKBONES))}, or a function that builds the network",
+            f"one of {', '.join(map(repr, known))}, or a function that builds the network",
         )
 
 

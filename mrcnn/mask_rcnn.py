@@ -22,6 +22,7 @@ from mrcnn.inference.moulding import anchors_by_shape
 from mrcnn.inference.predictor import Predictor
 from mrcnn.matterport.log import log
 from mrcnn.matterport.methods import MatterportMethods
+from mrcnn.nets.application_weights import backbone_weights
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.nets.eager import outside_of_graphs
 from mrcnn.runs.checkpoints import Checkpoint
@@ -33,7 +34,6 @@ from mrcnn.training.model import build_training_model, compile_training_model
 from mrcnn.training.optimizer import ReportLeftOut
 from mrcnn.training.run_state import Stage, take_up
 from mrcnn.training.schedules import learning_rate_for
-from mrcnn.weights.imagenet import imagenet_weights
 from mrcnn.weights.loading import LoadReport, load_weights
 from mrcnn.weights.saving import save_weights
 
@@ -173,11 +173,11 @@ class MaskRCNN(MatterportMethods):
         save_weights(self._network(), filepath, dtype=dtype)
 
     def get_imagenet_weights(self) -> str:
-        """The path of the backbone's ImageNet weights, see `mrcnn.weights.imagenet`.
+        """The path of the backbone's ImageNet weights, see `mrcnn.nets.application_weights`.
 
         Those of ResNet-50 are downloaded if need be; the other ResNets have but these.
         """
-        return str(imagenet_weights(self.config.BACKBONE, Path(self.model_dir)))
+        return str(backbone_weights(self.config.BACKBONE, Path(self.model_dir)))
 
     # --- Training ----------------------------------------------------------------------------
 

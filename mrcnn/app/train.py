@@ -23,19 +23,22 @@ from mrcnn.app.record import store_record, training_record
 from mrcnn.app.resume import complete_options, store_options
 from mrcnn.app.settings import AUTO_JITTER, going_on_settings, read_settings, scratch_settings
 from mrcnn.app.told import annotated_classes
+from mrcnn.config import APPLICATIONS
 from mrcnn.data.annotated import AnnotatedDataset
 from mrcnn.data.objects import require_objects
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write, make_writable_folder
 from mrcnn.runs.checkpoints import epoch_of
 from mrcnn.runs.run import Run
-from mrcnn.weights.imagenet import PACKAGES, imagenet_weights
+from mrcnn.weights.imagenet import PACKAGES
 from mrcnn.weights.places import downloads_folder
 from mrcnn.weights.published import fetch_weights
 from mrcnn.weights.settings import CONFIG_FILE, settings_text
 
 _RESNETS = ("resnet50", "resnet101")
-_PUBLISHED_BACKBONES = {COCO: _RESNETS, IMAGENET: (*_RESNETS, *PACKAGES)}
+_PUBLISHED_BACKBONES = {COCO: _RESNETS, IMAGENET: (*_RESNETS, *PACKAGES, *APPLICATIONS)}
+# With ImageNet weights all else of these is new.
+_NEW_BUT_THE_BACKBONE = (*PACKAGES, *APPLICATIONS)
 LAYER_PRESETS = ("all", "heads", "3+", "4+", "5+")
 _MAX_VALIDATION_STEPS = 50
 # Beyond it some images would be all black.
@@ -58,11 +61,14 @@ def training_settings(
         backbones = _PUBLISHED_BACKBONES[options.weights]
         if backbone not in backbones:
             start = "ImageNet weights with --weights imagenet"
-            if backbone not in PACKAGES:
+            if backbone not in _NEW_BUT_THE_BACKBONE:
                 start = "random weights with --weights none"
+            shown = [name for name in backbones if name not in APPLICATIONS]
+            if len(shown) < len(backbones):
+                shown.append("a network of keras.applications")
             raise ConfigError(
                 f"--weights {options.weights} has no {backbone}: use --backbone "
-                f"{', '.join(backbones[:-1])} or {backbones[-1]}, or train from {start}."
+                f"{', '.join(shown[:-1])} or {shown[-1]}, or train from {start}."
             )
         if settings["NORMALIZATION"] != "batch":
             raise ConfigError(
@@ -70,7 +76,11 @@ def training_settings(
                 "--normalization group to --weights none."
             )
         # All but these backbones is new then, and learns as from random weights.
-        return _from_scratch(application, settings, options) if backbone in PACKAGES else settings
+        return (
+            _from_scratch(application, settings, options)
+            if backbone in _NEW_BUT_THE_BACKBONE
+            else settings
+        )
     if options.weights == NONE:
         settings = {"NORMALIZATION": "group", **given}
         # Random statistics that are frozen teach nothing.
@@ -162,9 +172,10 @@ def start_model(config: Any, options: Any, weights: Path | None) -> Any:
     """The `MaskRCNN` that is to be trained, with the weights that it starts from."""
     load_backend()
     from mrcnn.mask_rcnn import MaskRCNN
+    from mrcnn.nets.application_weights import backbone_weights
 
     if options.weights == IMAGENET:
-        weights = imagenet_weights(config.BACKBONE, downloads_folder())
+        weights = backbone_weights(config.BACKBONE, downloads_folder())
     elif options.weights in PUBLISHED:
         weights = fetch_weights(options.weights, downloads_folder())
     model = MaskRCNN(mode="training", config=config, model_dir=str(options.logs))

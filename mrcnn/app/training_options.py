@@ -200,7 +200,8 @@ def model_options(application: "Application") -> list[Option]:
             "--backbone",
             _MODEL_COMMANDS,
             metavar="NAME",
-            help=f"one of {', '.join(BACKBONES)} (default {config.BACKBONE})",
+            help=f"one of {', '.join(BACKBONES)}, or a network of keras.applications, such as "
+            f"mobilenet_v2 or efficientnet_v2_s (default {config.BACKBONE})",
             group=_MODEL,
             sets=("BACKBONE",),
         ),

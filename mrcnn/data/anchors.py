@@ -19,7 +19,7 @@ def backbone_shapes(config: Any, image_shape: Sequence[int]) -> np.ndarray:
     Returns:
         int array [levels, 2] of (height, width), from the finest level to the coarsest.
     """
-    if callable(config.BACKBONE):
+    if callable(config.BACKBONE) and config.COMPUTE_BACKBONE_SHAPE is not None:
         return np.asarray(config.COMPUTE_BACKBONE_SHAPE(image_shape))
     height, width = image_shape[:2]
     return np.array(

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from mrcnn.config import BACKBONES
+from mrcnn.config import APPLICATIONS, BACKBONES
 from mrcnn.nets.backbones import BUILDERS, backbone_stages
 from mrcnn.nets.resnet import BLOCKS, resnet_stages
 from mrcnn.training.freezing import LAYER_CHOICES, set_trainable
@@ -12,10 +12,10 @@ IMAGE_SHAPE = (128, 192, 3)
 
 
 def test_the_configuration_knows_the_backbones_that_there_are():
-    assert set(BACKBONES) == set(BUILDERS)
+    assert {*BACKBONES, *APPLICATIONS} == set(BUILDERS)
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("backbone", [*BACKBONES, "mobilenet_v2"])
 def test_every_backbone_fits_the_pyramid(tiny_config, backbone):
     image = keras.Input(IMAGE_SHAPE)
     stages = backbone_stages(image, tiny_config(BACKBONE=backbone))
@@ -28,12 +28,16 @@ def test_every_backbone_fits_the_pyramid(tiny_config, backbone):
 
 
 def test_a_function_may_be_the_backbone(tiny_config):
+    made = []
+
     def stages(image, stage5, train_bn):
         assert stage5 is True and train_bn is False
-        return ["C1", "C2", "C3", "C4", "C5"]
+        strides = (2, 4, 8, 16, 32)
+        made.extend(keras.layers.Conv2D(5, 1, strides=stride)(image) for stride in strides)
+        return made
 
-    config = tiny_config(BACKBONE=staticmethod(stages), COMPUTE_BACKBONE_SHAPE=lambda shape: None)
-    assert backbone_stages(None, config) == ["C2", "C3", "C4", "C5"]
+    config = tiny_config(BACKBONE=staticmethod(stages))
+    assert backbone_stages(keras.Input(IMAGE_SHAPE), config) == made[1:]
 
 
 @pytest.mark.parametrize(("name", "factor", "last"), [("resnet18", 1, "b"), ("resnet50", 4, "c")])
