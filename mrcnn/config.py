@@ -154,6 +154,11 @@ class Config:
     # False: the regions that train the heads come from the data instead of the RPN.
     USE_RPN_ROIS: Flag = True
 
+    # Share of all objects below which a class is rare, 0 to 1: images with many objects of rare
+    # classes are drawn more often, by up to the square root of how many times rarer the class is.
+    # None draws all images equally often.
+    CLASS_SAMPLING: float | None = None
+
     # --- Detection ---------------------------------------------------------------------------
     DETECTION_MAX_INSTANCES: Count = 100  # Detections of one image at most, the best ones.
     # Detections below this score are dropped; 0 keeps all.

@@ -182,6 +182,12 @@ def find_problems(config: Any, bounds: Mapping[str, Allowed]) -> list[str]:
         "IMAGE_PADDING",
         "'zeros' unless SUBPIXEL_MASKS is True, which cuts off what reaches into the mirror image",
     )
+    sampling = config.CLASS_SAMPLING
+    require(
+        sampling is None or (_is_number(sampling) and 0 < sampling <= 1),
+        "CLASS_SAMPLING",
+        "None or a number above 0, at most 1",
+    )
     _check_backbone(config, require)
     _check_image_size(config, require)
     _check_sequences(config, require)

@@ -174,6 +174,15 @@ def training_options(application: "Application") -> list[Option]:
             stored=Stored(0.0, (int, float)),
         ),
         Option(
+            "--class-sampling",
+            (TRAIN,),
+            type=fraction,
+            metavar="SHARE",
+            help="draw {images} with classes of fewer than this share of all {objects} more often, "
+            "such as 0.2 (default: all equally often)",
+            sets=lambda value: {"CLASS_SAMPLING": value or None},
+        ),
+        Option(
             "--batch-norm",
             (TRAIN,),
             choices=("stored", "learned"),

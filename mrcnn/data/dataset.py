@@ -216,6 +216,16 @@ class Dataset:
             return instances
         return Instances.merged([instances, instances_of_boxes(*boxes, instances.image_shape)])
 
+    def class_ids_of(self, image_id: int) -> np.ndarray:
+        """The classes of the objects of an image, int32 [N]; negative for regions to ignore.
+
+        Where polygons or boxes tell them, no mask is made.
+        """
+        annotation, boxes = self.load_polygons(image_id), self.load_boxes(image_id)
+        ids = self.load_mask(image_id)[1] if annotation is None else annotation[1]
+        of_boxes = [] if boxes is None else boxes[1]
+        return np.concatenate([np.asarray(ids, np.int32), np.asarray(of_boxes, np.int32)])
+
     def _with_masks(self, image_id: int) -> Instances:
         annotation = self.load_polygons(image_id)
         if annotation is not None:

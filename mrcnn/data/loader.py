@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from mrcnn.data.batches import BatchMaker
+from mrcnn.data.class_sampling import RepeatedOrder, repeat_factors
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.limits import LimitNotes
 from mrcnn.data.shares import SharedOrder
@@ -110,6 +111,19 @@ def _end_workers() -> None:
         worker.join(max(0.0, deadline - time.monotonic()))
 
 
+def _order_of(
+    dataset: Dataset, config: Any, generator: Callable[..., np.random.Generator]
+) -> SharedOrder | RepeatedOrder | None:
+    """What draws images otherwise than all equally often."""
+    threshold = config.CLASS_SAMPLING
+    factors = None if threshold is None else repeat_factors(dataset, threshold)
+    if dataset.shares:
+        return SharedOrder(dataset, generator, factors)
+    if factors is None:
+        return None
+    return RepeatedOrder(np.asarray(dataset.image_ids), factors, generator)
+
+
 class FollowEpochs(keras.callbacks.Callback):
     """Tells a loader which epoch `fit` is in, so that a continued run gets the batches due.
 
@@ -135,8 +149,8 @@ class BatchLoader(keras.utils.PyDataset):
     Batch i of epoch e depends on the seed, e and i alone, not on the threads or on what was loaded
     before. All images are used equally often: each pass through them is a new shuffle, and passes
     go on across epochs. With `Dataset.shares` the sources have their shares, and the images of each
-    source are used equally often. Give `fit` shuffle=False, or it asks for the batches in another
-    order.
+    source are used equally often; with CLASS_SAMPLING those with rare classes more often. Give `fit`
+    shuffle=False, or it asks for the batches in another order.
 
     The threads are the loader's own: they prepare the batches that come next in the epoch. (The
     queue of Keras hands batches that are left over from one epoch to the next.) They end with the
@@ -146,7 +160,7 @@ class BatchLoader(keras.utils.PyDataset):
     Args:
         dataset: prepared dataset.
         config: `BATCH_SIZE`, `LOADER_WORKERS`, `LOADER_CACHE_MB`, `SEED` and the settings of
-            images, anchors and masks are used.
+            images, anchors and masks are used, and CLASS_SAMPLING where images are shuffled.
         augmentation: random variation of the images, see `load_training_item`; None for none.
         steps: batches an epoch; `STEPS_PER_EPOCH` by default.
         shuffle: whether each pass has an order of its own.
@@ -205,7 +219,7 @@ class BatchLoader(keras.utils.PyDataset):
         self.epoch = 0
         self._image_ids = np.asarray(dataset.image_ids)
         self._latest_order = (-1, self._image_ids)
-        self._shared = SharedOrder(dataset, self._generator) if dataset.shares and shuffle else None
+        self._order = _order_of(dataset, config, self._generator) if shuffle else None
         self._lock = threading.Lock()
         self.error: BaseException | None = None
         self._threads = _threads(config, shard[1]) if threads is None else threads
@@ -296,8 +310,8 @@ class BatchLoader(keras.utils.PyDataset):
 
     def _image_at(self, number: int) -> int:
         """Image number `number` of an endless sequence of passes."""
-        if self._shared is not None:
-            return self._shared.image_at(number)
+        if self._order is not None:
+            return self._order.image_at(number)
         one_pass, position = divmod(number, len(self._image_ids))
         known_pass, order = self._latest_order
         if known_pass != one_pass:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mrcnn.data.class_sampling import RepeatedOrder
 from mrcnn.data.dataset import Dataset
 from mrcnn.errors import DataError
 
@@ -13,12 +14,13 @@ _BLOCK = 1000
 
 
 class SharedOrder:
-    """The sequence. Each image of a source is as frequent as any other of it.
+    """The sequence. Without factors each image of a source is as frequent as any other.
 
     What comes at a place depends on the generators alone, not on what was asked for before.
 
     Args:
         dataset: prepared; its `shares` count.
+        factors: how often each image of a source comes, in comparison; None for all equally often.
         generator: gives the generator of a key of two numbers, always the same one.
 
     Raises:
@@ -26,10 +28,17 @@ class SharedOrder:
     """
 
     def __init__(
-        self, dataset: Dataset, generator: Callable[[int, int], np.random.Generator]
+        self,
+        dataset: Dataset,
+        generator: Callable[[int, int], np.random.Generator],
+        factors: np.ndarray | None = None,
     ) -> None:
         self._generator = generator
         self._images = [dataset.images_of(source) for source in dataset.shares]
+        self._repeated = [
+            RepeatedOrder(images, factors[images], functools.partial(generator, 1 + source))
+            for source, images in enumerate(self._images if factors is not None else ())
+        ]
         shares = np.array(list(dataset.shares.values()), float)
         empty = [
             source for source, ids in zip(dataset.shares, self._images, strict=True) if not len(ids)
@@ -53,6 +62,8 @@ class SharedOrder:
         sources, earlier = self._block(block)
         source = int(sources[place])
         count = block * int(self._counts[source]) + int(earlier[place])
+        if self._repeated:
+            return self._repeated[source].image_at(count)
         one_pass, position = divmod(count, len(self._images[source]))
         return int(self._pass(source, one_pass)[position])
 
