@@ -149,8 +149,8 @@ class BatchLoader(keras.utils.PyDataset):
     Batch i of epoch e depends on the seed, e and i alone, not on the threads or on what was loaded
     before. All images are used equally often: each pass through them is a new shuffle, and passes
     go on across epochs. With `Dataset.shares` the sources have their shares, and the images of each
-    source are used equally often; with CLASS_SAMPLING those with rare classes more often. Give `fit`
-    shuffle=False, or it asks for the batches in another order.
+    source are used equally often; with CLASS_SAMPLING those with rare classes more often. Give
+    `fit` shuffle=False, or it asks for the batches in another order.
 
     The threads are the loader's own: they prepare the batches that come next in the epoch. (The
     queue of Keras hands batches that are left over from one epoch to the next.) They end with the
