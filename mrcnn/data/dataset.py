@@ -223,8 +223,8 @@ class Dataset:
         """
         annotation, boxes = self.load_polygons(image_id), self.load_boxes(image_id)
         ids = self.load_mask(image_id)[1] if annotation is None else annotation[1]
-        of_boxes = [] if boxes is None else boxes[1]
-        return np.concatenate([np.asarray(ids, np.int32), np.asarray(of_boxes, np.int32)])
+        parts = [ids] if boxes is None else [ids, boxes[1]]
+        return np.concatenate([np.asarray(part, np.int32).reshape(-1) for part in parts])
 
     def _with_masks(self, image_id: int) -> Instances:
         annotation = self.load_polygons(image_id)

@@ -35,10 +35,12 @@ class SharedOrder:
     ) -> None:
         self._generator = generator
         self._images = [dataset.images_of(source) for source in dataset.shares]
-        self._repeated = [
-            RepeatedOrder(images, factors[images], functools.partial(generator, 1 + source))
-            for source, images in enumerate(self._images if factors is not None else ())
-        ]
+        self._repeated: list[RepeatedOrder] = []
+        if factors is not None:
+            self._repeated = [
+                RepeatedOrder(images, factors[images], functools.partial(generator, 1 + source))
+                for source, images in enumerate(self._images)
+            ]
         shares = np.array(list(dataset.shares.values()), float)
         empty = [
             source for source, ids in zip(dataset.shares, self._images, strict=True) if not len(ids)
