@@ -81,7 +81,7 @@ def test_derived_values(make_config):
     ("name", "value", "allowed"),
     [
         ("IMAGE_MAX_DIM", 500, "divisible by 64"),
-        ("BACKBONE", "vgg16", "'resnet18', 'resnet34', 'resnet50', 'resnet101'"),
+        ("BACKBONE", "vgg15", "'resnet18', 'resnet34', 'resnet50', 'resnet101'"),
         ("NUM_CLASSES", 0, "at least 1"),
         ("IMAGES_PER_GPU", 1.5, "whole number"),
         ("DETECTION_MIN_CONFIDENCE", 1.5, "from 0 to 1"),
@@ -105,7 +105,7 @@ def test_derived_values(make_config):
         ("SEED", -1, "None or a whole number"),
         ("USE_MINI_MASK", "yes", "False, True"),
         ("BACKBONE_STRIDES", [], "numbers above 0"),
-        ("COMPUTE_BACKBONE_SHAPE", None, "a function"),
+        ("COMPUTE_BACKBONE_SHAPE", "shapes", "a function"),
     ],
 )
 def test_a_value_that_cannot_work_is_named_with_what_is_allowed(make_config, name, value, allowed):
