@@ -32,11 +32,12 @@ def write_via(
     attribute: str = "name",
     default_filepath: str = "",
     project_name: str = "predictions",
+    outlines: Mapping[str, Sequence[np.ndarray]] | None = None,
 ) -> None:
     """Write a VIA 2 project; the arguments are those of `via_project`."""
     names = _keys(images, sizes or {}, is_escaped=bool(default_filepath))
     whole = _without_images(images, class_names, names, attribute, default_filepath, project_name)
-    entries = _entries(images, class_names, names, attribute)
+    entries = _entries(images, class_names, names, attribute, outlines or {})
     parts = (f"{json.dumps(key)}: {json.dumps(entry)}" for key, entry in entries)
     write_json(path, whole, _METADATA, parts, "{}")
 
@@ -49,6 +50,7 @@ def via_project(
     attribute: str = "name",
     default_filepath: str = "",
     project_name: str = "predictions",
+    outlines: Mapping[str, Sequence[np.ndarray]] | None = None,
 ) -> dict[str, Any]:
     """A VIA 2 project: one region for each instance, which VIA labels and colors by class.
 
@@ -67,6 +69,8 @@ def via_project(
             missing "/" is added. VIA takes the name as part of a URL: "#", "?" and "%" in names
             are escaped. Without it VIA asks for the files ("Add Files" finds them by name).
         project_name: shown by VIA, and the name under which it saves.
+        outlines: file name -> polygon float [K, 2] of (y, x) of each instance, for images whose
+            outlines are known: they are taken as they are.
 
     Returns:
         what JSON takes.
@@ -75,11 +79,12 @@ def via_project(
         ConfigError: class names that cannot be used, or an attribute name that is empty or that
             of the score.
         DataError: something that is no file name, a size below 0, images that VIA cannot tell
-            apart, or an instance of an unknown class.
+            apart, an instance of an unknown class, or not one outline for each instance.
     """
     names = _keys(images, sizes or {}, is_escaped=bool(default_filepath))
     whole = _without_images(images, class_names, names, attribute, default_filepath, project_name)
-    return {**whole, _METADATA: dict(_entries(images, class_names, names, attribute))}
+    entries = _entries(images, class_names, names, attribute, outlines or {})
+    return {**whole, _METADATA: dict(entries)}
 
 
 def _without_images(
@@ -144,15 +149,25 @@ def _entries(
     class_names: Sequence[str],
     names: Mapping[str, tuple[str, int]],
     attribute: str,
+    outlines: Mapping[str, Sequence[np.ndarray]],
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each image by its key, made while they are asked for."""
-    for (key, (filename, size)), instances in zip(names.items(), images.values(), strict=True):
+    for (key, (filename, size)), (image, instances) in zip(
+        names.items(), images.items(), strict=True
+    ):
+        known = outlines.get(image)
+        if known is None:
+            instances = instances.tight()
+        elif len(known) != len(instances):
+            raise DataError(
+                f"Image {image!r}: {len(known)} outlines were given for {len(instances)} objects."
+            )
         yield (
             key,
             {
                 "filename": filename,
                 "size": size,
-                "regions": _regions(instances.tight(), class_names, attribute),
+                "regions": _regions(instances, class_names, attribute, known),
                 "file_attributes": {},
             },
         )
@@ -189,14 +204,18 @@ def _known_size(filename: str, sizes: Mapping[str, int]) -> int:
 
 
 def _regions(
-    instances: Instances, class_names: Sequence[str], attribute: str
+    instances: Instances,
+    class_names: Sequence[str],
+    attribute: str,
+    known: Sequence[np.ndarray] | None,
 ) -> list[dict[str, Any]]:
     regions = []
     for row, (box, crop) in enumerate(zip(instances.boxes, instances.crops, strict=True)):
         attributes = {attribute: class_names[instances.class_ids[row] - 1]}
         if instances.scores is not None:
             attributes[SCORE_ATTRIBUTE] = f"{instances.scores[row]:.4f}"
-        regions.append({"shape_attributes": _shape(box, crop), "region_attributes": attributes})
+        shape = _shape(box, crop) if known is None else _polygon(np.asarray(known[row], float))
+        regions.append({"shape_attributes": shape, "region_attributes": attributes})
     return regions
 
 
@@ -207,7 +226,10 @@ def _shape(box: np.ndarray, crop: np.ndarray | None) -> dict[str, Any]:
         return {"name": "point", "cx": x1, "cy": y1}
     if crop is None:
         return {"name": "rect", "x": x1, "y": y1, "width": x2 - x1, "height": y2 - y1}
-    polygon = outline_polygon(crop, box[:2])
+    return _polygon(outline_polygon(crop, box[:2]))
+
+
+def _polygon(polygon: np.ndarray) -> dict[str, Any]:
     return {
         "name": "polygon",
         "all_points_x": json_numbers(polygon[:, 1]),

@@ -4,12 +4,16 @@ import contextlib
 import os
 import secrets
 import socket
+import sys
 import webbrowser
+from collections.abc import Sequence
 from typing import Any
 
 from mrcnn.app.application import Application
 from mrcnn.app.commands import DETECT, SERVE
-from mrcnn.errors import ConfigError
+from mrcnn.app.inputs import expand_inputs
+from mrcnn.app.names import on_one_line
+from mrcnn.errors import ConfigError, MrcnnError
 from mrcnn.serve.extra import require_libraries
 
 _LOOPBACK = "127.0.0.1"
@@ -25,6 +29,8 @@ def run(application: Application, options: Any) -> int:
     import uvicorn
 
     from mrcnn.serve.detector import Detector, load_model
+    from mrcnn.serve.learning import own_command
+    from mrcnn.serve.models import chosen_model
     from mrcnn.serve.project import Project
     from mrcnn.serve.server import make_server
     from mrcnn.serve.state import State
@@ -34,8 +40,12 @@ def run(application: Application, options: Any) -> int:
     listening = listen(host, options.port)
     project = Project(options.project or application.results(SERVE))
     of_detect = detect_options(application, options)
+    if of_detect.weights is None:
+        of_detect.weights = chosen_model(project)
     detector = Detector(lambda: load_model(application, of_detect))
-    server = make_server(State(application, of_detect, detector, project), token)
+    state = State(application, of_detect, detector, project, own_command())
+    take_in(state, options.pictures)
+    server = make_server(state, token)
     address = address_of(host, listening.getsockname()[1], token)
     print(f"Project: {project.folder}")
     print(f"Page: {address}", flush=True)
@@ -54,6 +64,24 @@ def run(application: Application, options: Any) -> int:
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])
     return 0
+
+
+def take_in(state: Any, arguments: Sequence[str]) -> None:
+    """Take pictures into the project, those that are not there yet, and have them detected in."""
+    inputs = expand_inputs(arguments)
+    told = [path.stat() for path in state.project.all_paths()]
+    files = {(each.st_dev, each.st_ino) for each in told}
+    known = {(path.name, path.stat().st_size) for path in state.project.all_paths()}
+    for line in [*(reason for _, reason in inputs.problems), *inputs.passed_over]:
+        print(f"passed over: {on_one_line(line)}", file=sys.stderr)
+    for path in inputs.paths:
+        try:
+            now = path.stat()
+            if (now.st_dev, now.st_ino) in files or (path.name, now.st_size) in known:
+                continue
+            state.work.add(state.project.add(path.resolve(), path.name))
+        except (MrcnnError, OSError) as error:
+            print(f"not taken in: {on_one_line(str(error))}", file=sys.stderr)
 
 
 def is_loopback(host: str) -> bool:

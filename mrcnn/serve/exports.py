@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,23 +42,35 @@ def instances_of(cells: Sequence[Mapping[str, Any]], result: Result) -> Instance
         result: of the picture.
     """
     names = {name: number for number, name in enumerate(result.class_names, start=1)}
-    boxes, crops = [], []
-    for cell in cells:
+    boxes: list[Any] = [None] * len(cells)
+    crops: list[Any] = [None] * len(cells)
+    drawn = [number for number, cell in enumerate(cells) if "mask" not in cell]
+    outlines = outlines_of([cells[number] for number in drawn])
+    # All at once; each tells by its class which one it is.
+    filled = Instances.from_polygons(outlines, drawn, result.size)
+    for box, crop, number in zip(filled.boxes, filled.crops, filled.class_ids, strict=True):
+        boxes[number], crops[number] = box, crop
+    for number, cell in enumerate(cells):
         if "mask" in cell:
-            box, crop = run_length.decode(run_length.decompress(cell["mask"]), result.size)
-        else:
-            points = np.array(cell["outline"], float)[:, ::-1]
-            found = Instances.from_polygons([points], [1], result.size)
-            box, crop = found.boxes[0], found.crops[0]
-        boxes.append(box)
-        crops.append(crop)
+            counts = run_length.decompress(cell["mask"])
+            boxes[number], crops[number] = run_length.decode(counts, result.size)
+    for number, crop in enumerate(crops):
+        if crop is None:
+            # An outline between the middles of pixels.
+            y1, x1, y2, x2 = boxes[number] = cells[number]["box"]
+            crops[number] = np.ones((y2 - y1, x2 - x1), bool)
     scores = [1.0 if cell["score"] is None else cell["score"] for cell in cells]
     ids = [names[cell["class"]] for cell in cells]
     return Instances(result.size, np.array(boxes).reshape(-1, 4), crops, ids, scores)
 
 
-def counted(project: Project, name: str) -> tuple[Result, Instances]:
-    """What counts in a picture.
+def outlines_of(cells: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
+    """The polygon float [K, 2] of (y, x) of each object."""
+    return [np.array(cell["outline"], float)[:, ::-1] for cell in cells]
+
+
+def counted(project: Project, name: str) -> tuple[Result, list[dict[str, Any]], Instances]:
+    """What counts in a picture, as plain values and with masks.
 
     Raises:
         UnknownPictureError: there is no such picture.
@@ -68,16 +81,25 @@ def counted(project: Project, name: str) -> tuple[Result, Instances]:
         if opened is None:
             raise DataError(f"{name}: nothing was detected in this picture yet.")
         result, corrections = opened
-        return result, instances_of(corrections.kept(), result)
+        cells = corrections.kept()
+    return result, cells, instances_of(cells, result)
 
 
-def write_corrections(project: Project, names: Iterable[str], path: Path) -> list[str]:
+def write_corrections(
+    project: Project,
+    names: Iterable[str],
+    path: Path,
+    aliases: Mapping[str, str] | None = None,
+    classes: Sequence[str] | None = None,
+) -> list[str]:
     """Write a VIA file of pictures that were corrected, as VIA and `train` read it.
 
     Args:
         project: has them.
         names: of pictures.
         path: of the file.
+        aliases: other names of `classes`.
+        classes: that the file has; by default those of the pictures.
 
     Returns:
         the pictures that are in it.
@@ -86,6 +108,7 @@ def write_corrections(project: Project, names: Iterable[str], path: Path) -> lis
         OutputError: it cannot be written.
     """
     images: dict[str, Instances] = {}
+    outlines: dict[str, list[np.ndarray]] = {}
     sizes: dict[str, int] = {}
     class_names: tuple[str, ...] = ()
     for name in names:
@@ -94,14 +117,33 @@ def write_corrections(project: Project, names: Iterable[str], path: Path) -> lis
             if opened is None or not opened[1].is_corrected:
                 continue
             result, corrections = opened
-            kept = instances_of(corrections.kept(), result)
+            cells = corrections.kept()
+        if classes is not None:
+            cells = [{**cell, "class": _renamed(cell["class"], aliases, classes)} for cell in cells]
+            result = replace(result, class_names=tuple(classes))
+        kept = instances_of(cells, result)
+        outlines[name] = outlines_of(cells)
         # A person has looked at them: no score is more than another.
         images[name] = Instances(kept.image_shape, kept.boxes, list(kept.crops), kept.class_ids)
         sizes[name] = project.path(name).stat().st_size
         class_names = class_names or result.class_names
     if images:
-        write_via(path, images, class_names, sizes=sizes, project_name=project.folder.name)
+        write_via(
+            path,
+            images,
+            class_names,
+            sizes=sizes,
+            project_name=project.folder.name,
+            outlines=outlines,
+        )
     return list(images)
+
+
+def _renamed(name: str, aliases: Mapping[str, str] | None, classes: Sequence[str]) -> str:
+    known = (aliases or {}).get(name, name) if name not in classes else name
+    if known not in classes:
+        raise DataError(f"The model that is to learn has no class {name!r}: {', '.join(classes)}.")
+    return known
 
 
 class Exports:
@@ -140,17 +182,20 @@ class Exports:
         class_names = found[0][1].class_names
         if kind in (CSV, SUMMARY):
             return self._table(kind, found, folder)
-        images = {name: instances for name, _, instances in found}
+        images = {name: instances for name, _, _, instances in found}
         if kind == VIA:
             sizes = {name: self._project.path(name).stat().st_size for name in images}
             path = folder / VIA_FILE
-            write_via(path, images, class_names, sizes=sizes)
+            outlines = {name: outlines_of(cells) for name, _, cells, _ in found}
+            write_via(path, images, class_names, sizes=sizes, outlines=outlines)
         else:
             path = folder / "coco.json"
             write_coco(path, images, class_names)
         return path
 
-    def _counted(self, names: Sequence[str]) -> Iterable[tuple[str, Result, Instances]]:
+    def _counted(
+        self, names: Sequence[str]
+    ) -> Iterable[tuple[str, Result, list[dict[str, Any]], Instances]]:
         for name in names:
             try:
                 yield name, *counted(self._project, name)
@@ -162,7 +207,7 @@ class Exports:
         write: Any = write_geojson if kind == GEOJSON else write_imagej
         ending = ".geojson" if kind == GEOJSON else "_rois.zip"
         files = []
-        for name, result, instances in self._counted(names):
+        for name, result, _, instances in self._counted(names):
             path = folder / f"{Path(name).stem}{ending}"
             numbers = range(1, len(result.class_names) + 1)
             colors = [in_units(class_color(number)) for number in numbers]
@@ -179,13 +224,16 @@ class Exports:
         return archive
 
     def _table(
-        self, kind: str, found: Sequence[tuple[str, Result, Instances]], folder: Path
+        self, kind: str, found: Sequence[tuple[str, Result, Any, Instances]], folder: Path
     ) -> Path:
         words = self._application.words
         class_names = found[0][1].class_names
         # Large pictures are measured without their pixels, and so are all in one table with them.
-        with_pixels = all(_is_small(result) for _, result, _ in found)
-        images = [self._told(*each, kind == CSV, with_pixels) for each in found]
+        with_pixels = all(_is_small(result) for _, result, *_ in found)
+        images = [
+            self._told(name, result, instances, kind == CSV, with_pixels)
+            for name, result, _, instances in found
+        ]
         measured = next((image.measured for image in images if image.measured), ())
         has_size = self._options.pixel_size is not None
         if kind == CSV:

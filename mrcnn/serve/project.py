@@ -75,6 +75,10 @@ class Project:
                 and entry.is_file(follow_symlinks=False)
             )
 
+    def all_paths(self) -> list[Path]:
+        """The files of all pictures."""
+        return [self.pictures / name for name in self.names()]
+
     def path(self, name: str) -> Path:
         """The file of a picture.
 

@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from mrcnn import __version__
 from mrcnn.errors import MrcnnError, OutputError
-from mrcnn.serve import api_detect, api_pictures, api_state
+from mrcnn.serve import api_detect, api_learning, api_pictures, api_state
 from mrcnn.serve.detector import BusyError
 from mrcnn.serve.limits import MOST_BYTES, MOST_SMALL_BYTES
 from mrcnn.serve.project import BehindError, UnknownPictureError
@@ -66,7 +66,7 @@ def make_server(state: State, token: str | None = None) -> Any:
 
     # The page shows what is told; starlette finds the handler by the class of an error.
     app.add_exception_handler(MrcnnError, told)
-    for routes in (api_detect.routes, api_pictures.routes, api_state.routes):
-        app.include_router(routes(state))
+    for calls in (api_detect, api_pictures, api_learning, api_state):
+        app.include_router(calls.routes(state))
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     return Guard(app, token, most_bytes)

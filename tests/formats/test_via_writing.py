@@ -54,6 +54,19 @@ def test_a_class_attribute_of_another_name(tmp_path):
     assert read.class_names == ["large", "small", "normal"]
 
 
+def test_outlines_that_are_known_are_taken_as_they_are(tmp_path):
+    path = tmp_path / "project.json"
+    outline = np.array([[3.25, 4.5], [9.75, 4.5], [6.0, 11.25]])
+    images = {"known.png": image_of(disc(9)), "other.png": image_of(disc(9))}
+    write_via(path, images, CLASSES, outlines={"known.png": [outline]})
+    known, other = read_via(path, CLASSES)
+    assert np.array_equal(known.polygons[0], outline)
+    write_via(path, images, CLASSES)
+    assert np.array_equal(other.polygons[0], read_via(path, CLASSES)[1].polygons[0])
+    with pytest.raises(DataError, match="'known.png': 2 outlines were given for 1 objects"):
+        write_via(path, images, CLASSES, outlines={"known.png": [outline, outline]})
+
+
 def test_without_scores(tmp_path):
     path = tmp_path / "project.json"
     write_via(path, {"cell.png": image_of(disc(9), scores=None)}, CLASSES)

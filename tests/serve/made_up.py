@@ -32,10 +32,10 @@ def made_up_model() -> Model:
     )
 
 
-def made_up_state(folder, load=made_up_model) -> State:
+def made_up_state(folder, load=made_up_model, command=()) -> State:
     given = APPLICATION.parse(["serve", "--project", str(folder)])
     options = detect_options(APPLICATION, given)
-    return State(APPLICATION, options, Detector(load), Project(folder))
+    return State(APPLICATION, options, Detector(load), Project(folder), command)
 
 
 def png(image: np.ndarray | None = None) -> bytes:

@@ -1,0 +1,395 @@
+"""`Learning`: a training in the background from what was corrected, and what came of it."""
+
+import csv
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mrcnn.app.application import Application
+from mrcnn.app.options import MAX_OVERLAP
+from mrcnn.errors import DataError, MrcnnError
+from mrcnn.files import atomic_write
+from mrcnn.report.evaluation_tables import headline
+from mrcnn.runs.run import Run
+from mrcnn.serve.exports import VIA_FILE, write_corrections
+from mrcnn.serve.project import Project, link_all
+
+IDLE, RUNNING, COMPARING, STOPPED = "idle", "running", "comparing", "stopped"
+FAILED, DONE = "failed", "done"
+# Of the corrected pictures every fifth is not learned from.
+_FOLD = 5
+_FEWEST = 2
+_PAUSE = 0.5
+_LOG_BYTES = 8_000
+_FIGURES = ("accuracy", "precision", "recall", "f1", "pq")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One training, as its file keeps it.
+
+    Attributes:
+        name: of its folder.
+        state: one of the six of this module.
+        problem: why it failed.
+        epochs, steps: how long it is.
+        weights: it starts from.
+        class_names: of the network.
+        trained, validated: names of pictures.
+        began: the time.
+        figures: of the model before and of the new one on the validated pictures.
+        result: the new weights.
+    """
+
+    name: str = ""
+    state: str = IDLE
+    problem: str = ""
+    epochs: int = 0
+    steps: int = 0
+    weights: str = ""
+    class_names: tuple[str, ...] = ()
+    trained: tuple[str, ...] = ()
+    validated: tuple[str, ...] = ()
+    began: str = ""
+    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    result: str = ""
+
+    @property
+    def is_busy(self) -> bool:
+        return self.state in (RUNNING, COMPARING)
+
+
+class Learning:
+    """Trains with the command `train`, one training at a time, and compares with `evaluate`.
+
+    A training is a process of its own: it keeps checkpoints as any other, and what the server
+    knows of it is in its folder. After a kill it is stopped, and can go on.
+
+    Args:
+        application: whose model learns.
+        project: has the corrections, and takes the trainings.
+        command: starts the same program.
+        changed: is told what pages have to know.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        project: Project,
+        command: Sequence[str],
+        changed: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._application, self._project = application, project
+        self._command, self._changed = list(command), changed
+        self._lock = threading.RLock()
+        self._process: subprocess.Popen | None = None
+        self._is_stopping = False
+        self._thread: threading.Thread | None = None
+        lessons = self.lessons()
+        self.lesson = lessons[-1] if lessons else Lesson()
+        if self.lesson.is_busy:
+            self._set(state=STOPPED)
+
+    # --- What there is -----------------------------------------------------------------------
+
+    def lessons(self) -> list[Lesson]:
+        """All trainings of the project, the newest last."""
+        found = []
+        for path in sorted(self._project.models.glob("*/lesson.json")):
+            try:
+                values = json.loads(path.read_text(encoding="utf-8"))
+                tuples = ("class_names", "trained", "validated")
+                found.append(Lesson(**{**values, **{key: tuple(values[key]) for key in tuples}}))
+            except (OSError, ValueError, LookupError, TypeError):
+                # Not of this version: it is no model of the list.
+                continue
+        return found
+
+    def corrected(self) -> list[str]:
+        """The pictures that were corrected."""
+        told = self._project.summaries()
+        return [name for name, each in told.items() if each.get("corrected")]
+
+    def told(self) -> dict[str, Any]:
+        """What pages have to know."""
+        lesson = self.lesson
+        losses = self._losses()
+        return {
+            **asdict(lesson),
+            "corrected": len(self.corrected()),
+            "epoch": len(losses),
+            "losses": losses,
+            "log": self._log_end(),
+        }
+
+    # --- What is asked for -------------------------------------------------------------------
+
+    def start(self, weights: Path, class_names: Sequence[str], epochs: int, steps: int) -> None:
+        """Learn from the corrected pictures.
+
+        Args:
+            weights: of the present model.
+            class_names: of its network.
+            epochs, steps: how long.
+
+        Raises:
+            DataError: a training runs, or too little was corrected.
+            OutputError: the folder cannot be written.
+        """
+        with self._lock:
+            if self.lesson.is_busy:
+                raise DataError("A training runs already: stop it first.")
+            if not (1 <= epochs <= 1000 and 1 <= steps <= 10_000):
+                raise DataError("Expected 1 to 1000 epochs of 1 to 10000 steps.")
+            names = self.corrected()
+            if len(names) < _FEWEST:
+                raise DataError(
+                    f"{len(names)} pictures are corrected: at least {_FEWEST} are needed, one to "
+                    "learn from and one to try the model on. Mark those that are right as well."
+                )
+            validated = names[_FOLD - 1 :: _FOLD] or names[-1:]
+            trained = [name for name in names if name not in validated]
+            now = datetime.now(UTC)
+            lesson = Lesson(
+                now.strftime("%Y%m%dT%H%M%S"),
+                RUNNING,
+                epochs=epochs,
+                steps=steps,
+                weights=str(weights),
+                class_names=tuple(class_names),
+                trained=tuple(trained),
+                validated=tuple(validated),
+                began=now.isoformat(timespec="seconds"),
+            )
+            self.lesson = lesson
+            self._begin(self._first_command(), with_data=True)
+
+    def go_on(self) -> None:
+        """Go on with the training that was stopped.
+
+        Raises:
+            DataError: there is none.
+        """
+        with self._lock:
+            if self.lesson.state not in (STOPPED, FAILED):
+                raise DataError("No training was stopped.")
+            run = self._run()
+            has_begun = run is not None and run.newest_checkpoint() is not None
+            if has_begun and len(self._losses()) >= self.lesson.epochs:
+                self._begin(None)
+            elif has_begun:
+                logs = str(self._folder / "runs")
+                self._begin(["train", "--weights", "last", "--logs", logs])
+            else:
+                self._begin(self._first_command(), with_data=True)
+
+    def stop(self) -> None:
+        """Stop; the epochs that are done stay."""
+        with self._lock:
+            self._is_stopping = True
+            if self._process is not None and self._process.poll() is None:
+                _interrupt(self._process)
+
+    def close(self) -> None:
+        """Stop, and wait for the end."""
+        self.stop()
+        if self._thread is not None:
+            self._thread.join(30)
+        with self._lock:
+            if self._process is not None and self._process.poll() is None:
+                self._process.kill()
+
+    # --- How it goes -------------------------------------------------------------------------
+
+    @property
+    def _folder(self) -> Path:
+        return self._project.models / self.lesson.name
+
+    def _run(self) -> Run | None:
+        """The newest run of the training."""
+        runs = sorted(path for path in (self._folder / "runs").glob("*") if path.is_dir())
+        return Run.at(runs[-1]) if self.lesson.name and runs else None
+
+    def _first_command(self) -> list[str]:
+        lesson, folder = self.lesson, self._folder
+        return [
+            "train", "--dataset", str(folder), "--weights", lesson.weights,
+            "--logs", str(folder / "runs"), "--epochs", str(lesson.epochs),
+            "--steps", str(lesson.steps), "--validate-every", "1", "--keep-checkpoints", "2",
+            "--classes", *lesson.class_names,
+        ]  # fmt: skip
+
+    def _write_data(self) -> None:
+        """Lay the pictures and their corrections where `train` reads them; anew where they are."""
+        lesson = self.lesson
+        # Sizes of red cells are red cells to a network that tells kinds.
+        aliases = self._application.new_dataset().class_aliases(lesson.class_names)
+        for subset, names in (("train", lesson.trained), ("val", lesson.validated)):
+            folder = self._folder / subset
+            shutil.rmtree(folder, ignore_errors=True)
+            link_all([self._project.path(name) for name in names], folder)
+            file = folder / VIA_FILE
+            write_corrections(self._project, names, file, aliases, lesson.class_names)
+
+    def _begin(self, command: list[str] | None, with_data: bool = False) -> None:
+        self._is_stopping = False
+        self._set(state=RUNNING, problem="", figures={}, result="")
+        self._thread = threading.Thread(
+            target=self._go, args=(command, with_data), name="learning", daemon=True
+        )
+        self._thread.start()
+
+    def _go(self, command: list[str] | None, with_data: bool) -> None:
+        try:
+            if with_data:
+                self._write_data()
+            if command is not None:
+                self._wait_for(command)
+            run = self._run()
+            checkpoint = None if run is None else run.newest_checkpoint()
+            if self._is_stopping:
+                self._set(state=STOPPED)
+                return
+            if run is None or checkpoint is None:
+                raise DataError("The training has left no checkpoint.")
+            result = run.best_weights if run.best_weights.is_file() else checkpoint
+            self._set(state=COMPARING, result=str(result))
+            figures = {
+                "before": self._figures(self.lesson.weights, "before"),
+                "after": self._figures(str(result), "after"),
+            }
+            self._set(state=DONE, figures=figures)
+        except _Stopped:
+            self._set(state=STOPPED)
+        except (MrcnnError, OSError) as error:
+            self._set(state=FAILED, problem=str(error))
+
+    def _figures(self, weights: str, name: str) -> dict[str, Any]:
+        """What `evaluate` tells of weights on the pictures that nothing was learned from."""
+        out = self._folder / name
+        self._wait_for(
+            [
+                "evaluate", "--dataset", str(self._folder), "--subset", "val",
+                "--weights", weights, "--out", str(out), "--max-overlap", str(MAX_OVERLAP),
+            ]
+        )  # fmt: skip
+        try:
+            summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+            values = headline(summary["operating_points"][0], "ignore")
+        except (OSError, ValueError, LookupError) as error:
+            raise DataError(f"{out}: the evaluation cannot be read ({error}).") from None
+        return {key: values.get(key) for key in _FIGURES}
+
+    def _wait_for(self, arguments: list[str]) -> None:
+        """Run the program, and tell how it goes.
+
+        Raises:
+            DataError: it failed, with its last line.
+            _Stopped: somebody stopped it.
+        """
+        log = self._folder / "log.txt"
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+        with open(log, "ab") as file:
+            with self._lock:
+                if self._is_stopping:
+                    raise _Stopped
+                # Ctrl-C ends the server, which then stops the training itself.
+                self._process = subprocess.Popen(
+                    [*self._command, *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    start_new_session=True,
+                    creationflags=flags,
+                )
+            told = None
+            while self._process.poll() is None:
+                now = (len(self._losses()), log.stat().st_size)
+                if now != told:
+                    told = now
+                    self._changed(self.told())
+                try:
+                    self._process.wait(_PAUSE)
+                except subprocess.TimeoutExpired:
+                    continue
+        if self._is_stopping:
+            raise _Stopped
+        if self._process.returncode:
+            lines = [line for line in self._log_end().splitlines() if line.strip()]
+            raise DataError(lines[-1] if lines else f"exit status {self._process.returncode}")
+
+    def _losses(self) -> list[dict[str, float]]:
+        """Figures of each epoch so far."""
+        run = self._run()
+        if run is None:
+            return []
+        try:
+            with open(run.losses, newline="", encoding="utf-8", errors="replace") as file:
+                rows = list(csv.DictReader(file))
+        except OSError:
+            return []
+        return [_numbers(row) for row in rows]
+
+    def _log_end(self) -> str:
+        if not self.lesson.name:
+            return ""
+        try:
+            with open(self._folder / "log.txt", "rb") as file:
+                file.seek(max(file.seek(0, os.SEEK_END) - _LOG_BYTES, 0))
+                return file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def _set(self, **changes: Any) -> None:
+        with self._lock:
+            self.lesson = replace(self.lesson, **changes)
+            text = json.dumps(asdict(self.lesson), indent=2, allow_nan=False)
+            atomic_write(self._folder / "lesson.json", text + "\n")
+        self._changed(self.told())
+
+
+class _Stopped(Exception):
+    """Somebody stopped the training."""
+
+
+def _numbers(row: dict[str, Any]) -> dict[str, float]:
+    told = {}
+    for name, text in row.items():
+        try:
+            value = float(text)
+        except (TypeError, ValueError):
+            continue
+        if math.isfinite(value):
+            told[name] = value
+    return told
+
+
+def _interrupt(process: subprocess.Popen) -> None:
+    """As Ctrl-C, after which a training says what it has saved."""
+    if os.name == "nt":
+        process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
+    else:
+        process.send_signal(signal.SIGINT)
+
+
+def own_command() -> list[str]:
+    """What starts this program again: by its interpreter, or the file that an installation made."""
+    script = Path(sys.argv[0])
+    if script.name == "__main__.py":
+        return [sys.executable, "-m", script.parent.name]
+    if script.is_file() and script.suffix != ".exe":
+        return [sys.executable, str(script.resolve())]
+    program = script if script.suffix == ".exe" else script.with_suffix(".exe")
+    return [str(program)] if program.is_file() else [sys.executable, "-m", "mrcnn"]

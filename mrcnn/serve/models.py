@@ -1,0 +1,101 @@
+"""The models of a project: which there are, and which one counts."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mrcnn.app.application import Application
+from mrcnn.app.settings import read_settings
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.files import atomic_write
+from mrcnn.serve.learning import Learning
+from mrcnn.serve.project import Project
+from mrcnn.weights.places import shipped_license, shipped_weights
+
+_CHOICE = "model.json"
+
+
+class Models:
+    """Lists models, and keeps which one was chosen.
+
+    Args:
+        application: may ship one.
+        project: keeps the choice.
+        learning: made the others.
+    """
+
+    def __init__(self, application: Application, project: Project, learning: Learning) -> None:
+        self._application, self._project, self._learning = application, project, learning
+
+    def listed(self, present: Path | None) -> list[dict[str, Any]]:
+        """All models with card and date, the newest first.
+
+        Args:
+            present: weights that count now.
+        """
+        cards: dict[str, dict[str, Any]] = {}
+        for lesson in reversed(self._learning.lessons()):
+            if lesson.result and Path(lesson.result).is_file():
+                cards[lesson.result] = {
+                    "figures": lesson.figures.get("after", {}),
+                    "trained": len(lesson.trained),
+                    "validated": len(lesson.validated),
+                    "from": Path(lesson.weights).name,
+                }
+        others = [] if present is None else [present]
+        if self._application.ships_model:
+            others.append(shipped_weights(self._application.name))
+        for path in others:
+            cards.setdefault(str(path), {})
+        return [self._told(Path(path), card, present) for path, card in cards.items()]
+
+    def _told(self, path: Path, card: dict[str, Any], present: Path | None) -> dict[str, Any]:
+        shipped = None
+        if self._application.ships_model:
+            shipped = shipped_weights(self._application.name)
+        try:
+            classes = list((read_settings(path) or {}).get("CLASS_NAMES") or ())
+        except ConfigError:
+            classes = []
+        modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        return {
+            "path": str(path),
+            "name": "/".join(path.parts[-2:]),
+            "date": modified.isoformat(timespec="minutes"),
+            "classes": classes,
+            "is_present": path == present,
+            "is_shipped": path == shipped,
+            "license": shipped_license(self._application.name) if path == shipped else None,
+            **card,
+        }
+
+    def known(self, path: Any, present: Path | None) -> Path:
+        """A model of the list by its path.
+
+        Raises:
+            DataError: it is not in the list.
+        """
+        for each in self.listed(present):
+            if each["path"] == path:
+                return Path(each["path"])
+        raise DataError("There is no such model in the list.")
+
+    def choose(self, path: Path) -> None:
+        """Keep a model as the one that counts.
+
+        Raises:
+            OutputError: it cannot be kept.
+        """
+        text = json.dumps({"weights": str(path)}, indent=2)
+        atomic_write(self._project.folder / _CHOICE, text + "\n")
+
+
+def chosen_model(project: Project) -> str | None:
+    """The weights that were chosen in a project; None where none were, or they are gone."""
+    try:
+        text = (project.folder / _CHOICE).read_text(encoding="utf-8")
+        path = json.loads(text)["weights"]
+        return path if Path(path).is_file() else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None

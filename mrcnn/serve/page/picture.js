@@ -1,0 +1,302 @@
+// One picture: its cells, and what people do to them.
+
+import { $, call, colorOf, countText, exportButtons, made, noun, picturePath, say, state, t, trying } from "./base.js";
+import { names } from "./gallery.js";
+import { Layer } from "./layer.js";
+import { Tools } from "./tools.js";
+
+const TILE = 512;
+let viewer = null;
+let layer = null;
+let tools = null;
+let picture = null;
+// Acts are sent one after the other.
+let queue = Promise.resolve();
+
+export function begin() {
+  // OpenSeadragon looks for its style, which the policy of the page would not let it add.
+  const mark = document.createElementNS("urn:none", "style");
+  mark.setAttribute("data-openseadragon-mobile-css", "");
+  document.head.append(mark);
+  // Its notes are for those who write such pages.
+  const quiet = () => {};
+  OpenSeadragon.console = { log: quiet, debug: quiet, info: quiet, warn: quiet, assert: quiet, error: (...told) => console.error(...told) };
+  viewer = OpenSeadragon({
+    element: $("viewer"), showNavigationControl: false, minZoomImageRatio: 0.8, maxZoomPixelRatio: 12,
+    animationTime: 0.3, visibilityRatio: 0.5, crossOriginPolicy: false, imageLoaderLimit: 4,
+    gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false },
+    gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: false },
+    gestureSettingsPen: { clickToZoom: false, dblClickToZoom: false },
+    keyboardShortcut: false, drawer: "canvas", imageSmoothingEnabled: false,
+  });
+  // Keys are those of this page.
+  viewer.addHandler("canvas-key", (event) => { event.preventDefaultAction = true; });
+  // It was made where it was hidden, and had no size.
+  viewer.addHandler("open", () => {
+    viewer.forceResize();
+    viewer.viewport.resize(new OpenSeadragon.Point(viewer.container.clientWidth, viewer.container.clientHeight), false);
+    viewer.viewport.goHome(true);
+  });
+  viewer.canvas.tabIndex = 0;
+  viewer.canvas.setAttribute("role", "application");
+  layer = new Layer(viewer, (name) => colorOf(picture ? picture.classes : [], name));
+  tools = new Tools(viewer, layer, { act, chosen: showChosen });
+  window.viewerLayer = layer;
+  $("zoom-in").addEventListener("click", () => zoom(1.6));
+  $("zoom-out").addEventListener("click", () => zoom(1 / 1.6));
+  $("zoom-all").addEventListener("click", () => viewer.viewport.goHome());
+  $("undo").addEventListener("click", () => act({ kind: "undo" }));
+  $("redo").addEventListener("click", () => act({ kind: "redo" }));
+  $("delete").addEventListener("click", () => tools.remove());
+  $("merge").addEventListener("click", () => tools.merge());
+  $("class").addEventListener("change", () => tools.classify($("class").value));
+  $("confidence").addEventListener("input", () => {
+    layer.confidence = Number($("confidence").value);
+    layer.redraw();
+    showCount();
+  });
+  $("confidence").addEventListener("change", () => act({ kind: "confidence", value: Number($("confidence").value) }));
+  $("checked").addEventListener("click", async () => {
+    if (await act({ kind: "checked" })) $("chosen").textContent = t("checkedDone");
+  });
+  $("again").addEventListener("click", again);
+  $("region").addEventListener("click", region);
+  $("remove").addEventListener("click", remove);
+  $("previous").addEventListener("click", () => go(-1));
+  $("next").addEventListener("click", () => go(1));
+  document.addEventListener("keydown", keys);
+}
+
+function zoom(factor) {
+  viewer.viewport.zoomBy(factor);
+  viewer.viewport.applyConstraints();
+}
+
+function go(step) {
+  const all = names();
+  const place = all.indexOf(picture ? picture.name : "");
+  if (place < 0 || !all.length) return;
+  location.hash = `#/picture/${encodeURIComponent(all[(place + step + all.length) % all.length])}`;
+}
+
+async function again() {
+  const body = {};
+  if (picture.corrected) {
+    if (!confirm(t("againSure"))) return;
+    body.replace = true;
+  }
+  await trying(() => call("POST", `${picturePath(picture.name)}/detect`, body));
+}
+
+async function region() {
+  const [height, width] = picture.size;
+  const [left, top, scale] = layer.place();
+  const { clientWidth, clientHeight } = viewer.canvas;
+  const x1 = Math.max(Math.floor(-left / scale), 0);
+  const y1 = Math.max(Math.floor(-top / scale), 0);
+  const x2 = Math.min(Math.ceil((clientWidth - left) / scale), width);
+  const y2 = Math.min(Math.ceil((clientHeight - top) / scale), height);
+  await trying(() => call("POST", `${picturePath(picture.name)}/detect`, { region: [y1, x1, y2 - y1, x2 - x1] }));
+}
+
+async function remove() {
+  if (!confirm(t("removeSure"))) return;
+  await trying(async () => {
+    await call("DELETE", picturePath(picture.name));
+    location.hash = "#/";
+  });
+}
+
+export function isShown(name) {
+  return picture !== null && !$("view-picture").hidden && picture.name === name;
+}
+
+export function isBehind(name, number) {
+  return isShown(name) && picture.number !== undefined && number > picture.number;
+}
+
+export function leave() {
+  tools.choose("select");
+  picture = null;
+  viewer.close();
+  layer.setCells([]);
+}
+
+export async function open(name) {
+  const told = await trying(() => call("GET", picturePath(name)));
+  if (!told) return;
+  const isNew = !picture || picture.name !== name;
+  picture = { classes: [], counts: {}, ...told };
+  $("name").textContent = picture.name;
+  $("notes").textContent = [t("pixels", { height: told.size[0], width: told.size[1] }), told.model || "", ...(told.notes || [])].filter(Boolean).join(" · ");
+  exportButtons(document.querySelector("[data-exports=picture]"), `${picturePath(name)}/`);
+  if (isNew) {
+    layer.hidden.clear();
+    layer.chosen.clear();
+    tools.choose("select");
+    openTiles();
+  }
+  const floor = told.floor ?? 0;
+  const slider = $("confidence");
+  slider.min = floor;
+  slider.max = 1;
+  slider.disabled = !told.cells;
+  slider.value = told.confidence ?? floor;
+  layer.confidence = told.confidence ?? 0;
+  const before = [...layer.chosen];
+  layer.setCells(told.cells || []);
+  layer.chosen = new Set(before.filter((id) => layer.cells.has(id)));
+  $("class").replaceChildren(...picture.classes.map((one) => made("option", { value: one }, noun(one))));
+  viewer.canvas.setAttribute("aria-label", t("viewer"));
+  $("doubts").replaceChildren(...(told.doubts || []).map((doubt) => made("p", {}, doubt.text)));
+  if (told.job && told.job.state === "failed") $("doubts").append(made("p", {}, told.job.problem));
+  showCount();
+  showChosen();
+  showKeys();
+}
+
+function openTiles() {
+  const [height, width] = picture.size;
+  const name = picture.name;
+  const last = Math.ceil(Math.log2(Math.max(height, width, 1)));
+  viewer.open({
+    height, width, tileSize: TILE, tileOverlap: 0, minLevel: Math.max(last - 20, 0), maxLevel: last,
+    getTileUrl: (level, x, y) => `api/${picturePath(name)}/tiles/${level}/${x}/${y}`,
+  });
+}
+
+function showCount() {
+  const counts = {};
+  for (const name of picture.classes) counts[name] = 0;
+  for (const cell of layer.cells.values()) if (layer.counts(cell)) counts[cell.class] = (counts[cell.class] || 0) + 1;
+  const place = $("count");
+  if (!picture.cells) {
+    const job = picture.job;
+    place.textContent = job && ["waiting", "running"].includes(job.state) ? t(job.state) : "–";
+    $("legend").replaceChildren();
+    $("shown").textContent = "";
+    setTools();
+    return;
+  }
+  const { text, others } = countText(counts);
+  place.replaceChildren(text);
+  if (others) place.append(made("span", { class: "small" }, ` ${others}`));
+  $("shown").textContent = layer.confidence.toFixed(2);
+  $("legend").replaceChildren(...picture.classes.map((name) => {
+    const swatch = made("span", { class: "swatch" });
+    swatch.style.borderColor = colorOf(picture.classes, name);
+    const box = made("input", { type: "checkbox", checked: !layer.hidden.has(name), onchange: (event) => {
+      if (event.target.checked) layer.hidden.delete(name);
+      else layer.hidden.add(name);
+      layer.redraw();
+    } });
+    return made("li", {}, made("label", {}, box, swatch, noun(name), made("span", { class: "of" }, String(counts[name]))));
+  }));
+  setTools();
+}
+
+function setTools() {
+  const is = Boolean(picture && picture.cells);
+  $("undo").disabled = !is || !picture.can_undo;
+  $("redo").disabled = !is || !picture.can_redo;
+  $("delete").disabled = !is || !layer.chosen.size;
+  $("merge").disabled = !is || layer.chosen.size < 2;
+  $("checked").disabled = $("region").disabled = !is;
+  for (const button of document.querySelectorAll("[data-tool]")) {
+    button.disabled = !is;
+    button.textContent = t(button.dataset.tool);
+  }
+}
+
+export function about(cell) {
+  const size = picture.scale && picture.scale.pixel_size_um;
+  const diameter = Math.sqrt((4 * cell.area) / Math.PI);
+  const told = cell.measurements || {};
+  const lines = [
+    [noun(cell.class), told.shape ? noun(told.shape) : null].filter(Boolean).join(", "),
+    cell.score === null ? t("byHand") : t("score", { score: cell.score.toFixed(2) }),
+    size ? t("areaUm", { area: cell.area, diameter: (diameter * size).toFixed(2) }) : t("area", { area: cell.area, diameter: diameter.toFixed(0) }),
+  ];
+  if (told.circularity) lines.push(t("roundness", { value: told.circularity.toFixed(2) }));
+  return lines;
+}
+
+function showChosen() {
+  if (!picture) return;
+  const chosen = [...layer.chosen].map((id) => layer.cells.get(id)).filter(Boolean);
+  const text = chosen.length === 1 ? t("chosen", { what: about(chosen[0]).join(", ") }) : chosen.length ? t("chosenMany", { number: chosen.length }) : "";
+  $("chosen").textContent = text;
+  if (chosen.length) $("class").value = chosen[0].class;
+  setTools();
+}
+
+function showKeys() {
+  const rows = [["N P", "N"], ["V", "V"], ["D", "D"], ["S", "S"], ["E", "E"], ["M", "M"], ["Del", "Del"], ["1 … 9", "1"], ["Ctrl+Z Y", "Z"], ["+ − 0", "+"], ["Esc", "Esc"]];
+  $("keys").replaceChildren(...rows.flatMap(([keys, what]) => [
+    made("dt", {}, ...keys.split(" ").map((key) => made("kbd", {}, key))), made("dd", {}, t(`key.${what}`))]));
+}
+
+// Sends an act; the page shows it once the server has it on the disk.
+function act(asked) {
+  const name = picture.name;
+  say("");
+  const sent = queue.then(() => trying(async () => {
+    if (!picture || picture.name !== name) return null;
+    let done;
+    try {
+      done = await call("POST", `${picturePath(name)}/acts`, { act: asked, after: picture.number });
+    } catch (error) {
+      if (error.status === 409) {
+        await open(name);
+        say(t("elsewhere"));
+        return null;
+      }
+      // What the slider showed and nobody kept.
+      layer.confidence = Number(picture.confidence);
+      $("confidence").value = picture.confidence;
+      showCount();
+      throw error;
+    }
+    if (!picture || picture.name !== name) return done;
+    const before = [...layer.chosen];
+    for (const id of done.removed) layer.drop(id);
+    for (const cell of done.added) layer.put(cell);
+    layer.confidence = done.confidence;
+    $("confidence").value = done.confidence;
+    Object.assign(picture, { number: done.number, can_undo: done.can_undo, can_redo: done.can_redo, corrected: done.corrected, confidence: done.confidence });
+    const isMade = ["draw", "split", "merge"].includes(asked.kind);
+    layer.chosen = new Set(isMade ? done.added.map((cell) => cell.id) : before.filter((id) => layer.cells.has(id)));
+    layer.redraw();
+    showCount();
+    showChosen();
+    return done;
+  }));
+  queue = sent.catch(() => null);
+  return sent;
+}
+
+function keys(event) {
+  if ($("view-picture").hidden || !picture || event.altKey) return;
+  if (event.target.matches("input, select, textarea") && event.target.type !== "checkbox") return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (event.ctrlKey || event.metaKey) {
+    if (key === "z") act({ kind: event.shiftKey ? "redo" : "undo" });
+    else if (key === "y") act({ kind: "redo" });
+    else return;
+    event.preventDefault();
+    return;
+  }
+  // Buttons keep their own keys.
+  if (event.target.matches("button, a, summary") && ["Enter", " "].includes(event.key)) return;
+  if (!picture.cells) return;
+  if (tools.key(event, key)) {
+    event.preventDefault();
+    return;
+  }
+  if (key === "+" || key === "=") zoom(1.6);
+  else if (key === "-") zoom(1 / 1.6);
+  else if (key === "0") viewer.viewport.goHome();
+  else if (/^[1-9]$/.test(key)) tools.classify(picture.classes[Number(key) - 1]);
+  else return;
+  event.preventDefault();
+}

@@ -1,0 +1,157 @@
+"""Learning from corrections: what is trained on, how it stops and goes on, what is compared."""
+
+import json
+import shutil
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from mrcnn.formats import read_annotations
+from mrcnn.serve.learning import own_command
+from mrcnn.serve.models import chosen_model
+from mrcnn.serve.server import make_server
+from tests.serve.conftest import ADDRESS, wait_for
+from tests.serve.made_up import made_up_model, made_up_state, png
+
+COMMAND = [sys.executable, str(Path(__file__).with_name("made_up_program.py"))]
+
+
+def until(client, *states: str) -> dict:
+    for _ in range(1000):
+        told = client.get("/api/learning").json()
+        if told["state"] in states:
+            return told
+        time.sleep(0.01)
+    raise AssertionError(told)
+
+
+@pytest.fixture
+def learner(tmp_path):
+    """A client of a project with six corrected pictures, whose model has weights of a file."""
+    weights = tmp_path / "weights" / "model.h5"
+    weights.parent.mkdir()
+    weights.write_bytes(b"weights")
+
+    state = made_up_state(
+        tmp_path / "project", lambda: replace(made_up_model(), weights=weights), COMMAND
+    )
+    with TestClient(make_server(state), base_url=ADDRESS) as client:
+        for number in range(6):
+            sent = client.post("/api/pictures", files={"image": (f"{number}.png", png())})
+            told = wait_for(client, sent.json()["name"])
+            asked = {"act": {"kind": "delete", "cells": [2]}, "after": told["number"]}
+            assert client.post(f"/api/pictures/{number}.png/acts", json=asked).status_code == 200
+        yield client, state
+    state.project.close()
+
+
+def start(client):
+    return client.post("/api/learning", json={"epochs": 3, "steps": 5})
+
+
+def test_a_training_from_its_beginning_to_a_choice(learner, monkeypatch):
+    client, state = learner
+    assert client.get("/api/learning").json()["state"] == "idle"
+    assert start(client).json()["state"] == "running"
+    assert start(client).status_code == 422
+    told = until(client, "done", "failed")
+    assert told["state"] == "done", told
+    assert told["validated"] == ["4.png"] and len(told["trained"]) == 5
+    assert [row["loss"] for row in told["losses"]] == pytest.approx([2, 1, 2 / 3])
+    assert told["figures"]["before"]["f1"] == 0.8 and told["figures"]["after"]["f1"] == 0.9
+    assert told["figures"]["after"]["accuracy"] == 0.9
+    folder = state.project.models / told["name"]
+    images = read_annotations(folder / "train" / "via_region_data.json", ("dim", "bright"))
+    assert [image.filename for image in images] == told["trained"]
+    # The one that was deleted is not learned.
+    assert all(image.class_names == ["bright"] for image in images)
+    assert all((folder / "train" / image.filename).is_file() for image in images)
+    names = [each["name"] for each in client.get("/api/models").json()]
+    assert names == ["spots20260101T0000/best.h5", "weights/model.h5"]
+    loaded = []
+    monkeypatch.setattr(
+        "mrcnn.serve.api_learning.load_model",
+        lambda application, options: (
+            loaded.append(options.weights)
+            or replace(made_up_model(), weights=Path(options.weights))
+        ),
+    )
+    assert client.post("/api/models", json={"path": told["result"]}).status_code == 200
+    state.detector.submit(lambda model: None).result(10)
+    assert loaded == [told["result"]] and chosen_model(state.project) == told["result"]
+    present = [each["name"] for each in client.get("/api/models").json() if each["is_present"]]
+    assert present == ["spots20260101T0000/best.h5"]
+    assert client.post("/api/models", json={"path": "/etc/passwd"}).status_code == 422
+
+
+def test_it_stops_and_goes_on(learner):
+    client, state = learner
+    wait = state.project.models / "wait"
+    state.project.models.mkdir()
+    wait.touch()
+    start(client)
+    for _ in range(1000):
+        if client.get("/api/learning").json()["epoch"] == 1:
+            break
+        time.sleep(0.01)
+    client.post("/api/learning/stop")
+    told = until(client, "stopped")
+    assert told["epoch"] == 1 and told["figures"] == {}
+    wait.unlink()
+    assert client.post("/api/learning/go-on").status_code == 200
+    told = until(client, "done", "failed")
+    assert told["state"] == "done" and told["epoch"] == 3
+    assert client.post("/api/learning/go-on").status_code == 422
+
+
+def test_a_training_that_fails_says_why(learner):
+    client, state = learner
+    state.project.models.mkdir()
+    (state.project.models / "fail").touch()
+    start(client)
+    told = until(client, "failed")
+    assert told["problem"] == "It went wrong."
+
+
+def test_after_a_kill_it_can_go_on(learner, tmp_path):
+    client, state = learner
+    start(client)
+    told = until(client, "done")
+    # As a killed server left it in the middle.
+    shutil.copytree(state.project.folder, tmp_path / "copy")
+    file = tmp_path / "copy" / "models" / told["name"] / "lesson.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "state": "running"}))
+    again = made_up_state(tmp_path / "copy", command=COMMAND)
+    assert again.learning.lesson.state == "stopped"
+    assert again.learning.told()["epoch"] == 3
+    again.close()
+    again.project.close()
+
+
+def test_what_is_needed(client):
+    answered = start(client)
+    assert answered.status_code == 422
+    for asked in ({}, {"epochs": "3", "steps": 1}, {"epochs": True, "steps": 1}):
+        assert client.post("/api/learning", json=asked).status_code == 422
+
+
+def test_too_few_corrections(learner):
+    client, _ = learner
+    for number in range(5):
+        assert client.delete(f"/api/pictures/{number}.png").status_code == 200
+    answered = start(client)
+    assert answered.status_code == 422 and "at least 2 are needed" in answered.json()["detail"]
+    assert client.post("/api/learning", json={"epochs": 0, "steps": 1}).status_code == 422
+
+
+def test_how_the_program_is_started_again(monkeypatch, tmp_path):
+    script = tmp_path / "rbc.py"
+    script.touch()
+    monkeypatch.setattr(sys, "argv", [str(script), "serve"])
+    assert own_command() == [sys.executable, str(script)]
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "mrcnn" / "__main__.py"), "serve"])
+    assert own_command() == [sys.executable, "-m", "mrcnn"]
