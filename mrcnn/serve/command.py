@@ -33,6 +33,7 @@ def run(application: Application, options: Any) -> int:
     from mrcnn.serve.models import chosen_model
     from mrcnn.serve.project import Project
     from mrcnn.serve.server import make_server
+    from mrcnn.serve.starters import write_starter
     from mrcnn.serve.state import State
 
     host = options.host or _LOOPBACK
@@ -43,12 +44,14 @@ def run(application: Application, options: Any) -> int:
     if of_detect.weights is None:
         of_detect.weights = chosen_model(project)
     detector = Detector(lambda: load_model(application, of_detect))
-    state = State(application, of_detect, detector, project, own_command())
+    program = own_command()
+    state = State(application, of_detect, detector, project, program)
     take_in(state, options.pictures)
     server = make_server(state, token)
     address = address_of(host, listening.getsockname()[1], token)
     print(f"Project: {project.folder}")
     print(f"Page: {address}", flush=True)
+    print(f"To start it again, double-click {write_starter(project.folder, program)}")
     print("Ctrl-C ends it; what was done is kept in the project.", flush=True)
     if not options.no_browser:
         # The socket listens already: the browser waits until the page can answer.

@@ -63,7 +63,7 @@ def test_outlines_that_are_known_are_taken_as_they_are(tmp_path):
     assert np.array_equal(known.polygons[0], outline)
     write_via(path, images, CLASSES)
     assert np.array_equal(other.polygons[0], read_via(path, CLASSES)[1].polygons[0])
-    with pytest.raises(DataError, match="'known.png': 2 outlines were given for 1 objects"):
+    with pytest.raises(DataError, match=r"'known\.png': 2 outlines were given for 1 objects"):
         write_via(path, images, CLASSES, outlines={"known.png": [outline, outline]})
 
 

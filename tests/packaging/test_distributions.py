@@ -87,6 +87,7 @@ def test_the_wheel_says_what_the_project_says(wheel, metadata):
         "torch",
         "slides",
         "onnx",
+        "serve",
         "dev",
         "docs",
     }
@@ -101,8 +102,9 @@ def test_the_wheel_says_what_the_project_says(wheel, metadata):
 
 
 def test_code_and_weights_have_a_license_each(wheel, metadata):
-    assert metadata["License-Expression"] == "MIT AND CC-BY-NC-SA-3.0"
-    assert metadata.get_all("License-File") == ["LICENSE", "weights/rbc/LICENSE.txt"]
+    assert metadata["License-Expression"] == "MIT AND CC-BY-NC-SA-3.0 AND BSD-3-Clause"
+    viewer = "mrcnn/serve/page/vendor/openseadragon.LICENSE.txt"
+    assert metadata.get_all("License-File") == ["LICENSE", "weights/rbc/LICENSE.txt", viewer]
     texts = {name for name in wheel.namelist() if ".dist-info/licenses/" in name}
     assert {name.partition("/licenses/")[2] for name in texts} == set(
         metadata.get_all("License-File")

@@ -232,7 +232,7 @@ def test_a_phone(open_page):
     assert fits()
     # The count is seen without scrolling, above the picture.
     head, stage = page.locator("#count").bounding_box(), page.locator("#stage").bounding_box()
-    assert 0 <= head["y"] and head["y"] + head["height"] <= stage["y"] < 400
+    assert head["y"] >= 0 and head["y"] + head["height"] <= stage["y"] < 400
     page.touchscreen.tap(*spot(page, 15, 15))
     playwright.expect(page.locator("#chosen")).to_contain_text("bright")
     for view in ("figures", "learn"):
