@@ -32,6 +32,7 @@ from mrcnn.training.fitting import fit
 from mrcnn.training.freezing import LAYER_CHOICES, set_trainable
 from mrcnn.training.model import build_training_model, compile_training_model
 from mrcnn.training.optimizer import ReportLeftOut
+from mrcnn.training.replicas import agreed, this_process
 from mrcnn.training.run_state import Stage, take_up
 from mrcnn.training.schedules import learning_rate_for
 from mrcnn.weights.loading import LoadReport, load_weights
@@ -78,9 +79,9 @@ class MaskRCNN(MatterportMethods):
         self._weights_text = ""
         # Not every backend can run a model in two threads at once.
         self._running = threading.RLock()
-        self.set_log_dir()
         with shared_among(int(config.GPU_COUNT)):
             self.keras_model = self.build(mode=mode, config=config)
+        self.set_log_dir()
 
     @classmethod
     def from_folder(
@@ -226,6 +227,9 @@ class MaskRCNN(MatterportMethods):
         checkpoint = Checkpoint.named(model_path) if model_path else None
         if checkpoint is None:
             self.run, self.epoch = Run.new(self.model_dir, self._name()), 0
+            if self.mode == "training":
+                # Processes that train together have one folder.
+                self.run = agreed(self.run)
         else:
             self.run = Run.dated(self.model_dir, self._name(), checkpoint.began)
             self.epoch = checkpoint.epoch
@@ -302,7 +306,7 @@ class MaskRCNN(MatterportMethods):
         steps = max(0, epochs - stage.first_epoch) * int(config.STEPS_PER_EPOCH)
         self.compile(learning_rate_for(config, learning_rate, steps), config.LEARNING_MOMENTUM)
 
-        if epochs > self.epoch:
+        if epochs > self.epoch and this_process().writes:
             print(
                 f"\nEpochs {self.epoch + 1} to {epochs}, learning rate {learning_rate}. "
                 f"Checkpoints: {self.checkpoint_path}\n"

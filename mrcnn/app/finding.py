@@ -74,6 +74,7 @@ def load_trained_model(
             **(stored or {}),
             **application.settings_from(options),
             "IMAGES_PER_GPU": 1,
+            "GPU_COUNT": 1,
             "DETECTION_MIN_CONFIDENCE": min_confidence,
             **others,
         }

@@ -89,6 +89,11 @@ def checkpoint_number(text: str) -> str | float:
     return ALL if text == ALL else positive_integer(text)
 
 
+def device_number(text: str) -> str | float:
+    """A type for argparse: how many devices train, or `all`."""
+    return ALL if text == ALL else positive_integer(text)
+
+
 def slide_rule(text: str) -> str:
     """A type for argparse: `folder`, or a regular expression with one group."""
     if text == FOLDER:

@@ -102,12 +102,28 @@ def going_on_settings(stored: Mapping[str, Any], given: Mapping[str, Any]) -> di
         stored: those of the model.
         given: those that the user chose, which win.
     """
-    settings = {**stored, **GO_ON, **given}
+    # On how many devices it was trained is no part of a model.
+    settings = {**stored, "GPU_COUNT": 1, **GO_ON, **given}
     if "WARMUP_STEPS" not in given:
         is_cosine = settings["LEARNING_RATE_SCHEDULE"] == "cosine"
         total = settings["EPOCHS"] * settings["STEPS_PER_EPOCH"]
         settings["WARMUP_STEPS"] = math.ceil(total / 10) if is_cosine else 0
     return settings
+
+
+def same_batch(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, and the batch of a training that goes on with another number of devices.
+
+    Args:
+        stored: settings of the training.
+        given: those that the user chose. Without IMAGES_PER_GPU the batch stays as large as it was,
+            if the devices can share it evenly.
+    """
+    devices, images = stored.get("GPU_COUNT", 1), stored.get("IMAGES_PER_GPU")
+    if "GPU_COUNT" not in given or "IMAGES_PER_GPU" in given or images is None:
+        return dict(given)
+    each, left = divmod(devices * images, given["GPU_COUNT"])
+    return dict(given) if left else {**given, "IMAGES_PER_GPU": each}
 
 
 def scratch_settings(config: Any) -> dict[str, Any]:

@@ -17,11 +17,17 @@ from mrcnn.app.data_sets import (
 )
 from mrcnn.app.model_files import COCO, IMAGENET, LAST, NONE, PUBLISHED, resolve_weights
 from mrcnn.app.object_sizes import anchors_for_objects, median_diameter, scale_by_objects
-from mrcnn.app.option_types import AUTO
+from mrcnn.app.option_types import ALL, AUTO
 from mrcnn.app.options import MAX_OVERLAP
 from mrcnn.app.record import store_record, training_record
 from mrcnn.app.resume import complete_options, store_options
-from mrcnn.app.settings import AUTO_JITTER, going_on_settings, read_settings, scratch_settings
+from mrcnn.app.settings import (
+    AUTO_JITTER,
+    going_on_settings,
+    read_settings,
+    same_batch,
+    scratch_settings,
+)
 from mrcnn.app.told import annotated_classes
 from mrcnn.config import APPLICATIONS
 from mrcnn.data.annotated import AnnotatedDataset
@@ -88,7 +94,7 @@ def training_settings(
         return _from_scratch(application, settings, options)
     if stored is not None and options.weights != LAST:
         return going_on_settings(stored, given)
-    return {**(stored or {}), **given}
+    return {**(stored or {}), **same_batch(stored or {}, given)}
 
 
 def _from_scratch(
@@ -207,9 +213,22 @@ def augmentation_of(options: Any) -> Any:
     )
 
 
+def _count_devices(options: Any) -> None:
+    """Meet the other processes of the training; a number takes the place of `--devices all`."""
+    if options.devices is None:
+        return
+    load_backend()
+    from mrcnn.training.distribution import device_count, join_cluster
+
+    join_cluster(None if options.devices == ALL else options.devices)
+    if options.devices == ALL:
+        options.devices = device_count()
+
+
 def run(application: Application, options: Any) -> int:
     """Train; returns the exit status."""
     started = time.monotonic()
+    _count_devices(options)
     words = application.words
     weights = stored = None
     if options.weights not in (*PUBLISHED, NONE):
@@ -264,7 +283,10 @@ def run(application: Application, options: Any) -> int:
     model = start_model(config, options, weights)
 
     from mrcnn.app.callbacks import AtTheBeginning, StopAfter, TimeNeeded
+    from mrcnn.training.replicas import this_process
 
+    # Of several processes one writes and tells.
+    writes = this_process().writes
     log_dir = make_writable_folder(model.log_dir)
     record = training_record(folders, options.subset, training, config, words)
 
@@ -273,10 +295,12 @@ def run(application: Application, options: Any) -> int:
         atomic_write(log_dir / CONFIG_FILE, settings_text(config))
         store_record(log_dir, record)
 
-    print(f"Checkpoints and settings: {log_dir}", flush=True)
-    print(_course(config, options, weights), flush=True)
-    # Only then is it sure that no other process trains in the folder.
-    callbacks: list[Any] = [AtTheBeginning(store_settings), TimeNeeded(config.EPOCHS)]
+    callbacks: list[Any] = []
+    if writes:
+        print(f"Checkpoints and settings: {log_dir}", flush=True)
+        print(_course(config, options, weights), flush=True)
+        # Only then is it sure that no other process trains in the folder.
+        callbacks = [AtTheBeginning(store_settings), TimeNeeded(config.EPOCHS)]
     if options.max_minutes is not None:
         callbacks.append(StopAfter(started + 60 * options.max_minutes))
     validating = validation_callback(options, validation, config)
@@ -294,6 +318,8 @@ def run(application: Application, options: Any) -> int:
         )
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(_how_to_go_on(application, options, interrupt, log_dir)) from None
+    if not writes:
+        return 0
     print(f"Trained model: {model.find_last()}")
     if validating is not None and validating.best is not None:
         best = validating.best

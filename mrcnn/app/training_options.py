@@ -9,6 +9,7 @@ from mrcnn.app.option_types import (
     ALL,
     AUTO,
     checkpoint_number,
+    device_number,
     fraction,
     positive,
     positive_integer,
@@ -87,8 +88,17 @@ def training_options(application: "Application") -> list[Option]:
             (TRAIN,),
             type=positive_integer,
             metavar="N",
-            help=f"images a step (default {config.IMAGES_PER_GPU})",
+            help=f"images a step, on each device (default {config.IMAGES_PER_GPU})",
             sets=("IMAGES_PER_GPU",),
+        ),
+        Option(
+            "--devices",
+            (TRAIN,),
+            type=device_number,
+            metavar="N|all",
+            help="GPUs that share each step (default 1), of all machines that the training was "
+            "started on",
+            sets=("GPU_COUNT",),
         ),
         Option(
             "--seed",

@@ -14,6 +14,7 @@ from keras import ops
 from mrcnn.errors import TrainingError
 from mrcnn.files import atomic_write
 from mrcnn.runs.run import Run
+from mrcnn.training.replicas import agreed
 from mrcnn.training.run_state import RunState, write_state
 
 
@@ -61,7 +62,8 @@ class FinishEpoch(keras.callbacks.Callback):
         epoch: counted from 0.
         logs: losses of that epoch.
         log: the table of the run. Nothing is left to do for an epoch that has its line; an epoch
-            whose predecessor has none is of a run in another folder.
+            whose predecessor has none is of a run in another folder. Of several processes the
+            first one knows the table.
         callbacks: that were to be called, in this order.
     """
 
@@ -79,7 +81,8 @@ class FinishEpoch(keras.callbacks.Callback):
         self.callbacks = callbacks
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        if self.log.has(self.epoch) or (self.epoch > 0 and not self.log.has(self.epoch - 1)):
+        is_done = self.log.has(self.epoch)
+        if agreed(is_done or (self.epoch > 0 and not self.log.has(self.epoch - 1))):
             return
         values = dict(self.logs)
         for callback in self.callbacks:

@@ -166,6 +166,8 @@ def _join_jax(cluster: Cluster) -> None:
         num_processes=cluster.count if cluster.address else None,
         process_id=cluster.index if cluster.address else None,
         heartbeat_timeout_seconds=PATIENCE,
+        # The end of one that failed waits for the others.
+        shutdown_timeout_seconds=PATIENCE // 2,
         **options,
     )
 

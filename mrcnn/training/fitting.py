@@ -1,6 +1,8 @@
 """One call of training: loaders, checkpoints, logs, and errors that name the image."""
 
+import contextlib
 import logging
+import secrets
 import sys
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -11,7 +13,7 @@ from mrcnn.data.dataset import Dataset
 from mrcnn.data.limits import LimitNotes
 from mrcnn.data.loader import BatchLoader, FollowEpochs
 from mrcnn.data.objects import require_objects
-from mrcnn.errors import TrainingError
+from mrcnn.errors import MrcnnError, TrainingError
 from mrcnn.runs.run import Run
 from mrcnn.training.callbacks import (
     FinishEpoch,
@@ -21,6 +23,8 @@ from mrcnn.training.callbacks import (
     SaveCheckpoint,
     StopWhenNotFinite,
 )
+from mrcnn.training.processes import AgreeToStop, AverageStatistics
+from mrcnn.training.replicas import Process, agreed, make_equal, this_process
 from mrcnn.training.run_state import RunState, Stage, capture, restore
 from mrcnn.training.tensorboard_logs import LogToTensorBoard
 
@@ -45,6 +49,8 @@ def fit(
 ) -> keras.callbacks.History:
     """Train a compiled model; a checkpoint and a line of logs at the end of each epoch.
 
+    Of several processes that train together each calls this. The first one writes and tells.
+
     Args:
         model: compiled training model.
         config: STEPS_PER_EPOCH, VALIDATION_STEPS, KEEP_CHECKPOINTS and the settings of the loaders
@@ -66,20 +72,24 @@ def fit(
     Raises:
         DataError: an image or annotation cannot be used, or no image has an object.
         ConfigError: the data do not go with the configuration.
-        TrainingError: a loss is not finite, or another process trains in the folder.
+        TrainingError: a loss is not finite, another process trains in the folder, or one of those
+            that train together has ended.
         OutputError: the folder cannot be written to, or the disk is full.
         KeyboardInterrupt: with a message that says what is saved.
     """
-    with run.alone():
+    process = this_process()
+    with run.alone() if process.writes else contextlib.nullcontext():
         goes_on = goes_on and state is not None and _restored(state, model)
+        make_equal([*model.variables, *model.optimizer.variables])
         limits = LimitNotes()
         loader = BatchLoader(
             train_dataset,
             config,
             augmentation,
-            seed=state.loader_seed if state is not None and goes_on else None,
+            seed=state.loader_seed if state is not None and goes_on else _new_seed(config),
             no_augmentation_sources=no_augmentation_sources,
             limits=limits,
+            shard=(process.index, process.count),
         )
         require_objects(train_dataset)
         val_loader = _validation_loader(val_dataset, config, loader.seed, limits)
@@ -89,7 +99,10 @@ def fit(
             lambda network, epoch, logs: capture(network, stage, epoch, loader.seed, logs),
             config.KEEP_CHECKPOINTS,
         )
-        own, others = _entered(custom_callbacks or (), run, save_weights)
+        own, others = _entered(
+            custom_callbacks or (), run if process.writes else None, save_weights
+        )
+        shows_bar = process.writes and _can_rewrite_lines()
         try:
             return model.fit(
                 loader,
@@ -99,22 +112,29 @@ def fit(
                 callbacks=[
                     FollowEpochs(loader),
                     StopWhenNotFinite(lambda step: _names(train_dataset, loader, step)),
-                    *([] if _can_rewrite_lines() else [ReportProgress(loader.steps)]),
-                    checkpoints,
-                    *_at_the_end(own, run, state),
+                    *([ReportProgress(loader.steps)] if process.writes and not shows_bar else []),
+                    *(
+                        [AverageStatistics(), checkpoints]
+                        if process.writes
+                        else [AverageStatistics()]
+                    ),
+                    *_at_the_end(own, run, state, process.writes),
                     *others,
+                    AgreeToStop(),
                 ],
-                verbose=1 if _can_rewrite_lines() else 2,
+                verbose=(1 if shows_bar else 2) if process.writes else 0,
                 # The loader shuffles by its own seed; Keras would do it again without one.
                 shuffle=False,
             )
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_what_is_saved(checkpoints, first_epoch)) from None
-        except Exception:
+        except Exception as error:
             # Some backends wrap what a loader's thread raised in an error of their own.
             for failed in (loader, val_loader):
                 if failed is not None and failed.error is not None:
                     raise failed.error from failed.error.__cause__
+            if process.count > 1 and not isinstance(error, MrcnnError):
+                raise _left_alone(process, error) from error
             raise
         finally:
             for used in (loader, val_loader):
@@ -122,6 +142,11 @@ def fit(
                     used.close()
             # The first image beyond a limit was told at once; now the one that needs most.
             limits.say(least_rise=1.0, stacklevel=3)
+
+
+def _new_seed(config: Any) -> int:
+    """Of a training's batches, the same in all processes."""
+    return int(agreed(secrets.randbits(128) if config.SEED is None else config.SEED))
 
 
 def _validation_loader(
@@ -137,26 +162,27 @@ def _validation_loader(
         seed=seed,
         repeat_epoch=True,
         limits=limits,
+        shard=(this_process().index, this_process().count),
     )
 
 
 def _entered(
-    callbacks: Sequence[keras.callbacks.Callback], run: Run, save_weights: Callable
+    callbacks: Sequence[keras.callbacks.Callback], run: Run | None, save_weights: Callable
 ) -> tuple[list[RunCallback], list[keras.callbacks.Callback]]:
     """The callbacks that know the run, told of it, and the others."""
     own = [callback for callback in callbacks if isinstance(callback, RunCallback)]
-    for callback in own:
-        callback.enter_run(run, save_weights)
+    if run is not None:
+        for callback in own:
+            callback.enter_run(run, save_weights)
     return own, [callback for callback in callbacks if not isinstance(callback, RunCallback)]
 
 
 def _at_the_end(
-    own: list[RunCallback], run: Run, state: RunState | None
+    own: list[RunCallback], run: Run, state: RunState | None, writes: bool
 ) -> list[keras.callbacks.Callback]:
     """What happens after the checkpoint of an epoch: the run's own callbacks, then the loggers."""
-    board = LogToTensorBoard(run.folder)
     table = LogToTable(run.losses)
-    callbacks = [*own, board, table]
+    callbacks = [*own, *([LogToTensorBoard(run.folder), table] if writes else [])]
     if state is None:
         return callbacks
     return [*callbacks, FinishEpoch(state.epoch - 1, state.logs, table, callbacks)]
@@ -182,6 +208,16 @@ def _restored(state: RunState, model: keras.Model) -> bool:
         )
         return False
     return True
+
+
+def _left_alone(process: Process, error: Exception) -> TrainingError:
+    """Of an error that the engine or the network met, which is mostly that another one is gone."""
+    said = str(error).strip().partition("\n")[0]
+    return TrainingError(
+        f"Process {process.index + 1} of {process.count} cannot go on with the others "
+        f"({type(error).__name__}: {said}). If one of them has ended, that one says why. Start all "
+        "of them again: a training that loads the last checkpoint (--weights last) goes on from it."
+    )
 
 
 def _what_is_saved(checkpoints: SaveCheckpoint, first_epoch: int) -> str:

@@ -32,6 +32,7 @@ from mrcnn.inference.predictor import Predictor
 from mrcnn.inference.tiles import TiledPredictor, side_for
 from mrcnn.runs.run import Run
 from mrcnn.training.callbacks import RunCallback
+from mrcnn.training.replicas import agreed
 
 logger = logging.getLogger(__name__)
 
@@ -228,7 +229,8 @@ class EvaluateDetections(RunCallback):
         is_last = self.model.stop_training or epoch + 1 == epochs
         if (epoch + 1) % self.every and not is_last:
             return
-        figures = self.evaluate()
+        # Several processes detect the same; the first one's figures decide for all.
+        figures = agreed(self.evaluate())
         if logs is not None:
             logs.update(figures)
         value = figures[self.monitor]

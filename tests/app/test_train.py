@@ -188,3 +188,33 @@ def test_colors_vary_by_the_factor(factor, expected):
     augmentation = train.augmentation_of(options)
     assert (augmentation.brightness, augmentation.colour) == pytest.approx(expected)
     assert augmentation.scale == (0.8, 1.25)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "devices", "images"),
+    [
+        ((), 4, 2),
+        (("--devices", "2"), 2, 4),
+        # Eight images cannot be shared evenly by three.
+        (("--devices", "3"), 3, 2),
+        (("--devices", "2", "--batch-size", "1"), 2, 1),
+    ],
+)
+def test_a_run_goes_on_with_other_devices_and_the_same_batch(arguments, devices, images):
+    stored = {"CLASS_NAMES": ["cell"], "GPU_COUNT": 4, "IMAGES_PER_GPU": 2}
+    settings = training_settings(train_options("--weights", "last", *arguments), stored)
+    assert (settings["GPU_COUNT"], settings["IMAGES_PER_GPU"]) == (devices, images)
+
+
+def test_the_devices_of_a_model_are_no_part_of_it():
+    stored = {"CLASS_NAMES": ["cell"], "GPU_COUNT": 4, "IMAGES_PER_GPU": 2}
+    settings = training_settings(train_options("--weights", "a.h5"), stored)
+    assert (settings["GPU_COUNT"], settings["IMAGES_PER_GPU"]) == (1, 2)
+    settings = training_settings(train_options("--weights", "a.h5", "--devices", "2"), stored)
+    assert settings["GPU_COUNT"] == 2
+
+
+def test_the_number_of_devices_is_a_number_or_all(capsys):
+    with pytest.raises(SystemExit):
+        train_options("--devices", "both")
+    assert "--devices" in capsys.readouterr().err

@@ -248,3 +248,36 @@ def test_batches_beyond_the_epoch(dataset, small_config):
     for index in (2, -1):
         with pytest.raises(IndexError):
             loader[index]
+
+
+def test_processes_make_their_parts_of_a_batch_and_no_others(dataset, small_config):
+    config = type("Shared", (small_config,), {"IMAGES_PER_GPU": 4, "SEED": 5})()
+    whole = BatchLoader(dataset, config, Augmentation(), threads=0)
+    loaded = []
+    load_image = dataset.load_image
+    dataset.load_image = lambda image_id: loaded.append(int(image_id)) or load_image(image_id)
+    parts = [BatchLoader(dataset, config, Augmentation(), threads=0, shard=(n, 2)) for n in (0, 1)]
+    for index in (0, 3):
+        del loaded[:]
+        first = parts[0][index]
+        assert loaded == parts[0].image_ids_of(index)[:2] == whole.image_ids_of(index)[:2]
+        together = [
+            np.concatenate(arrays) for arrays in zip(first[0], parts[1][index][0], strict=True)
+        ]
+        assert_equal_batches((together,), whole[index])
+    with pytest.raises(ConfigError, match="batch of 4 images cannot be shared evenly by 3 process"):
+        BatchLoader(dataset, config, shard=(0, 3))
+
+
+def test_threads_for_each_device_and_at_most_one_a_processor(dataset, small_config, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 12)
+    settings = {"GPU_COUNT": 4, "IMAGES_PER_GPU": 2, "LOADER_WORKERS": 2}
+    config = type("Shared", (small_config,), settings)()
+    for shard, threads in (((0, 1), 8), ((1, 2), 4), ((0, 4), 2)):
+        loader = BatchLoader(dataset, config, shard=shard)
+        assert loader._threads == threads
+        loader.close()
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    loader = BatchLoader(dataset, config)
+    assert loader._threads == 3
+    loader.close()

@@ -1,12 +1,19 @@
 """Several devices that share a batch do what one device does with it."""
 
+import os
 import re
+import socket
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
 from mrcnn.errors import ConfigError
+from mrcnn.runs.run import Run
 from mrcnn.training.distribution import Cluster, cluster_of
-from tests.backends.running import backend_or_skip, output_of
+from tests.backends.running import ROOT, backend_or_skip, output_of
+from tests.training.colors import train
 
 
 def largest(output: str) -> list[float]:
@@ -23,6 +30,85 @@ def test_two_devices_of_tensorflow_train_as_one_with_the_whole_batch():
     assert first < 1e-5
     assert losses < 1e-4
     assert weights < 1e-5
+
+
+def two_processes(backend: str, *arguments: str) -> list[tuple[int, str]]:
+    """Status and output of two processes that train together on this machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    started = []
+    for number in ("0", "1"):
+        environment = {
+            **os.environ,
+            "KERAS_BACKEND": backend,
+            "OMP_NUM_THREADS": "1",
+            **{"WORLD_SIZE": "2", "RANK": number, "LOCAL_RANK": number},
+            **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port},
+            **{"JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": number},
+            **{"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "JAX_PLATFORMS": "cpu"},
+        }
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.training.colors", *arguments],
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+    try:
+        outputs = [process.communicate(timeout=300)[0] for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    return [(process.returncode, text) for process, text in zip(started, outputs, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The run of one device that takes the whole batch."""
+    return train(tmp_path_factory.mktemp("alone"), 1, "STOP")
+
+
+def assert_equal(found: Run, expected: Run) -> None:
+    """Two runs have the same weights, losses and files, the second epoch being cut short."""
+    assert found.newest_checkpoint().name == "mask_rcnn_colors_0002.h5"
+    for epoch in (1, 2):
+        with (
+            np.load(found.checkpoint(epoch)) as ours,
+            np.load(expected.checkpoint(epoch)) as theirs,
+        ):
+            for name in theirs:
+                np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5)
+    ours, theirs = (
+        np.genfromtxt(run.losses, delimiter=",", names=True) for run in (found, expected)
+    )
+    assert ours.dtype.names == theirs.dtype.names
+    for name in theirs.dtype.names:
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5)
+
+
+def test_two_hosts_of_jax_train_as_one_device_and_one_of_them_writes(alone, tmp_path):
+    backend_or_skip("jax")
+    (status, told), (other_status, silent) = two_processes("jax", str(tmp_path), "2", "STOP")
+    assert (status, other_status) == (0, 0), told + silent
+    assert "Epoch 2/3" in told
+    assert "Epoch" not in silent
+    assert_equal(Run.at(tmp_path / "STOP", "colors"), alone)
+
+
+def test_two_processes_of_pytorch_train_as_one_and_do_not_wait_for_one_that_died(alone, tmp_path):
+    backend_or_skip("torch")
+    (status, told), (died, silent) = two_processes("torch", str(tmp_path), "2", "STOP", "DIE")
+    assert "Epoch 2/3" in told
+    assert "Epoch" not in silent
+    assert_equal(Run.at(tmp_path / "STOP", "colors"), alone)
+    assert (status, died) == (1, 9), told + silent
+    assert "TrainingError: Process 1 of 2 cannot go on with the others" in told
+    # What was saved before stays.
+    assert Run.at(tmp_path / "DIE", "colors").newest_checkpoint().name.endswith("0001.h5")
 
 
 TORCHRUN = {

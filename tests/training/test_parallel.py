@@ -7,6 +7,7 @@ from keras import ops
 
 from mrcnn.data.loader import BatchLoader
 from mrcnn.model import MaskRCNN
+from mrcnn.nets.sharing import filled_up
 from mrcnn.parallel_model import ParallelModel
 from mrcnn.training.model import build_training_model
 
@@ -26,6 +27,10 @@ def test_it_is_the_model_inside_and_says_so(tiny_config, disks, tmp_path):
     found, expected = model([*batch], training=True), inner([*batch], training=True)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(other))
+    # One more image that teaches nothing, as a batch gets it that devices cannot share evenly.
+    padded = inner(filled_up(batch, 3, weightless=True), training=True)
+    for one, other in zip(padded[-5:], expected[-5:], strict=True):
+        assert float(one) == pytest.approx(float(other), rel=1e-4)
 
     model.compile(optimizer="sgd", jit_compile=False)
     before = ops.convert_to_numpy(inner.get_layer("mrcnn_class_logits").weights[0]).copy()
