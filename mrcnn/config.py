@@ -10,7 +10,7 @@ Subclass `Config`, override what differs, and build an instance::
     config = CellsConfig()
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -32,6 +32,7 @@ from mrcnn.config_checks import (
     FileName,
     Flag,
     Fraction,
+    FractionOrNone,
     NotNegative,
     Positive,
     PositiveOrNone,
@@ -125,6 +126,9 @@ class Config:
     # Median diameter of the objects that the model was trained on (of the circle with their area),
     # in pixels of the network. Where it is known, a program can bring images to this scale.
     OBJECT_DIAMETER: PositiveOrNone = None
+    # Names of the classes whose objects are so large, where others are larger or smaller; None
+    # takes all classes.
+    OBJECT_CLASSES: Sequence[str] | None = None
     # Micrometers that a pixel of the network was wide in training; None where nobody knows.
     OBJECT_PIXEL_SIZE: PositiveOrNone = None
     IMAGE_CHANNEL_COUNT: Count = 3  # Channels of the images, 3 for RGB.
@@ -170,6 +174,10 @@ class Config:
     DETECTION_SCORE: Annotated[str, one_of(DETECTION_SCORES)] = "class"
     # True: detections of different classes suppress each other as well.
     DETECTION_NMS_ACROSS_CLASSES: Flag = False
+    # Where masks are placed, detections whose mask IoU with a better one is above this are dropped,
+    # and before that those which several others of their class make up together. So a higher
+    # DETECTION_NMS_THRESHOLD keeps objects that overlap. None leaves all.
+    DETECTION_MAX_MASK_OVERLAP: FractionOrNone = None
     # True: masks are placed by fractions of a pixel, and boxes are those of the masks. False
     # rounds boxes first, as the original does, which costs outlines where images are scaled down.
     SUBPIXEL_MASKS: Flag = False

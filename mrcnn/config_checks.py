@@ -113,9 +113,11 @@ CountOrNone = Annotated[
     _or_none(Allowed(lambda value: _is_integer(value) and value >= 1, _COUNT.text)),
 ]
 CountFromZeroOrNone = Annotated[int | None, _or_none(_FROM_ZERO)]
-Fraction = Annotated[
-    float, Allowed(lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1")
-]
+_FRACTION = Allowed(
+    lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1"
+)
+Fraction = Annotated[float, _FRACTION]
+FractionOrNone = Annotated[float | None, _or_none(_FRACTION)]
 # None and False are 0.
 NotNegative = Annotated[
     float,
@@ -187,6 +189,17 @@ def find_problems(config: Any, bounds: Mapping[str, Allowed]) -> list[str]:
         sampling is None or (_is_number(sampling) and 0 < sampling <= 1),
         "CLASS_SAMPLING",
         "None or a number above 0, at most 1",
+    )
+    names = config.OBJECT_CLASSES
+    require(
+        names is None
+        or (
+            isinstance(names, list | tuple)
+            and len(names) > 0
+            and all(name in (config.CLASS_NAMES or ()) for name in names)
+        ),
+        "OBJECT_CLASSES",
+        "None or a list of names that are in CLASS_NAMES",
     )
     _check_backbone(config, require)
     _check_image_size(config, require)

@@ -200,7 +200,9 @@ class Predictor:
         outputs, _ = self._run(inputs, len(images))
         self._say(stacklevel)
         return [
-            unmold(detections, masks, image.shape, image.shape, (0, 0, *image.shape[:2]))
+            self._each_once(
+                unmold(detections, masks, image.shape, image.shape, (0, 0, *image.shape[:2]))
+            )
             for image, detections, masks in zip(
                 images, outputs.detections, outputs.mrcnn_mask, strict=True
             )
@@ -234,7 +236,8 @@ class Predictor:
             began_placing = perf_counter()
             detections = outputs.detections[slot]
             is_full = count_filled(detections) == len(detections)
-            instances = self._placed(detections, outputs.mrcnn_mask[slot], image)
+            placed = self._placed(detections, outputs.mrcnn_mask[slot], image)
+            instances = self._each_once(placed)
             found[number] = Prediction(
                 instances,
                 image.scale,
@@ -256,6 +259,13 @@ class Predictor:
             return self._place(detections, masks, *shapes)
         rows = of_the_picture(detections, image.picture.shape, image.window)
         return self._place(detections[rows], masks[rows], *shapes, seen=image.seen)
+
+    def _each_once(self, instances: Instances) -> Instances:
+        """Without those that DETECTION_MAX_MASK_OVERLAP drops."""
+        most = self.config.DETECTION_MAX_MASK_OVERLAP
+        if most is None:
+            return instances
+        return instances.without_unions().without_duplicates(most)
 
     def _run(
         self, inputs: list[np.ndarray], count: int

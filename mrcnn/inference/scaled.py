@@ -14,7 +14,16 @@ from mrcnn.inference.moulding import usual_scale
 from mrcnn.inference.prediction import Prediction
 from mrcnn.inference.predictor import Predictor
 from mrcnn.inference.quality import doubts_of_scale
-from mrcnn.inference.scale import FEWEST, Answer, Scale, answer, busiest_part, busy_places, estimate
+from mrcnn.inference.scale import (
+    BELIEVED,
+    FEWEST,
+    Answer,
+    Scale,
+    answer,
+    busiest_part,
+    busy_places,
+    estimate,
+)
 from mrcnn.inference.tile_limits import limits_for_tile
 from mrcnn.inference.tiles import Note, Refine, TiledPredictor, side_for
 from mrcnn.instances import Instances
@@ -23,6 +32,8 @@ from mrcnn.pictures import Picture
 # What is found in a whole picture corrects an estimate that was farther off than this factor; and
 # where the configured size of pictures shows objects within it, that size is right already.
 _MOST_OFF = 1.25
+# An estimate that was believed is not farther off than this.
+_FARTHEST = 2.0
 # Objects that would have to be enlarged more than this many times are too small to be seen.
 _LARGEST_FACTOR = 16.0
 
@@ -111,7 +122,7 @@ class ScaledPredictor:
         return replace(
             prediction,
             instances=instances,
-            diameter=scale.diameter,
+            diameter=self._measured(prediction, scale),
             scale_source=scale.source,
             quality=(*prediction.quality, *doubts),
         )
@@ -235,7 +246,7 @@ class ScaledPredictor:
             if scale != usual or image.shape[:2] != picture.shape:
                 return self._look(image, scale)
             whole = self._scout.predict(picture)
-            return whole.instances
+            return self._counted(whole.instances)
 
         found = estimate(picture, target, look, usual)
         if found is None:
@@ -294,17 +305,41 @@ class ScaledPredictor:
         return most["DETECTION_MAX_INSTANCES"] > self.config.DETECTION_MAX_INSTANCES
 
     def _look(self, image: np.ndarray, scale: float) -> Instances:
-        return self._scout.predict(image, scale=scale).instances
+        return self._counted(self._scout.predict(image, scale=scale).instances)
+
+    def _counted(self, instances: Instances) -> Instances:
+        """Those whose size is that of OBJECT_DIAMETER; all of them where there is none."""
+        names = self.config.OBJECT_CLASSES
+        if names is None:
+            return instances
+        numbers = [
+            number for number, name in enumerate(self.config.CLASS_NAMES, 1) if name in names
+        ]
+        counted = np.isin(instances.class_ids, numbers)
+        return instances.take(counted) if counted.any() else instances
+
+    def _measured(self, prediction: Prediction, scale: Scale) -> float | None:
+        """The diameter of what was found, where that is near the one it was estimated to have."""
+        if scale.source != "estimate" or scale.diameter is None:
+            return scale.diameter
+        found = answer(self._counted(prediction.instances), scale.factor)
+        if found is None or found.objects < FEWEST:
+            return scale.diameter
+        is_near = abs(math.log(found.diameter / scale.diameter)) <= math.log(_MOST_OFF)
+        return found.diameter if is_near else scale.diameter
 
     def _corrected(self, picture: Picture, instances: Instances, scale: Scale) -> Scale | None:
         """A better scale by what was found in the whole picture; None if it was right enough."""
         if scale.source != "estimate":
             return None
-        return self._better(picture, answer(instances, scale.factor), scale)
+        return self._better(picture, answer(self._counted(instances), scale.factor), scale)
 
     def _better(self, picture: Picture, found: Answer | None, scale: Scale) -> Scale | None:
         if found is None or found.objects < FEWEST:
             return None
         better = self._estimated(picture, found)
-        is_near = abs(math.log(better.factor / scale.factor)) <= math.log(_MOST_OFF)
-        return None if is_near else better
+        off = abs(math.log(better.factor / scale.factor))
+        was_believed = scale.certainty >= BELIEVED
+        if off <= math.log(_MOST_OFF) or (was_believed and off > math.log(_FARTHEST)):
+            return None
+        return better

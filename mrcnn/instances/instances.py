@@ -11,6 +11,7 @@ from mrcnn.instances import run_length
 from mrcnn.instances.geometry import compute_overlaps, extract_bboxes, tight_box
 from mrcnn.instances.overlap import (
     drop_duplicates,
+    drop_unions,
     intersection_over_union,
     mask_intersections,
     touches_border,
@@ -236,6 +237,17 @@ class Instances(Rows):
             raise DataError("Only instances with scores have duplicates: none is the better one.")
         self._require_masks("compared with one another")
         return self.take(drop_duplicates(self.boxes, list(self.crops), self.scores, max_overlap))
+
+    def without_unions(self) -> "Instances":
+        """Without those which several others of their class make up, see `overlap.drop_unions`.
+
+        Raises:
+            DataError: there are no scores, or a row has no mask.
+        """
+        if self.scores is None:
+            raise DataError("Only instances with scores can be unions of others as sure as they.")
+        self._require_masks("compared with one another")
+        return self.take(drop_unions(self.boxes, list(self.crops), self.class_ids, self.scores))
 
     # --- What they are -----------------------------------------------------------------------
 
