@@ -113,9 +113,7 @@ CountOrNone = Annotated[
     _or_none(Allowed(lambda value: _is_integer(value) and value >= 1, _COUNT.text)),
 ]
 CountFromZeroOrNone = Annotated[int | None, _or_none(_FROM_ZERO)]
-_FRACTION = Allowed(
-    lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1"
-)
+_FRACTION = Allowed(lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1")
 Fraction = Annotated[float, _FRACTION]
 FractionOrNone = Annotated[float | None, _or_none(_FRACTION)]
 # None and False are 0.

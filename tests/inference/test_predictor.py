@@ -48,6 +48,31 @@ def test_boxes_are_in_pixels_of_the_image_that_was_given():
     np.testing.assert_allclose(found.instances.boxes, [[8, 10, 20, 30], [40, 5, 50, 15]], atol=1)
 
 
+class Twice(BrightSpots):
+    """Sees each spot again, a little lower and less surely."""
+
+    def _look(self, image, anchors):
+        detections, *rest = super()._look(image, anchors)
+        masks = rest[2]
+        found = int((detections[:, 4] > 0).sum())
+        again = slice(found, 2 * found)
+        sides = image.shape[0] - 1
+        detections[again] = detections[:found] + np.float32([1 / sides, 0, 1 / sides, 0, 0, -0.1])
+        masks[again] = masks[:found]
+        return detections, *rest
+
+
+@pytest.mark.parametrize("subpixel", [False, True])
+def test_masks_say_what_is_found_twice(subpixel):
+    for most, count in ((None, 4), (0.9, 4), (0.4, 2)):
+        config = SpotsConfig.from_dict(
+            {"DETECTION_MAX_MASK_OVERLAP": most, "SUBPIXEL_MASKS": subpixel}
+        )
+        found = Predictor(config, Twice(config)).predict(field(*SPOTS)).instances
+        assert len(found) == count
+        assert (np.diff(found.scores) <= 0).all() or most is None
+
+
 def test_pictures_are_taken_as_well():
     image = field(*SPOTS)
     found = predictor().predict(Picture.of(image))
