@@ -237,11 +237,11 @@ def share_masks(weights: Path) -> None:
     Those of platelets are wider, see PLATELET_MASK_SHIFT.
     """
     with h5py.File(weights, "r+") as file:
+        layer = file["mrcnn_mask/mrcnn_mask"]
         for name in ("kernel:0", "bias:0"):
-            values = file[f"mrcnn_mask/mrcnn_mask/{name}"]
             # Of the background and the classes.
-            values[..., 2:] = values[..., 1:2]
-        values[1 + KINDS.index(PLATELET)] += PLATELET_MASK_SHIFT
+            layer[name][..., 2:] = layer[name][..., 1:2]
+        layer["bias:0"][1 + KINDS.index(PLATELET)] += PLATELET_MASK_SHIFT
 
 
 def calibrate(weights: Path, shift: float = CONFIDENCE_SHIFT) -> None:
