@@ -69,8 +69,8 @@ def third_party_imports(folder: str) -> set[str]:
 
 def test_the_package_and_the_sample_import_only_declared_libraries():
     declared = {distribution(requirement) for requirement in PROJECT["dependencies"]}
-    extras = PROJECT["optional-dependencies"]
-    optional = [*extras["onnx"], *extras["serve"], *extras["slides"]]
+    names = ("jax", "onnx", "scale", "serve", "slides", "torch")
+    optional = [each for name in names for each in PROJECT["optional-dependencies"][name]]
     assert third_party_imports("mrcnn") <= declared | set(map(distribution, optional))
     assert third_party_imports("samples") <= declared
 
@@ -97,7 +97,7 @@ def test_the_documentation_imports_only_declared_libraries():
 
 def test_every_direct_dependency_has_a_tested_version():
     direct = list(PROJECT["dependencies"])
-    for extra in ("dev", "docs", "jax", "onnx", "serve", "slides", "torch"):
+    for extra in ("dev", "docs", "jax", "onnx", "scale", "serve", "slides", "torch"):
         direct += PROJECT["optional-dependencies"][extra]
     missing = {distribution(requirement) for requirement in direct} - set(constraints())
     # The build tool is the newest one in every build; it is not part of what is tested.

@@ -1,7 +1,6 @@
 """`detect`: outlines, label images and measurements of the objects in images."""
 
 import contextlib
-import errno
 import signal
 import sys
 import threading
@@ -9,24 +8,27 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from mrcnn.app.application import Application
 from mrcnn.app.counts import write_counts
+from mrcnn.app.detection.by_workers import detect_by_workers
+from mrcnn.app.detection.finishing import finish
 from mrcnn.app.detection.folder import ResultFolder, choose_folder, reserved
 from mrcnn.app.detection.page import REPORT, write_report
 from mrcnn.app.detection.picture import Finished, PictureWriter
 from mrcnn.app.detection.record import begun_record
 from mrcnn.app.detection.results import Plan, Results, Total
-from mrcnn.app.detection.stream import Input, Later, detect_all, why
+from mrcnn.app.detection.stream import Input, Later, detect_all, open_all
 from mrcnn.app.detection.tables import Tables
+from mrcnn.app.engine.choice import engine_of
+from mrcnn.app.engine.dask_engine import DaskEngine
 from mrcnn.app.export import Exporter
-from mrcnn.app.finding import Found, limit_warnings
+from mrcnn.app.finding import limit_warnings
 from mrcnn.app.inputs import Inputs, common_folder, expand_inputs
-from mrcnn.app.methods import BaselineFinder, Method, check_detector, choose_detector
+from mrcnn.app.methods import Method, check_detector, choose_detector
 from mrcnn.app.microscopes import choose_scale
 from mrcnn.app.names import on_one_line, shown_path
 from mrcnn.app.progress import Progress, progress_of
@@ -34,15 +36,14 @@ from mrcnn.app.quality import warning
 from mrcnn.app.told import count_line
 from mrcnn.errors import LimitWarning, OutputError
 from mrcnn.files import make_writable_folder
-from mrcnn.pictures import open_picture
 from mrcnn.report.detection_files import DetectedImage
 
 # Pictures that are measured, drawn and written while the network is at the next ones. More threads
 # would take the processors from it.
 _WRITERS = 2
 _MOST_WAITING = 3
-# There is no use in trying the next picture.
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+# How a worker makes its own model.
+_CHOOSE = "mrcnn.app.methods:choose_detector"
 
 
 def run(application: Application, options: Any) -> int:
@@ -104,8 +105,12 @@ def _run(application: Application, options: Any, inputs: Inputs, out: Path) -> i
     work = _Work(results, writer, method, plan, len(paths))
     state = "stopped"
     try:
-        with _signals_interrupt(), progress_of(len(paths), plan.done, words.objects) as progress:
-            work.go_through(progress)
+        with (
+            _signals_interrupt(),
+            engine_of(application, options, method, _CHOOSE) as engine,
+            progress_of(len(paths), plan.done, words.objects) as progress,
+        ):
+            work.go_through(progress, engine)
         state = "finished"
     except KeyboardInterrupt:
         state = "interrupted"
@@ -157,12 +162,19 @@ class _Work:
         self._held: list[Input] = []
         self._queue: deque[tuple[Input, Future[Finished]]] = deque()
 
-    def go_through(self, progress: Progress) -> None:
+    def go_through(self, progress: Progress, engine: DaskEngine | None = None) -> None:
         """Work until the last picture is written.
+
+        Args:
+            progress: is told of each picture.
+            engine: has workers for that; by default this process does all.
 
         Raises:
             OutputError: there is no room for more; what was written before is whole.
         """
+        if engine is not None:
+            self._give_away(progress, engine)
+            return
         options = self._writer.options
         stream = detect_all(self._method.finder, self._plan.tasks, options.page, options.channels)
         with (
@@ -179,6 +191,24 @@ class _Work:
                 with contextlib.suppress(Exception):
                     self._take(progress)
                 raise
+
+    def _give_away(self, progress: Progress, engine: DaskEngine) -> None:
+        """Have workers do what this process does else."""
+        options, tasks = self._writer.options, self._plan.tasks
+        if not self._results.begun:
+            # Workers write at once, so it is told before whether one can be used.
+            for given, _ in open_all(tasks, options.page, options.channels):
+                if not given.problem:
+                    break
+                self.problems.append(given.problem)
+                progress.advance(0)
+            else:
+                return
+            self._results.begin([task.path for task in tasks], resume=False)
+        done = detect_by_workers(engine, tasks, self._writer, self._method)
+        with contextlib.closing(done) as found:
+            for given, finished in found:
+                self._tell(given, finished, progress)
 
     def _submit(
         self, pool: ThreadPoolExecutor, given: Input, seen: Later | None, progress: Progress
@@ -197,30 +227,12 @@ class _Work:
             # It has the network to itself, and tells how far it is.
             self._take(progress)
             done: Future[Finished] = Future()
-            done.set_result(self._finished(given, None))
+            done.set_result(finish(self._writer, self._method.finder, given, None))
             self._queue.append((given, done))
             return
-        self._queue.append((given, pool.submit(self._finished, given, seen)))
-
-    def _finished(self, given: Input, seen: Later | None) -> Finished:
-        """A picture with its files, or why it has none."""
-        try:
-            if given.is_large:
-                return self._large(given)
-            if seen is not None:
-                return self._writer.add(given, seen())
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno in _NO_ROOM:
-                raise
-            given = replace(given, problem=why(given.path, error))
-        return self._writer.failed(given)
-
-    def _large(self, given: Input) -> Finished:
-        finder, options = self._method.finder, self._writer.options
-        assert not isinstance(finder, BaselineFinder)
-        with open_picture(given.path, page=options.page, channels=options.channels) as picture:
-            finished = self._writer.add_large(given, picture, finder)
-            return replace(finished, notes=picture.notes)
+        self._queue.append(
+            (given, pool.submit(finish, self._writer, self._method.finder, given, seen))
+        )
 
     def _take(self, progress: Progress, waiting: int = 0) -> None:
         """Take what is written into the tables, in order, until so many others wait."""
@@ -232,17 +244,17 @@ class _Work:
         self._results.take(finished)
         self.done += 1
         self.left_out += finished.left_out
-        found, shown = finished.found, finished.part.image.image
+        image = finished.part.image
+        shown = image.image
         at = f"[{given.number}/{self._total}] {shown}"
-        if found is None:
+        if image.problem:
             progress.note(f"{at}: cannot be used")
             progress.advance(0)
             return
-        image = finished.part.image
         counts = count_line(
             self._writer.application, self._method.class_names, Counter(image.class_names)
         )
-        progress.line(f"{at}: {counts}{_of_scale(found)}")
+        progress.line(f"{at}: {counts}{_of_scale(image)}")
         for note in finished.notes:
             progress.note(f"  {shown}: {note}")
         if finished.doubts:
@@ -309,7 +321,7 @@ def _tell(
     return _tell_failed(total.problems)
 
 
-def _of_scale(found: Found) -> str:
+def _of_scale(found: DetectedImage) -> str:
     """For the line of an image: for which size of objects it was shown, and who says so."""
     if found.scale_source == "settings":
         return ""

@@ -10,6 +10,8 @@ import numpy as np
 
 from mrcnn.app.application import Application
 from mrcnn.app.commands import EVALUATE
+from mrcnn.app.engine.choice import engine_of, find_all
+from mrcnn.app.engine.dask_engine import DaskEngine
 from mrcnn.app.evaluation_pictures import EvaluatedImage, at_least, draw_images
 from mrcnn.app.export import Exporter
 from mrcnn.app.finding import limit_warnings
@@ -43,6 +45,8 @@ from mrcnn.report.markdown import format_report, format_short
 from mrcnn.report.page import report_page
 from mrcnn.report.table_text import marked
 
+# How a worker makes its own model.
+_CHOOSE = "mrcnn.app.methods:choose_method"
 # Columns with the class ids by one way to tell them begin with this.
 CLASS_COLUMN = "class_id_"
 
@@ -73,6 +77,7 @@ def find_objects(
     dataset: AnnotatedDataset,
     method: Method,
     evaluator: InstanceEvaluator,
+    engine: DaskEngine | None = None,
 ) -> tuple[list[EvaluatedImage], list[str]]:
     """Detect in every image and hand the objects to the evaluator.
 
@@ -86,9 +91,8 @@ def find_objects(
     lowest = method.confidences[0]
     # What a limit costs is said at the end, of all images.
     warnings.simplefilter("ignore", LimitWarning)
-    each = method.finder.find_many(
-        needed(dataset, "load_image", image_id) for image_id in dataset.image_ids
-    )
+    pixels = (needed(dataset, "load_image", image_id) for image_id in dataset.image_ids)
+    each = find_all(engine, method, pixels)
     for number, (image_id, name, stem, found) in enumerate(
         zip(dataset.image_ids, names, unique_names(files), each, strict=True), start=1
     ):
@@ -193,7 +197,8 @@ def run(application: Application, options: Any) -> int:
     evaluator = InstanceEvaluator(method.class_names, border=options.border)
     count, by = len(dataset.image_ids), method.weights or f"--method {method.name}"
     print(f"Evaluating {count} {words.images} of {Path(folder) / options.subset} with {by}")
-    images, limited = find_objects(application, options, dataset, method, evaluator)
+    with engine_of(application, options, method, _CHOOSE) as engine:
+        images, limited = find_objects(application, options, dataset, method, evaluator, engine)
     confidences = list(method.confidences)
     best = evaluator.sweep().best("f1") if options.sweep else None
     if best:

@@ -43,6 +43,16 @@ def confidence_or_auto(text: str) -> float | str:
     return AUTO if text == AUTO else confidence(text)
 
 
+def engine_name(text: str) -> str:
+    """A type for argparse: `dask`, or `dask=ADDRESS` of a scheduler."""
+    name, equals, address = text.partition("=")
+    if name != "dask" or (equals and not address):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither dask nor dask=ADDRESS, as in dask=tcp://10.0.0.1:8786"
+        )
+    return text
+
+
 def channel_numbers(text: str) -> tuple[int, ...]:
     """A type for argparse: one channel, or three, counted from 1."""
     try:

@@ -11,6 +11,7 @@ from mrcnn.app.option_types import (
     anchor_scales,
     channel_numbers,
     confidence_or_auto,
+    engine_name,
     fraction,
     positive,
     positive_integer,
@@ -398,6 +399,14 @@ def _detection(application: "Application") -> list[Option]:
             is_flag=True,
             help="write neither folders nor the name of the machine into the results; images are "
             "named from the folder that holds them all",
+        ),
+        Option(
+            "--engine",
+            (EVALUATE, DETECT),
+            type=engine_name,
+            metavar="dask[=ADDRESS]",
+            help="have worker processes detect: dask starts some on this machine, dask=ADDRESS "
+            "takes those of a scheduler; needs the extra `scale`",
         ),
         Option(
             "--language",

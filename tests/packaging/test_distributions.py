@@ -88,6 +88,7 @@ def test_the_wheel_says_what_the_project_says(wheel, metadata):
         "slides",
         "onnx",
         "serve",
+        "scale",
         "dev",
         "docs",
     }

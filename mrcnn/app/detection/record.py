@@ -23,7 +23,10 @@ _VERSION = 1
 _KIND = ".detection"
 _PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "scikit-image", "pillow")
 # Options without a part in the result of a picture.
-_FREE = ("images", "out", "logs", "weights", "overwrite", "resume", "command", "group", "language")
+_FREE = (
+    "images", "out", "logs", "weights", "overwrite", "resume", "command", "group", "language",
+    "engine",
+)  # fmt: skip
 
 
 def is_run(out: Path) -> bool:

@@ -73,6 +73,23 @@ def why(path: Path, error: Exception) -> str:
     return f"{shown_path(path)}: {type(error).__name__}{f': {text}' if text else ''}"
 
 
+def open_all(
+    tasks: Iterable[Task], page: int | None = None, channels: tuple[int, ...] | None = None
+) -> Iterator[tuple[Input, None]]:
+    """Every file, opened and not read, with why it cannot be used.
+
+    Args:
+        tasks: the files.
+        page, channels: see `detect_all`.
+    """
+    for task in tasks:
+        try:
+            with open_picture(task.path, page=page, channels=channels):
+                yield Input(*task), None
+        except Exception as error:
+            yield Input(*task, problem=why(task.path, error)), None
+
+
 def detect_all(
     finder: Finder | BaselineFinder,
     tasks: Iterable[Task],

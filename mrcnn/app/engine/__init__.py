@@ -1,0 +1,1 @@
+"""`--engine`: pictures as tasks of worker processes, here or on other machines."""

@@ -1,0 +1,178 @@
+"""Dask gives the tasks of a run to worker processes, and those of a lost process to others."""
+
+import contextlib
+import importlib.util
+import logging
+import os
+import uuid
+from collections.abc import Generator, Iterable, Iterator
+from typing import Any
+
+from mrcnn.app.application import Application
+from mrcnn.app.engine.job import Job
+from mrcnn.errors import ConfigError
+
+DASK = "dask"
+# So many tasks wait for each that is worked on: a worker never waits for the next, and a run of
+# many pictures holds few of them.
+_AHEAD = 2
+# Seconds until a scheduler has to answer.
+_PATIENCE = 30.0
+
+
+class DaskEngine:
+    """Worker processes, and what they are told to do.
+
+    Attributes:
+        workers, threads: how many there are when the run begins.
+    """
+
+    def __init__(self, client: Any, job: Job) -> None:
+        self._client, self._job = client, job
+        threads = client.nthreads()
+        self.workers, self.threads = len(threads), sum(threads.values())
+
+    def __str__(self) -> str:
+        return f"dask, {self.workers} processes with {self.threads} threads"
+
+    def run(self, function: str, tasks: Iterable[tuple]) -> Generator[tuple[tuple, Any]]:
+        """Each task with what came of it, in the order in which they are done.
+
+        A task whose process ends is done again by another one.
+
+        Args:
+            function: "module:function"; is called with the job and what a task has.
+            tasks: are taken one after the other while others are worked on.
+
+        Yields:
+            a task, and the value of the function, or the exception that it raised. A process that
+            ends at one task again and again is an exception as well.
+        """
+        from distributed import as_completed
+
+        from mrcnn.app.engine.plugin import call
+
+        remaining = iter(tasks)
+        running: dict[str, tuple] = {}
+        completed = as_completed(with_results=False, raise_errors=False)
+
+        def submit() -> bool:
+            task = next(remaining, None)
+            if task is None:
+                return False
+            key = f"{self._job.name}-{uuid.uuid4().hex}"
+            future = self._client.submit(call, self._job.name, function, *task, key=key, pure=False)
+            running[future.key] = task
+            completed.add(future)
+            return True
+
+        for _ in range((1 + _AHEAD) * max(1, self.threads)):
+            if not submit():
+                break
+        try:
+            for future in completed:
+                task = running.pop(future.key)
+                error = future.exception()
+                result = future.result() if error is None else error
+                future.release()
+                submit()
+                yield task, result
+        finally:
+            if running:
+                self._client.cancel(list(completed.futures))
+
+    def in_order(self, function: str, tasks: Iterable[tuple]) -> Iterator[Any]:
+        """What comes of each task, in their order; what one raised is raised.
+
+        Args:
+            function, tasks: see `run`.
+        """
+        waiting: dict[int, Any] = {}
+        following = 0
+        numbers: dict[int, int] = {}
+
+        def noted() -> Iterator[tuple]:
+            for number, task in enumerate(tasks):
+                numbers[id(task)] = number
+                yield task
+
+        for task, result in self.run(function, noted()):
+            if isinstance(result, BaseException):
+                raise result
+            waiting[numbers.pop(id(task))] = result
+            while following in waiting:
+                yield waiting.pop(following)
+                following += 1
+
+
+@contextlib.contextmanager
+def dask_engine(
+    engine: str, application: Application, options: Any, choose: str
+) -> Iterator[DaskEngine]:
+    """Worker processes while the block runs.
+
+    Args:
+        engine: "dask" for processes of this machine, or "dask=ADDRESS" of a scheduler.
+        application, options: of the command.
+        choose: see `Job`.
+
+    Raises:
+        ConfigError: Dask is not installed, or no scheduler answers.
+    """
+    if importlib.util.find_spec("distributed") is None:
+        raise ConfigError(
+            "--engine dask needs the packages of the extra `scale`: "
+            "pip install 'mrcnn-keras3[scale]'."
+        )
+    import cloudpickle
+    from distributed import Client, LocalCluster
+
+    from mrcnn.app.engine.plugin import JobPlugin
+
+    job = Job(
+        cloudpickle.dumps((application, options)),
+        choose,
+        f"{application.name}-{uuid.uuid4().hex}",
+    )
+    address = engine.partition("=")[2]
+    with contextlib.ExitStack() as opened:
+        if not address:
+            workers, threads = shares_of(_cores())
+            # Its log is of no use to who waits for pictures; what matters is raised.
+            logging.getLogger("distributed").setLevel(logging.CRITICAL)
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=threads,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
+            client = opened.enter_context(Client(opened.enter_context(cluster)))
+        else:
+            try:
+                client = opened.enter_context(Client(address, timeout=_PATIENCE))
+            except (OSError, ValueError) as error:
+                raise ConfigError(
+                    f"--engine {engine}: no scheduler of Dask answers there ({error}). Start one "
+                    "with `dask scheduler`, and workers with `dask worker ADDRESS`."
+                ) from None
+            if not client.nthreads():
+                print(f"Waiting for workers of {address}", flush=True)
+                client.wait_for_workers(1)
+        client.register_plugin(JobPlugin(job))
+        try:
+            yield DaskEngine(client, job)
+        finally:
+            with contextlib.suppress(Exception):
+                client.unregister_worker_plugin(job.name)
+
+
+def shares_of(cores: int) -> tuple[int, int]:
+    """How many processes with how many threads each: several threads save memory, not time."""
+    threads = 1 if cores < 8 else 2 if cores < 16 else 4
+    return max(1, cores // threads), threads
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
