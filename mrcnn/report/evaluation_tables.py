@@ -27,13 +27,17 @@ _PLAIN = {"count ratio": "detected / truth"}
 _mean_count = fixed(1)
 
 
-def point_name(min_confidence: float | None) -> str:
+def point_name(min_confidence: float | None, words: Words | None = None) -> str:
     """An operating point in words."""
-    return "all detections" if min_confidence is None else f"confidence ≥ {min_confidence:.4g}"
+    words = words or Words()
+    if min_confidence is None:
+        return words("all detections")
+    return words("confidence ≥ {value}", value=f"{min_confidence:.4g}")
 
 
-def _at(point: Mapping[str, Any]) -> str:
-    return f"at {point_name(number(point.get('min_confidence')))}"
+def _at(point: Mapping[str, Any], words: Words | None = None) -> str:
+    words = words or Words()
+    return words("at {point}", point=point_name(number(point.get("min_confidence")), words))
 
 
 def headline_quality(point: Mapping[str, Any], border: str) -> dict[str, Any]:
@@ -61,7 +65,7 @@ def paper_table(points: Sequence[dict[str, Any]], words: Words) -> Table:
     for point in points:
         confidence = number(point.get("min_confidence"))
         plain = "segmented" if confidence is None else at_confidence(confidence)
-        group = _at(point)
+        group = _at(point, words)
         columns += [
             Column("segmented", _mean_count, group, plain),
             Column("accuracy", percent, group),
@@ -85,7 +89,7 @@ def paper_table(points: Sequence[dict[str, Any]], words: Words) -> Table:
     ]
     means = [mean(images[0], "ground_truth")]
     means += [mean(of_point, key) for of_point in images for key in keys]
-    rows.append(Row([f"mean of {len(images[0])}", *means], is_strong=True))
+    rows.append(Row([words("mean of {number}", number=len(images[0])), *means], is_strong=True))
     caption = (
         "The paper’s table, {image} by {image}" if words.follows_paper else "{Image} by {image}"
     )
@@ -128,7 +132,7 @@ def quality_table(point: dict[str, Any], pooling: str, words: Words) -> Table:
             overlap = {} if position else lookup(point, "overlap", border, pooling) or {}
             values = [quality.get(key) for key in _QUALITY_COLUMNS]
             rows.append(Row([name, min_iou, *values, *map(overlap.get, _OVERLAP_COLUMNS)]))
-    return Table(columns, rows, f"{words(POOLINGS[pooling])}, {_at(point)}", row_heads=2)
+    return Table(columns, rows, f"{words(POOLINGS[pooling])}, {_at(point, words)}", row_heads=2)
 
 
 INTERVAL_COLUMNS = {
@@ -182,9 +186,13 @@ def counting_table(point: dict[str, Any], words: Words) -> Table:
     def row(name: str, errors: Any) -> Row:
         return Row([name, *(lookup(errors, key) for key in _COUNTING_COLUMNS)])
 
-    rows = [row(f"all {words.objects}", counting.get("all"))]
+    rows = [row(words("all {objects}"), counting.get("all"))]
     rows += [row(Name(name), errors) for name, errors in (counting.get("classes") or {}).items()]
-    return Table([Column("counted"), *_COUNTING_COLUMNS.values()], rows, f"Counting {_at(point)}")
+    return Table(
+        [Column("counted"), *_COUNTING_COLUMNS.values()],
+        rows,
+        words("Counting {at}", at=_at(point, words)),
+    )
 
 
 _CLASS_FIGURES = ("precision", "recall", "f1")
@@ -225,7 +233,9 @@ def class_table(point: dict[str, Any], words: Words) -> Table:
     predicted = [sum(column) for column in zip(*matrix, strict=True)]
     beyond = [sum(missed)] if missed else []
     rows.append(Row(["mean of classes", held, *macro, *predicted, *beyond], is_strong=True))
-    return Table(columns, rows, f"Classes of the matched {words.objects} {_at(point)}")
+    return Table(
+        columns, rows, words("Classes of the matched {objects} {at}", at=_at(point, words))
+    )
 
 
 def class_method_table(by_method: Mapping[str, Classification], words: Words) -> Table:

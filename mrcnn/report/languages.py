@@ -1,14 +1,29 @@
-"""The languages of reports."""
+"""The languages of reports; `strings.json` has each text in all of them.
 
+Names in braces stay as they are in every language; see `mrcnn.report.words.Words`.
+"""
+
+import functools
+import json
 from dataclasses import replace
+from pathlib import Path
 
-from mrcnn.report.strings import INDONESIAN
 from mrcnn.report.words import Words
 
 ENGLISH = "en"
 # By the names that HTML has for them.
-_STRINGS = {ENGLISH: {}, "id": INDONESIAN}
-LANGUAGES = tuple(_STRINGS)
+LANGUAGES = (ENGLISH, "id")
+
+
+@functools.cache
+def strings(language: str) -> dict[str, str]:
+    """The texts of a language, by the English ones.
+
+    Args:
+        language: one of `LANGUAGES`.
+    """
+    table = json.loads((Path(__file__).parent / "strings.json").read_text(encoding="utf-8"))
+    return {row[ENGLISH]: row[language] for row in table}
 
 
 def in_language(words: Words, language: str | None) -> Words:
@@ -20,11 +35,20 @@ def in_language(words: Words, language: str | None) -> Words:
     """
     if language in (None, ENGLISH):
         return words
-    strings = _STRINGS[language]
-    nouns = ("object", "objects", "image", "images", "class_term", "class_terms", "title")
+    said = strings(language)
+
+    def noun(text: str) -> str:
+        return said.get(text, text)
+
     return replace(
         words,
-        **{noun: strings.get(name, name) for noun in nouns for name in [getattr(words, noun)]},
+        title=noun(words.title),
+        object=noun(words.object),
+        objects=noun(words.objects),
+        image=noun(words.image),
+        images=noun(words.images),
+        class_term=noun(words.class_term),
+        class_terms=noun(words.class_terms),
         language=language,
-        strings=strings,
+        strings=said,
     )

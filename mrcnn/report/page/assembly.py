@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mrcnn.report.page.gallery import PageField, gallery_data
 from mrcnn.report.page.rendering import ENVIRONMENT, embedded_json
 from mrcnn.report.page.report import Report, Section
 from mrcnn.report.page.sections import SECTIONS
+from mrcnn.report.page.translation import translated
 from mrcnn.report.words import Words
 
 _SOURCES = Path(__file__).parent
@@ -49,7 +51,13 @@ def _heading(summary: dict[str, Any], report: Report) -> str:
     fields = lookup(report.points[0], "images") or []
     subset = summary.get("subset")
     number = report.words.counted(len(fields), "image")
-    return f"{report.words.title}: evaluation on {number}" + (f" of {subset}" if subset else "")
+    words = report.words
+    text = (
+        "{title}: evaluation on {number} of {subset}"
+        if subset
+        else "{title}: evaluation on {number}"
+    )
+    return words(text, title=words.named(words.title), number=number, subset=subset)
 
 
 def report_page(
@@ -129,7 +137,7 @@ def rendered_page(
         confidences=confidences,
         choices=[point_name(value).removeprefix("confidence ") for value in confidences],
         chosen=chosen,
-        sections=sections,
+        sections=[replace(section, data=translated(section.data, words)) for section in sections],
         data=embedded_json(data),
         script=script,
     )

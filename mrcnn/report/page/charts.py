@@ -17,29 +17,39 @@ from mrcnn.report.words import Words
 
 # Enough for a smooth curve on any screen.
 _CURVE_POINTS = 240
+# Where no figure is below this along so much of the axis of thresholds, the plot begins there.
+_GOOD, _MOST_OF_AXIS = 0.75, 0.95
 
 
 SWEEP_CURVES = (("precision", "precision"), ("recall", "recall"), ("f1", "F1"), ("pq", "PQ"))
 
 
-def sweep_chart(sweep: dict[str, Any], evaluated: Sequence[float | None]) -> Shape:
+def sweep_chart(
+    sweep: dict[str, Any], evaluated: Sequence[float | None], words: Words | None = None
+) -> Shape:
     """Precision, recall, F1 and PQ over the confidence threshold, with the best marked.
 
     Args:
         sweep: part of summary.json.
         evaluated: thresholds of the operating points, marked below the axis.
+        words: of which language the texts are.
     """
+    words = words or Words()
     thresholds = [number(value) for value in sweep["thresholds"]]
     known = [value for value in thresholds if value is not None]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     if high - low < 1e-9:
         low, high = max(0.0, low - 0.05), min(1.0, low + 0.05)
-    axes = Axes((low, high), (0.0, 1.0))
-    parts = axes.frame("confidence threshold", "figure at IoU ≥ 0.5")
+    bottom = _bottom(sweep, thresholds, low + _MOST_OF_AXIS * (high - low))
+    axes = Axes((low, high), (bottom, 1.0))
+    parts = axes.frame(words("confidence threshold"), words("figure at IoU ≥ 0.5"))
     shown = thinned(thresholds, sweep.get("best") or {})
     for key, _ in SWEEP_CURVES:
         values = sweep.get(key) or [None] * len(thresholds)
-        parts += axes.line([thresholds[i] for i in shown], [values[i] for i in shown], key)
+        # Where a curve leaves the plot it ends.
+        held = [number(values[i]) for i in shown]
+        held = [None if value is None or value < bottom else value for value in held]
+        parts += axes.line([thresholds[i] for i in shown], held, key)
     for value in evaluated:
         value = number(value)
         if value is not None and low <= value <= high:
@@ -49,7 +59,7 @@ def sweep_chart(sweep: dict[str, Any], evaluated: Sequence[float | None]) -> Sha
     for key, name in (("pq", "PQ"), ("f1", "F1")):
         best = (sweep.get("best") or {}).get(key) or {}
         at, value = number(best.get("min_confidence")), number(best.get("value"))
-        if at is None or value is None or not low <= at <= high:
+        if at is None or value is None or not low <= at <= high or value < bottom:
             continue
         x, y = axes.at_x(at), axes.at_y(value)
         mark = (
@@ -61,9 +71,35 @@ def sweep_chart(sweep: dict[str, Any], evaluated: Sequence[float | None]) -> Sha
             shape("line", x1=x, x2=x, y1=y, y2=axes.bottom, class_=f"drop {key}"),
             mark,
         ]
-        sentences.append(f"{name} is highest, {value:.3f}, at a threshold of {at:.4g}.")
-    description = " ".join(reversed(sentences)) or "No threshold has a defined F1 or PQ."
-    return drawing("sweep-chart", "Figures over the confidence threshold", description, parts, 308)
+        sentences.append(
+            words(
+                "{name} is highest, {value}, at a threshold of {threshold}.",
+                name=name,
+                value=f"{value:.3f}",
+                threshold=f"{at:.4g}",
+            )
+        )
+    description = " ".join(reversed(sentences)) or words("No threshold has a defined F1 or PQ.")
+    title = words("Figures over the confidence threshold")
+    return drawing("sweep-chart", title, description, parts, 308)
+
+
+def _bottom(sweep: dict[str, Any], thresholds: Sequence[float | None], until: float) -> float:
+    """Where the axis of figures begins: of a good model all lie close to 1 but at the very end.
+
+    Args:
+        sweep: part of summary.json.
+        thresholds: of it.
+        until: threshold up to which the curves have to be seen.
+    """
+    seen = [
+        value
+        for key, _ in SWEEP_CURVES
+        for threshold, held in zip(thresholds, sweep.get(key) or [], strict=False)
+        if threshold is not None and threshold <= until and (value := number(held)) is not None
+    ]
+    lowest = min(seen, default=0.0)
+    return math.floor(20 * lowest - 1) / 20 if lowest >= _GOOD else 0.0
 
 
 def thinned(thresholds: Sequence[float | None], best: dict[str, Any]) -> list[int]:
@@ -82,13 +118,19 @@ def thinned(thresholds: Sequence[float | None], best: dict[str, Any]) -> list[in
     return sorted({int(index) for index in (*by_index, *by_value)})
 
 
-def reliability_chart(bins: Sequence[dict[str, Any]]) -> Shape:
-    """Precision of the detections by their confidence, and how many there are in each bin."""
+def reliability_chart(bins: Sequence[dict[str, Any]], words: Words | None = None) -> Shape:
+    """Precision of the detections by their confidence, and how many there are in each bin.
+
+    Args:
+        bins: part of summary.json.
+        words: of which language the texts are.
+    """
+    words = words or Words()
     axes = Axes((0.0, 1.0), (0.0, 1.0), bottom=230)
     counts = Axes(
         (0.0, 1.0), (0.0, max([1, *(int(b["count"]) for b in bins)])), top=262, bottom=322
     )
-    parts = axes.frame("", "precision", x_ticks=[])
+    parts = axes.frame("", words("precision"), x_ticks=[])
     marks: list[Shape] = []
     told = []
     for entry in bins:
@@ -111,12 +153,22 @@ def reliability_chart(bins: Sequence[dict[str, Any]]) -> Shape:
         )  # fmt: skip
         if mean is not None:
             marks.append(shape("circle", cx=axes.at_x(mean), cy=top, r=4, class_="mark"))
-        told.append(f"{low:g} to {high:g}: precision {precision:.2f} of {held}")
+        told.append(
+            words(
+                "{low} to {high}: precision {precision} of {count}",
+                low=f"{low:g}",
+                high=f"{high:g}",
+                precision=f"{precision:.2f}",
+                count=held,
+            )
+        )
     parts += [*axes.line([0, 1], [0, 1], "ideal"), *marks]
     steps = [index / 5 for index in range(6)]
-    parts += counts.frame("confidence", "count", x_ticks=steps, y_ticks=[])
-    description = "By confidence: " + "; ".join(told) + "." if told else "There is no detection."
-    return drawing("reliability-chart", "Precision by confidence", description, parts, 368)
+    parts += counts.frame(words("confidence"), words("count"), x_ticks=steps, y_ticks=[])
+    description = words("There is no detection.")
+    if told:
+        description = words("By confidence: {told}.", told="; ".join(told))
+    return drawing("reliability-chart", words("Precision by confidence"), description, parts, 368)
 
 
 def scatter_chart(ident: str, points: Sequence[tuple[str, float, float]], words: Words) -> Shape:
@@ -132,14 +184,22 @@ def scatter_chart(ident: str, points: Sequence[tuple[str, float, float]], words:
     low, high = max(0.0, math.floor(min(values) - margin)), math.ceil(max(values) + margin)
     axes = Axes((low, high), (low, high))
     parts = [
-        *axes.frame(words("ground truth, {objects} in {an_image}"), "detections"),
+        *axes.frame(words("ground truth, {objects} in {an_image}"), words("detections")),
         *axes.line([low, high], [low, high], "ideal"),
     ]
     for name, true, counted in points:
         parts.append(
             shape(
                 "circle",
-                shape("title", f"{name}: {counted:g} detections, {true:g} in the ground truth"),
+                shape(
+                    "title",
+                    words(
+                        "{name}: {counted} detections, {true} in the ground truth",
+                        name=name,
+                        counted=f"{counted:g}",
+                        true=f"{true:g}",
+                    ),
+                ),
                 cx=axes.at_x(true),
                 cy=axes.at_y(counted),
                 r=5,
@@ -148,12 +208,16 @@ def scatter_chart(ident: str, points: Sequence[tuple[str, float, float]], words:
         )
     above = sum(counted > true for _, true, counted in points)
     below = sum(counted < true for _, true, counted in points)
-    description = (
-        f"{len(points)} {words.images}: too many {words.objects} counted in {above}, "
-        f"too few in {below}, "
-        f"the right number in {len(points) - above - below}."
+    description = words(
+        "{number} {images}: too many {objects} counted in {above}, too few in {below}, the right "
+        "number in {right}.",
+        number=len(points),
+        above=above,
+        below=below,
+        right=len(points) - above - below,
     )
-    return drawing(ident, "Detections against ground truth", description, parts, 308)
+    title = words("Detections against ground truth")
+    return drawing(ident, title, description, parts, 308)
 
 
 def histogram_bins(values: np.ndarray) -> np.ndarray:
@@ -178,7 +242,7 @@ def size_chart(
     true_counts, counts = (np.histogram(values, edges)[0] for values in (truth, detections))
     highest = max(1, int(true_counts.max(initial=0)), int(counts.max(initial=0)))
     axes = Axes((float(edges[0]), float(edges[-1])), (0.0, highest * 1.05))
-    parts = axes.frame("equivalent diameter, pixels", words.objects)
+    parts = axes.frame(words("equivalent diameter, pixels"), words.objects)
     for low, high, held in zip(edges[:-1], edges[1:], true_counts, strict=True):
         if held:
             left, right, top = axes.at_x(low), axes.at_x(high), axes.at_y(int(held))
@@ -190,9 +254,14 @@ def size_chart(
     ys = np.concatenate([[0], np.repeat(counts, 2), [0]])
     parts += axes.line(xs.tolist(), ys.tolist(), "detection-size")
     description = "; ".join(
-        f"{name}: {len(values)} {words.objects}, median {np.median(values):.1f} pixels"
+        words(
+            "{name}: {number} {objects}, median {median} pixels",
+            name=name,
+            number=len(values),
+            median=f"{np.median(values):.1f}",
+        )
         if len(values)
-        else f"{name}: no {words.object}"
-        for name, values in (("Ground truth", truth), ("detections", detections))
+        else words("{name}: no {object}", name=name)
+        for name, values in ((words("Ground truth"), truth), (words("detections"), detections))
     )
     return drawing(ident, words("Sizes of the {objects}"), description + ".", parts, 308)

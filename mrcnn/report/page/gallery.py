@@ -228,11 +228,18 @@ def _numbers_line(
     spared = int((unmatched & at_border(field, field.detections)).sum()) if ignore else 0
     objects, alarms = len(field.truth.boxes), int(unmatched.sum()) - spared
     parts = [
-        f"{words.counted(objects)} in the ground truth: {len(matches)} found, "
-        f"{objects - len(matches)} missed; {alarms} false {'alarm' if alarms == 1 else 'alarms'}"
+        words(
+            "{objects_counted} in the ground truth: {found} found, {missed} missed; {alarms}",
+            objects_counted=words.counted(objects),
+            found=len(matches),
+            missed=objects - len(matches),
+            alarms=words(
+                "{number} false alarm" if alarms == 1 else "{number} false alarms", number=alarms
+            ),
+        )
     ]
     if spared:
-        parts.append(f", {spared} more at the border not judged")
+        parts.append(words(", {number} more at the border not judged", number=spared))
     if f1 is not None:
         parts.append(f"; F1 {figure(f1)}")
     return "".join(parts)
@@ -262,7 +269,12 @@ def card_data(
             for point, min_confidence in enumerate(confidences)
         ],
         "picture": field.picture,
-        "alt": words("{Image} ") + f"{field.name}, {count(width)} by {count(height)} pixels",
+        "alt": words(
+            "{Image} {name}, {width} by {height} pixels",
+            name=field.name,
+            width=count(width),
+            height=count(height),
+        ),
         "width": width,
         "height": height,
     }

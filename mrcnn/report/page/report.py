@@ -75,14 +75,14 @@ class Section:
 
 def _chosen_text(report: Report, index: int) -> str:
     if len(report.points) == 1:
-        return "the only one evaluated"
+        return report.words("the only one evaluated")
     if index == report.chosen:
-        return f"highest F1 of the {len(report.points)} evaluated"
+        return report.words("highest F1 of the {number} evaluated", number=len(report.points))
     here, best = (
         number(report.quality(report.points[i]).get("f1")) for i in (index, report.chosen)
     )
-    relation = "the same" if here == best else "higher"
-    return f"F1 is {relation} at {confidence(report.confidences[report.chosen])}"
+    text = "F1 is the same at {confidence}" if here == best else "F1 is higher at {confidence}"
+    return report.words(text, confidence=confidence(report.confidences[report.chosen]))
 
 
 def _tiles(report: Report, index: int, point: dict[str, Any]) -> list[dict[str, Any]]:
@@ -96,41 +96,52 @@ def _tiles(report: Report, index: int, point: dict[str, Any]) -> list[dict[str, 
     )
     tiles: list[dict[str, Any]] = [
         {
-            "title": title,
+            "title": report.words(title),
             "value": show(values.get(key)),
-            "interval": interval(intervals.get(key), show),
+            "interval": interval(intervals.get(key), show, report.words("{low} to {high}")),
             "small": None,
         }
         for title, key, show in shown
     ]
     at = {
-        "title": "Confidence threshold",
-        "value": "none" if threshold is None else f"≥ {confidence(threshold)}",
+        "title": report.words("Confidence threshold"),
+        "value": report.words("none") if threshold is None else f"≥ {confidence(threshold)}",
         "interval": None,
         "small": _chosen_text(report, index),
     }
     return [*tiles, at]
 
 
-def _plural(value: Any, one: str, many: str) -> str:
-    return f"{count(value)} {one if number(value) == 1 else many}"
+def _plural(words: Words, value: Any, one: str, many: str) -> str:
+    return f"{count(value)} {words(one if number(value) == 1 else many)}"
 
 
 def _in_words(report: Report, point: dict[str, Any]) -> str:
     quality = report.quality(point)
     words = report.words
     objects = lookup(point, "counting", "all", "ground_truth")
-    text = (
-        f"At {point_name(number(point.get('min_confidence')))}, "
-        f"{count(quality.get('tp'))} of {_plural(objects, words.object, words.objects)} in the "
-        f"ground truth were "
-        f"found, {count(quality.get('fn'))} missed, and "
-        f"{_plural(quality.get('fp'), 'detection is a false alarm', 'detections are false alarms')}"
+    alarms = _plural(
+        words, quality.get("fp"), "detection is a false alarm", "detections are false alarms"
+    )
+    text = words(
+        "At {point}, {found} of {objects_counted} in the ground truth were found, {missed} missed, "
+        "and {alarms}",
+        point=point_name(number(point.get("min_confidence")), words),
+        found=count(quality.get("tp")),
+        objects_counted=_plural(words, objects, "{object}", "{objects}"),
+        missed=count(quality.get("fn")),
+        alarms=alarms,
     )
     spared = sum(int(entry.get("unmatched_at_border") or 0) for entry in point.get("images") or [])
     if report.border == "ignore" and spared:
-        is_cut = _plural(spared, "more unmatched detection is", "more unmatched detections are")
-        text += f"; {is_cut} cut by the image border and not judged"
+        text += "; " + _plural(
+            words,
+            spared,
+            "more unmatched detection is cut by the image border and not judged",
+            "more unmatched detections are cut by the image border and not judged",
+        )
+        # Else the ratio seems to contradict F1.
+        text += words(". The count ratio counts detections at the border all the same")
     return text + "."
 
 
@@ -141,24 +152,28 @@ def _setting(report: Report) -> list[tuple[str, Any]]:
     first = report.points[0]
     fields = len(first.get("images") or []) or None
     entries: list[tuple[str, Any]] = [
-        ("Method", words.methods.get(str(method), method)),
-        ("Weights", _name(summary.get("weights"))),
-        ("Data set", _name(summary.get("dataset"))),
-        ("Subset", _name(summary.get("subset"))),
+        (words("Method"), words.named(words.methods.get(str(method)) or method or "") or None),
+        (words("Weights"), _name(summary.get("weights"))),
+        (words("Data set"), _name(summary.get("dataset"))),
+        (words("Subset"), _name(summary.get("subset"))),
         (words("{Images}"), count(fields)),
         (words("{Objects}"), count(lookup(first, "counting", "all", "ground_truth"))),
-        (words("{An_object} is found at"), "mask IoU ≥ 0.5, matched one to one"),
-        ("Averages", words(AVERAGES)),
-        ("Image border", BORDER_TEXTS.get(report.border, report.border)),
+        (words("{An_object} is found at"), words("mask IoU ≥ 0.5, matched one to one")),
+        (words("Averages"), words(AVERAGES)),
+        (words("Image border"), words(BORDER_TEXTS.get(report.border, report.border))),
     ]
     entries += [
-        (title, texts.get(str(summary.get(key)))) for key, (title, texts) in words.facts.items()
+        (words.named(title), words.named(texts.get(str(summary.get(key)), "")) or None)
+        for key, (title, texts) in words.facts.items()
     ]
     if number(summary.get("max_overlap")) is not None:
-        text = f"a detection overlapping a better one by IoU > {figure(summary['max_overlap'], 2)}"
-        entries.append(("Left out", text))
+        text = words(
+            "a detection overlapping a better one by IoU > {value}",
+            value=figure(summary["max_overlap"], 2),
+        )
+        entries.append((words("Left out"), text))
     if number(summary.get("score_floor")):
-        entries.append(("Lowest confidence asked for", confidence(summary["score_floor"])))
+        entries.append((words("Lowest confidence asked for"), confidence(summary["score_floor"])))
     return [(title, value) for title, value in entries if value is not None]
 
 
@@ -172,4 +187,6 @@ def summary_section(report: Report) -> Section:
         {"tiles": _tiles(report, index, point), "text": _in_words(report, point)}
         for index, point in enumerate(report.points)
     ]
-    return Section("in-short", "In short", {"points": points, "setting": _setting(report)})
+    return Section(
+        "in-short", report.words("In short"), {"points": points, "setting": _setting(report)}
+    )

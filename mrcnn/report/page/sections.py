@@ -43,7 +43,7 @@ def _quality_section(report: Report) -> Section:
         known = any(number(end) is not None for pair in ends for end in pair or ())
         by_figure = tables.interval_table([point], report.border)
         return {
-            "intervals": by_figure.transposed("figure", ["value (95 % interval)"])
+            "intervals": by_figure.transposed("figure", [report.words("value (95 % interval)")])
             if known
             else None,
             "tables": [
@@ -52,7 +52,7 @@ def _quality_section(report: Report) -> Section:
         }
 
     data = {"texts": report.explained(QUALITY), "points": list(map(make, report.points))}
-    return Section("quality", "Matching and outlines", data)
+    return Section("quality", report.words("Matching and outlines"), data)
 
 
 def _coco_section(report: Report) -> Section | None:
@@ -61,11 +61,16 @@ def _coco_section(report: Report) -> Section | None:
         return None
     limits = [number(lookup(average_precision, kind, "max_detections")) for kind in ("mask", "box")]
     limit = next((value for value in limits if value is not None), None)
-    texts = [*COCO]
+    texts = report.explained(COCO)
     if limit is not None:
-        texts.append(f"Up to {limit:.0f} detections of an image count here, so that none is cut.")
-    data = {"table": tables.precision_table(average_precision), "texts": report.explained(texts)}
-    return Section("coco", "COCO average precision", data)
+        texts.append(
+            report.words(
+                "Up to {limit} detections of an image count here, so that none is cut.",
+                limit=f"{limit:.0f}",
+            )
+        )
+    data = {"table": tables.precision_table(average_precision), "texts": texts}
+    return Section("coco", report.words("COCO average precision"), data)
 
 
 def _sweep_section(report: Report) -> Section | None:
@@ -73,21 +78,28 @@ def _sweep_section(report: Report) -> Section | None:
     if not sweep or not sweep.get("thresholds"):
         return None
     best = [
-        f"{name} is highest, {figure(entry['value'])}, at confidence ≥ "
-        f"{confidence(entry['min_confidence'])}."
+        report.words(
+            "{name} is highest, {value}, at confidence ≥ {confidence}.",
+            name=name,
+            value=figure(entry["value"]),
+            confidence=confidence(entry["min_confidence"]),
+        )
         for key, name in (("f1", "F1"), ("pq", "PQ"))
         if number(lookup(entry := lookup(sweep, "best", key), "value")) is not None
     ]
     data = {
-        "chart": charts.sweep_chart(sweep, report.confidences),
-        "legend": [*charts.SWEEP_CURVES, ("evaluated-key", "evaluated above")],
+        "chart": charts.sweep_chart(sweep, report.confidences, report.words),
+        "legend": [
+            (key, report.words(text))
+            for key, text in (*charts.SWEEP_CURVES, ("evaluated-key", "evaluated above"))
+        ],
         "lead": " ".join(best),
         "texts": report.explained(SWEEP),
-        "more": "Curve in numbers",
+        "more": report.words("Curve in numbers"),
         "table": tables.sweep_table(sweep),
         "table_class": "",
     }
-    return Section("sweep", "Choosing the threshold", data)
+    return Section("sweep", report.words("Choosing the threshold"), data)
 
 
 def _calibration_section(report: Report) -> Section | None:
@@ -96,19 +108,21 @@ def _calibration_section(report: Report) -> Section | None:
         return None
     bins = calibration["bins"]
     data = {
-        "chart": charts.reliability_chart(bins),
+        "chart": charts.reliability_chart(bins, report.words),
         "legend": [
-            ("bar correct", "precision of the bin"),
-            ("ideal", "confidence = precision"),
-            ("bar counts", "detections"),
+            ("bar correct", report.words("precision of the bin")),
+            ("ideal", report.words("confidence = precision")),
+            ("bar counts", report.words("detections")),
         ],
-        "lead": f"Expected calibration error (ECE): {figure(calibration.get('ece'))}.",
+        "lead": report.words(
+            "Expected calibration error (ECE): {value}.", value=figure(calibration.get("ece"))
+        ),
         "texts": report.explained(CALIBRATION),
-        "more": "Diagram in numbers",
+        "more": report.words("Diagram in numbers"),
         "table": tables.reliability_table(bins),
         "table_class": "narrow",
     }
-    return Section("calibration", "Can the confidence be believed?", data)
+    return Section("calibration", report.words("Can the confidence be believed?"), data)
 
 
 def _classes_section(report: Report) -> Section | None:
@@ -120,7 +134,9 @@ def _classes_section(report: Report) -> Section | None:
             return {"table": None}
         accuracy = figure(point["classification"].get("accuracy"))
         return {
-            "lead": f"Right class for {accuracy} of the matched {report.words.objects}.",
+            "lead": report.words(
+                "Right class for {accuracy} of the matched {objects}.", accuracy=accuracy
+            ),
             "table": tables.class_table(point, report.words),
         }
 
@@ -140,13 +156,15 @@ def _counting_section(report: Report) -> Section | None:
         bias = signed(lookup(point, "counting", "all", "bias"))
         return {
             "index": index,
-            "lead": f"Mean error: {bias} " + report.words("{objects} {an_image}."),
+            "lead": report.words("Mean error: {bias} {objects} {an_image}.", bias=bias),
             "chart": charts.scatter_chart(f"counts-{index}", pairs, report.words),
             "table": tables.counting_table(point, report.words),
         }
 
     made = [make(i, point) for i, point in enumerate(report.points) if point.get("counting")]
-    return Section("counting", "Counting", {"texts": report.explained(COUNTING), "points": made})
+    return Section(
+        "counting", report.words("Counting"), {"texts": report.explained(COUNTING), "points": made}
+    )
 
 
 def _sizes_section(report: Report) -> Section | None:
@@ -170,18 +188,25 @@ def _sizes_section(report: Report) -> Section | None:
     def make(index: int) -> dict[str, Any]:
         shown = [field.shown(report.confidences[index]) for field in report.fields]
         sizes = _defined([s[kept] for s, kept in zip(predicted, shown, strict=True)])
-        medians = (
+        true, found = (
             f"{float(np.median(values)):.1f} px" if len(values) else MISSING
             for values in (truth_sizes, sizes)
         )
         return {
             "chart": charts.size_chart(f"sizes-{index}", truth_sizes, sizes, edges, report.words),
-            "lead": "Median diameter: {} in the ground truth, {} as detected.".format(*medians),
+            "lead": report.words(
+                "Median diameter: {true} in the ground truth, {found} as detected.",
+                true=true,
+                found=found,
+            ),
         }
 
     data = {
         "points": list(map(make, range(len(report.points)))),
-        "legend": [("bar truth-size", "ground truth"), ("detection-size", "detections")],
+        "legend": [
+            ("bar truth-size", report.words("ground truth")),
+            ("detection-size", report.words("detections")),
+        ],
         "texts": report.explained(SIZES),
     }
     return Section("sizes", report.words("Sizes of the {objects}"), data)

@@ -71,8 +71,12 @@ def confidence(value: Any) -> str:
     return MISSING if value is None else f"{value:.4g}"
 
 
-def interval(ends: Sequence[Any] | None, show: Callable[[Any], str] = figure) -> str:
+def interval(
+    ends: Sequence[Any] | None,
+    show: Callable[[Any], str] = figure,
+    text: str = "{low} to {high}",
+) -> str:
     """0.941 to 0.978, or nothing where there is no interval."""
     if ends is None or len(ends) != 2 or any(number(end) is None for end in ends):
         return ""
-    return f"{show(ends[0])} to {show(ends[1])}"
+    return text.format(low=show(ends[0]), high=show(ends[1]))
