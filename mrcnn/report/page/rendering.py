@@ -71,6 +71,7 @@ def _environment() -> jinja2.Environment:
         "capital": typeset.capital,
         "head_lines": _head_lines,
         "shade": _shade,
+        "soft": typeset.soft,
         "share_percent": _share_percent,
         "typeset": typeset.typeset,
         "unbroken": typeset.unbroken,

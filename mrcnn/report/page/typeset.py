@@ -19,6 +19,17 @@ def clean(text: Any) -> str:
     return _FORBIDDEN.sub("\ufffd", encodable)
 
 
+# Where the long titles of narrow columns may break.
+_BREAKS = ("seg|mented", "un|matched", "accu|racy", "ter|seg|men|tasi", "aku|rasi", "pa|sangan")
+
+
+def soft(text: str) -> str:
+    """The text with soft hyphens, which show where a line ends there."""
+    for parts in _BREAKS:
+        text = text.replace(parts.replace("|", ""), parts.replace("|", "\u00ad"))
+    return text
+
+
 def capital(text: str) -> str:
     """The text with a capital at its start."""
     return text[:1].upper() + text[1:]

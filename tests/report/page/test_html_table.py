@@ -95,3 +95,9 @@ def test_a_drawing_escapes_its_texts():
 def test_a_template_that_asks_for_what_is_not_there_fails():
     with pytest.raises(jinja2.UndefinedError, match="policy"):
         ENVIRONMENT.get_template("page.html").render(sections=[], confidences=[])
+
+
+def test_titles_of_many_columns_may_break():
+    made = Table([Column("field"), Column("segmented"), Column("unmatched")], [])
+    assert "Seg\u00admented" in html_table(made, "wide many")
+    assert "Segmented" in html_table(made, "wide")

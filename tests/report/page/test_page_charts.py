@@ -187,3 +187,17 @@ def test_figures_are_written_for_readers():
     assert interval([0.1, 0.25], percent) == f"10.0{narrow}% to 25.0{narrow}%"
     assert interval([0.1, None]) == interval(None) == ""
     assert re.fullmatch("0.100 to 0.250", interval((0.1, 0.25)))
+
+
+@pytest.mark.parametrize(("lowest", "bottom"), [(0.93, 0.85), (0.95, 0.9), (0.7, 0.0)])
+def test_the_sweep_of_a_good_model_begins_where_its_curves_are(lowest, bottom):
+    thresholds = [k / 100 for k in range(101)]
+    f1 = [lowest] * 97 + [0.8, 0.4, 0.2, 0.0]
+    best = {"f1": {"min_confidence": 0.5, "value": lowest}}
+    tree = parsed(sweep_chart(sweep(thresholds, f1, best), []))
+    (mark,) = of_class(tree, "best")
+    assert float(mark.attrib["cy"]) == Axes((0, 1), (bottom, 1.0)).at_y(lowest)
+    (points,) = places(of_class(tree, "f1")[0])
+    # What lies lower is not drawn outside of the plot.
+    assert max(y for _, y in points) <= Axes((0, 1), (0, 1)).bottom
+    assert len(points) == (101 if bottom == 0 else 97)
