@@ -110,6 +110,8 @@ def train(
     import keras
 
     import mrcnn.mask_rcnn
+    import mrcnn.training.fitting
+    from mrcnn.data.loader import BatchLoader
     from mrcnn.training.model import build_training_model
     from mrcnn.training.replicas import this_process
 
@@ -117,7 +119,16 @@ def train(
     mrcnn.mask_rcnn.build_training_model = functools.partial(
         build_training_model, shuffle_targets=False
     )
-    losses, times = [], []
+    losses, times, waits = [], [], []
+
+    class TimedLoader(BatchLoader):
+        def __getitem__(self, index: int) -> tuple[tuple[np.ndarray, ...]]:
+            began = time.perf_counter()
+            batch = super().__getitem__(index)
+            waits.append(time.perf_counter() - began)
+            return batch
+
+    mrcnn.training.fitting.BatchLoader = TimedLoader  # type: ignore[misc]
 
     class Keep(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
@@ -147,6 +158,10 @@ def train(
     weights = [keras.ops.convert_to_numpy(weight) for weight in model.keras_model.trainable_weights]
     found = {f"weight_{number}": np.asarray(value) for number, value in enumerate(weights)}
     found |= {"losses": np.array(losses), "times": np.array(times)}
+    # The first steps compile.
+    later = slice(len(times) // 2, None)
+    whole = np.diff(times)[later].sum() if len(times) > 2 else np.nan
+    found["waited"] = np.sum(waits[-len(times) :][later]) / whole
     if out is not None and this_process().writes:
         np.savez(out, **found)
     return found
@@ -173,9 +188,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--eager", action="store_true")
     parser.add_argument("--go-on", action="store_true")
     parser.add_argument("--die-at", type=int)
+    parser.add_argument("--processor", type=int, help="the only one to use")
     parser.add_argument("--folder")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
+    if options.processor is not None:
+        usable = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {usable[options.processor % len(usable)]})
     names = ("WORLD_SIZE", "JAX_NUM_PROCESSES")
     processes = next((int(os.environ[name]) for name in names if name in os.environ), 1)
     prepare(max(options.devices), processes)

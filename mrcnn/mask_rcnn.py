@@ -79,7 +79,7 @@ class MaskRCNN(MatterportMethods):
         self._weights_text = ""
         # Not every backend can run a model in two threads at once.
         self._running = threading.RLock()
-        with shared_among(int(config.GPU_COUNT)):
+        with shared_among(int(config.GPU_COUNT), training=mode == "training"):
             self.keras_model = self.build(mode=mode, config=config)
         self.set_log_dir()
 

@@ -200,7 +200,7 @@ def device_count() -> int:
 
 
 @contextlib.contextmanager
-def shared_among(gpu_count: int) -> Iterator[None]:
+def shared_among(gpu_count: int, training: bool = True) -> Iterator[None]:
     """Models that are made while this lasts have their batches shared by devices.
 
     In a strategy's scope of `tf.distribute` or a distribution of `keras.distribution` that the
@@ -208,14 +208,18 @@ def shared_among(gpu_count: int) -> Iterator[None]:
 
     Args:
         gpu_count: devices. Where there are fewer, a warning says that one computes the batch.
+        training: False for models that detect, which each process may have for itself, on one
+            device.
 
     Raises:
         ConfigError: see `join_cluster`; or several processes train with another number of devices
             than all of theirs.
     """
-    join_cluster(gpu_count)
+    together = training or gpu_count > 1
+    if together:
+        join_cluster(gpu_count)
     processes = this_process().count
-    if processes > 1 and device_count() != gpu_count:
+    if together and processes > 1 and device_count() != gpu_count:
         raise ConfigError(
             f"GPU_COUNT is {gpu_count}, but the {processes} processes that train together have "
             f"{device_count()} devices: give that number, or --devices all."

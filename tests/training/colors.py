@@ -22,7 +22,7 @@ from mrcnn.training.distribution import shared_among
 from mrcnn.training.fitting import fit
 from mrcnn.training.optimizer import RegularizedSGD
 from mrcnn.training.replicas import replica_count, this_process, weighted_mean
-from mrcnn.training.run_state import Stage
+from mrcnn.training.run_state import Stage, read_state
 from mrcnn.weights.loading import layers_with_weights
 
 
@@ -82,8 +82,11 @@ class StopOrDie(keras.callbacks.Callback):
             os._exit(9)
 
 
-def train(folder: Path, devices: int, how: str) -> Run:
-    """Three epochs of batches of four images, if nothing ends them before."""
+def train(folder: Path, devices: int, how: str = "", begun: Run | None = None) -> Run:
+    """Three epochs of batches of four images, if nothing ends them before.
+
+    A run that was `begun` goes on after its second epoch.
+    """
     config = type(
         "Shared", (ColorsConfig,), {"GPU_COUNT": devices, "IMAGES_PER_GPU": 4 // devices}
     )()
@@ -118,16 +121,23 @@ def train(folder: Path, devices: int, how: str) -> Run:
         with open(path, "wb") as file:
             np.savez(file, *weights)
 
-    run = Run.at(folder, "colors")
+    run, state = Run.at(folder, "colors"), None
+    if begun is not None:
+        state = read_state(begun.state(2))
+        with np.load(begun.checkpoint(2)) as weights:
+            for weight, value in zip(model.weights, weights.values(), strict=True):
+                weight.assign(value)
     fit(
         model,
         config,
         dataset,
         dataset,
         stage=Stage(0, 3, 1e-6, "all"),
-        first_epoch=0,
+        first_epoch=2 if begun else 0,
         run=run,
         save_weights=save,
+        state=state,
+        goes_on=begun is not None,
         custom_callbacks=[StopOrDie(how)],
     )
     return run

@@ -11,7 +11,7 @@ import pytest
 
 from mrcnn.errors import ConfigError
 from mrcnn.runs.run import Run
-from mrcnn.training.distribution import Cluster, cluster_of
+from mrcnn.training.distribution import Cluster, cluster_of, shared_among
 from tests.backends.running import ROOT, backend_or_skip, output_of
 from tests.training.colors import train
 
@@ -104,7 +104,13 @@ def test_two_processes_of_pytorch_train_as_one_and_do_not_wait_for_one_that_died
     (status, told), (died, silent) = two_processes("torch", str(tmp_path), "2", "STOP", "DIE")
     assert "Epoch 2/3" in told
     assert "Epoch" not in silent
-    assert_equal(Run.at(tmp_path / "STOP", "colors"), alone)
+    begun = Run.at(tmp_path / "STOP", "colors")
+    assert_equal(begun, alone)
+    # One device of another backend goes on with it, as with the run of one.
+    ends = [train(tmp_path / name, 1, begun=run) for name, run in (("a", begun), ("b", alone))]
+    with np.load(ends[0].checkpoint(3)) as ours, np.load(ends[1].checkpoint(3)) as theirs:
+        for name in theirs:
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5)
     assert (status, died) == (1, 9), told + silent
     assert "TrainingError: Process 1 of 2 cannot go on with the others" in told
     # What was saved before stays.
@@ -147,6 +153,19 @@ SLURM = {
 )
 def test_what_the_environment_tells_of_other_processes(environment, backend, expected):
     assert cluster_of(environment, backend) == expected
+
+
+def test_processes_that_were_started_together_do_not_train_alone(monkeypatch):
+    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
+    monkeypatch.setattr("mrcnn.training.distribution._has_joined", lambda backend: False)
+    for name, value in TORCHRUN.items():
+        monkeypatch.setenv(name, value)
+    told = r"one of 4 processes .* GPU_COUNT is 1: give --devices"
+    with pytest.raises(ConfigError, match=told), shared_among(1):
+        pass
+    # They may detect, each for itself.
+    with shared_among(1, training=False):
+        pass
 
 
 def test_an_environment_that_is_not_whole_is_refused():
