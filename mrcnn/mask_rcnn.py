@@ -158,10 +158,11 @@ class MaskRCNN(MatterportMethods):
         _check_path(filepath)
         strict = not (by_name or exclude)
         report = load_weights(self._network(), filepath, exclude=exclude or (), strict=strict)
-        if report.misfits or report.missing or report.unused or report.unknown:
+        if report.misfits or report.missing or report.unused or report.unknown or report.adapted:
             print(report)
         self.set_log_dir(str(filepath))
-        is_whole = not (report.misfits or report.missing or report.unused or report.excluded)
+        changed = report.misfits or report.missing or report.adapted
+        is_whole = not (changed or report.unused or report.excluded)
         if self.mode == "inference":
             self._weights_text = weights_text(filepath) + ("" if is_whole else ", a part of it")
         if is_whole:

@@ -10,7 +10,7 @@ from mrcnn.pictures.kinds import IMAGE_SUFFIXES, images_in, is_zarr, passed_over
 from mrcnn.pictures.overviews import overview
 from mrcnn.pictures.picture import Level, Picture
 from mrcnn.pictures.pixel_size import PixelSize
-from mrcnn.pictures.reading import open_picture, read_image
+from mrcnn.pictures.reading import open_picture, read_channels, read_image
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -22,5 +22,6 @@ __all__ = [
     "open_picture",
     "overview",
     "passed_over",
+    "read_channels",
     "read_image",
 ]

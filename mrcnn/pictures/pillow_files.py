@@ -20,7 +20,7 @@ from mrcnn.pictures.conversion import (
     grey_to_rgb,
     scale_to_bytes,
 )
-from mrcnn.pictures.explaining import check_size, explained
+from mrcnn.pictures.explaining import Unreadable, check_size, explained
 from mrcnn.pictures.orientation import Orientation
 from mrcnn.pictures.picture import Level, Picture
 from mrcnn.pictures.pixel_size import PixelSize, of_dots_per_inch
@@ -114,6 +114,22 @@ class PillowPicture(Picture):
             self._pixels = pixels
         self._level(level)
         return self._pixels
+
+    def samples(self) -> np.ndarray:
+        """All channels as they are stored, upright: [H, W, C] of the type of the file.
+
+        Raises:
+            DataError: it is a PNG file with colors of 16 bits, of which Pillow gives 8.
+        """
+        self._check_open()
+        check_size(self.path, *self._shape)
+        with explained(self.path):
+            if self._is_deep_png and not self._image.mode.startswith("I"):
+                raise Unreadable("colors of 16 bits in PNG are read as 8 bits: save it as TIFF")
+            image = self._image
+            if image.mode == "P":
+                image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+            return self._orientation.upright(np.atleast_3d(np.asarray(image)))
 
     def close(self) -> None:
         self._is_closed = True

@@ -1,4 +1,4 @@
-"""Opening image files of any common kind as pictures of 8-bit RGB."""
+"""Opening image files of any common kind, as pictures of 8-bit RGB or with all they hold."""
 
 import os
 from collections.abc import Sequence
@@ -98,3 +98,39 @@ def read_image(
     """
     with open_picture(path, page=page, channels=channels) as picture:
         return picture.pixels()
+
+
+def read_channels(
+    path: str | os.PathLike,
+    *,
+    page: int | None = None,
+    channels: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Read an image file with all its channels and bits, for networks of other than RGB.
+
+    Values are those that the file holds: nothing is scaled, no color is made of them, and an alpha
+    channel is one more. The orientation that cameras note is applied.
+
+    Args:
+        path: a TIFF file of any kind, or a file that Pillow reads.
+        page: see `open_picture`.
+        channels: numbers of the channels to take, counted from 1, in any order; all by default.
+
+    Returns:
+        [H, W, C] of the type of the file, such as uint8, uint16 or float32.
+
+    Raises:
+        DataError: see `read_image`; there is no such channel; or the file is Zarr, or a PNG file
+            with colors of 16 bits.
+    """
+    with open_picture(path, page=page) as picture:
+        if not isinstance(picture, TiffPicture | PillowPicture):
+            raise DataError(f"{path}: channels of Zarr are not read as they are: save it as TIFF.")
+        samples = picture.samples()
+    if channels is None:
+        return samples
+    count = samples.shape[2]
+    missing = [number for number in channels if not 1 <= number <= count]
+    if missing:
+        raise DataError(f"{path}: has no channel {missing[0]}: it has {count}, counted from 1.")
+    return samples[..., [number - 1 for number in channels]]

@@ -15,7 +15,7 @@ from mrcnn.pictures.channels import (
     page_note,
     usual_channels,
 )
-from mrcnn.pictures.explaining import Unreadable, explained
+from mrcnn.pictures.explaining import Unreadable, check_size, explained
 from mrcnn.pictures.layered import LayeredPicture
 from mrcnn.pictures.orientation import Orientation
 from mrcnn.pictures.pixel_size import SIZE_TAGS, PixelSize, of_tiff_tags
@@ -29,6 +29,8 @@ _ORIENTATION, _SUB_IFDS = 274, 330
 
 class TiffPicture(LayeredPicture):
     """One picture of a TIFF file; see `open_picture`."""
+
+    planes: "Sequence[_Planes]"
 
     def __init__(self, path: Path, page: int | None, channels: Sequence[int] | None):
         # Here, since it is large.
@@ -76,6 +78,13 @@ class TiffPicture(LayeredPicture):
             return found
         return None
 
+    def samples(self) -> np.ndarray:
+        """All channels as they are stored, upright: [H, W, C] of the type of the file."""
+        found = self._level(0)
+        check_size(self.path, found.height, found.width)
+        with explained(self.path):
+            return self.planes[0].samples()
+
     def _close_file(self) -> None:
         self._cache.clear()
         self._file.close()
@@ -93,7 +102,7 @@ class _Planes:
         self, readers: list[Reader], channels: Sequence[int] | None, orientation: Orientation
     ):
         first = readers[0]
-        self._orientation = orientation
+        self._orientation, self._readers = orientation, readers
         self.shape = orientation.shape(first.height, first.width)
         self.notes: list[str] = []
         self._parts: list[tuple[Reader, Colors | None]] = []
@@ -127,6 +136,13 @@ class _Planes:
             for reader, colors in self._parts
         ]
         values = parts[0] if len(parts) == 1 else np.stack(parts, axis=-1)
+        return self._orientation.upright(values)
+
+    def samples(self) -> np.ndarray:
+        """All channels of the whole, [height, width, C], as they are stored."""
+        stored = self._orientation.stored(0, 0, *self.shape, self.shape)
+        parts = [np.atleast_3d(reader.read(*stored)) for reader in self._readers]
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
         return self._orientation.upright(values)
 
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from mrcnn.errors import WeightsError
 from mrcnn.weights.layouts import StoredGroups, StoredWeight, open_weights, plain_name
 
 # How many names a message lists.
 _SHOWN = 8
+# Of kernels [height, width, channels, filters]; how many channels published weights know.
+_CHANNEL_AXIS, _RGB = 2, 3
+_AXES_OF_IMAGES = 4
 _NUMBERED_SCOPE = re.compile(r"(.+)_\d+")
 
 
@@ -28,6 +32,8 @@ class LoadReport:
         unused: names of the file's layers that the model does not have.
         excluded: names of the layers that were left out on demand.
         unknown: names to leave out that neither the model nor the file has.
+        adapted: names of the layers that were fitted to other channels of the image; they are among
+            those that were loaded.
     """
 
     path: Path
@@ -37,6 +43,7 @@ class LoadReport:
     unused: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    adapted: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         """One line with counts: a cell of a notebook that ends with `load_weights` shows it."""
@@ -47,6 +54,7 @@ class LoadReport:
     def __str__(self) -> str:
         lines = [f"Weights from {self.path}: {len(self.loaded)} layers loaded."]
         for title, names in (
+            ("fitted to the channels of the images", self.adapted),
             ("skipped, other shape", self.misfits),
             ("not in the file, left as they were", self.missing),
             ("in the file but not in the model", self.unused),
@@ -94,6 +102,9 @@ def load_weights(
     Everything is compared and read first: after an error the model is as it was. Arrays that the
     model does not need are not read.
 
+    Where images have other than three channels, the first convolution of a file for RGB is fitted,
+    unless all layers must fit: further channels get the mean of its kernels of red, green and blue.
+
     Args:
         model: the model to change.
         path: a file that Keras 1, 2 or 3, Matterport's program or `save_weights` wrote: `.h5`,
@@ -122,7 +133,13 @@ def load_weights(
             elif not stored:
                 report.missing.append(layer.name)
             elif (found := _paired(layer.weights, stored)) is None:
-                report.misfits.append(_misfit(layer, stored))
+                found = None if strict else _paired_channels(model, layer.weights, stored)
+                if found is None:
+                    report.misfits.append(_misfit(layer, stored))
+                else:
+                    pairs += found
+                    report.adapted.append(layer.name)
+                    report.loaded.append(layer.name)
             else:
                 pairs += found
                 report.loaded.append(layer.name)
@@ -134,8 +151,40 @@ def load_weights(
         _require(report, strict)
         assignments = [(variable, weight.read()) for variable, weight in pairs]
     for variable, array in assignments:
+        if tuple(variable.shape) != array.shape:
+            array = with_channels(array, variable.shape[_CHANNEL_AXIS])
         variable.assign(array)
     return report
+
+
+def with_channels(kernel: np.ndarray, count: int) -> np.ndarray:
+    """A kernel for RGB, [height, width, 3, filters], for another number of channels.
+
+    Those of red, green and blue stay, and each further one gets their mean. Of fewer than three
+    each gets as much as makes a grey image what it was as RGB.
+    """
+    mean = kernel.mean(axis=_CHANNEL_AXIS, keepdims=True)
+    if count < _RGB:
+        return np.repeat(mean * (_RGB / count), count, axis=_CHANNEL_AXIS)
+    return np.concatenate(
+        [kernel, np.repeat(mean, count - _RGB, axis=_CHANNEL_AXIS)], _CHANNEL_AXIS
+    )
+
+
+def _paired_channels(
+    model: keras.Model, variables: Sequence[keras.Variable], stored: list[StoredWeight]
+) -> list[tuple[keras.Variable, StoredWeight]] | None:
+    """As `_paired`, for a convolution on the image whose file is for RGB."""
+    shape = tuple(model.inputs[0].shape)
+    channels = shape[-1] if len(shape) == _AXES_OF_IMAGES else None
+    wanted = [tuple(variable.shape) for variable in variables]
+    if channels in (None, _RGB) or len(wanted) != len(stored) or len(wanted[0]) != len(shape):
+        return None
+    height, width, inputs, filters = wanted[0]
+    others = [weight.shape for weight in stored[1:]]
+    if inputs != channels or stored[0].shape != (height, width, _RGB, filters):
+        return None
+    return list(zip(variables, stored, strict=True)) if others == wanted[1:] else None
 
 
 def _require(report: LoadReport, strict: bool) -> None:

@@ -61,7 +61,7 @@ def test_arguments(capsys, arguments, reason):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--backbone", "vgg16"), "BACKBONE is 'vgg16'"),
+        (("--backbone", "vgg15"), "BACKBONE is 'vgg15'"),
         (("--image-size", "100"), "IMAGE_MAX_DIM is 100"),
         (("--layers", "("), "--layers"),
         (("--patience", "3", "--validate-every", "0"), "--patience"),
