@@ -448,3 +448,12 @@ def test_the_workflow_tries_the_versions_that_are_offered():
     extras = re.search(r'-e "\.\[(.*)\]"', text)[1].split(",")
     assert set(extras) <= set(PROJECT["optional-dependencies"])
     assert (ROOT / ".ci" / "run").is_file() and "run: .ci/run" in text
+
+
+def test_the_citation_is_of_this_version():
+    from mrcnn import __version__
+
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.+)$", text, re.MULTILINE)[1] == __version__
+    for name in ("cff-version", "message", "title", "authors"):
+        assert re.search(rf"^{name}:", text, re.MULTILINE)
