@@ -175,7 +175,7 @@ def test_a_function_gives_maps_of_the_strides_that_the_pyramid_is_built_on(
 def test_two_steps_are_trained(tiny_config, disks, tmp_path):
     from mrcnn.model import MaskRCNN
 
-    config = tiny_config(BACKBONE="mobilenet_v3_small", STEPS_PER_EPOCH=2, NAME="two")
+    config = tiny_config(BACKBONE="mobilenet_v3_small", STEPS_PER_EPOCH=2, TRAIN_BN=True)
     model = MaskRCNN("training", config, tmp_path)
     name = "res4_expanded_conv_6_expand"
     before = model.keras_model.get_layer(name).get_weights()[0]
