@@ -434,26 +434,3 @@ def test_clean_keeps_what_runs_produced(folder):
     assert all((folder.project / name).exists() for name in kept)
     assert not (folder.project / ".venv").exists()
     assert not (folder.project / "mrcnn" / "__pycache__").exists()
-
-
-def test_the_workflow_tries_the_versions_that_are_offered():
-    text = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
-    (listed,) = re.findall(r"python: \[(.*)\]", text)
-    offered = [
-        found[1]
-        for line in PROJECT["classifiers"]
-        if (found := re.fullmatch(r"Programming Language :: Python :: (\d\.\d+)", line))
-    ]
-    assert json.loads(f"[{listed}]") == offered
-    extras = re.search(r'-e "\.\[(.*)\]"', text)[1].split(",")
-    assert set(extras) <= set(PROJECT["optional-dependencies"])
-    assert (ROOT / ".ci" / "run").is_file() and "run: .ci/run" in text
-
-
-def test_the_citation_is_of_this_version():
-    from mrcnn import __version__
-
-    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    assert re.search(r"^version: (.+)$", text, re.MULTILINE)[1] == __version__
-    for name in ("cff-version", "message", "title", "authors"):
-        assert re.search(rf"^{name}:", text, re.MULTILINE)
