@@ -210,23 +210,23 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 """
 
 
-def run_example(document: Path, folder: Path) -> str:
+def run_example(python: str, document: Path, folder: Path) -> str:
     """What the Python example of a document prints; paths in it are those of the folder."""
     (example,) = re.findall(r"```python\n(.*?)```", document.read_text(encoding="utf-8"), re.S)
     for written, smaller in SMALLER.items():
         example = example.replace(written, smaller)
     (folder / "example.py").write_text(example, encoding="utf-8")
-    command = [sys.executable, "-c", EAGERLY, "example.py"]
+    command = [python, "-c", EAGERLY, "example.py"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
-def test_the_example_of_the_readme_runs(tmp_path):
+def test_the_example_of_the_readme_runs(forked_python, tmp_path):
     Image.new("RGB", (160, 120), "pink").save(tmp_path / "my_smear.jpg")
     (tmp_path / "weights").symlink_to(ROOT / "weights")
-    printed = run_example(ROOT / "README.md", tmp_path)
+    printed = run_example(forked_python, ROOT / "README.md", tmp_path)
     assert re.search(r"^\d+ cells; masks: \(120, 160, \d+\)\n$", printed), printed
 
 
@@ -239,7 +239,7 @@ SMALLER = {
 }
 
 
-def test_the_training_example_runs(tmp_path):
+def test_the_training_example_runs(forked_python, tmp_path):
     example = ROOT / "docs" / "your-data.md"
     assert all(written in example.read_text(encoding="utf-8") for written in SMALLER)
     square = {"name": "rect", "x": 20, "y": 30, "width": 40, "height": 50}
@@ -252,7 +252,7 @@ def test_the_training_example_runs(tmp_path):
             regions = [{"shape_attributes": square, "region_attributes": {}}]
             images[name] = {"filename": name, "size": 1, "regions": regions, "file_attributes": {}}
         (folder / "via_region_data.json").write_text(json.dumps(images))
-    printed = run_example(example, tmp_path)
+    printed = run_example(forked_python, example, tmp_path)
     assert re.search(r"\(120, 160, \d+\)\n$", printed), printed
 
 

@@ -6,6 +6,7 @@ from benchmarks import interruptions
 from mrcnn.runs.run import Run
 
 
+@pytest.mark.usefixtures("quick_processes")
 def test_a_killed_training_comes_to_the_same_end(tmp_path):
     figures = interruptions.run(1, 3, tmp_path, "--epochs", "2", "--eager")
     assert (figures["kills"], figures["finished"], figures["different"]) == (1, 1, [])

@@ -1,10 +1,8 @@
 """Runs the client programs as their users would, with weights and annotated pictures."""
 
-import functools
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,6 @@ import pytest
 import skimage.io
 
 from .colour_network import HIDDEN, PYRAMID, set_colour_features, set_colour_heads
-from .forks import CAN_FORK, Forks
 from .scenes import render_scenes, write_via2
 
 PROGRAMS = Path(__file__).parent
@@ -74,41 +71,42 @@ def fruit_folder(tmp_path):
 # --- Running -----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
-def start(tmp_path_factory):
-    """Runs `python COMMAND` in a folder: `start(command, folder, eagerly)`."""
-    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
-    if CAN_FORK:
-        forks = Forks(tmp_path_factory.mktemp("programs"), environment)
-        yield functools.partial(forks.run, seconds=600)
-        forks.close()
-        return
-
-    def run(command: list[str], folder: Path, eagerly: bool):
-        return subprocess.run(
-            [sys.executable, *command],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=600,
-        )
-
-    yield run
+# Runs a program without TensorFlow's graphs.
+EAGERLY = """
+import runpy, sys, tensorflow
+tensorflow.config.run_functions_eagerly(True)
+sys.argv[:1] = []
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 @pytest.fixture
-def run_program(start, tmp_path):
+def run_program(forked_python, tmp_path):
     """Runs a program in a process of its own in `tmp_path`; returns what it printed.
 
     `eagerly` is for a training of a few steps, where the graphs of TensorFlow would take longer
     than the steps. One training and most detections are run with them.
     """
-    without_graphs = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
+    has_graphs = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
+    # The programs find the modules beside them.
+    folders = [str(PROGRAMS), os.environ.get("PYTHONPATH")]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, folders)),
+        "MPLBACKEND": "Agg",
+        "PYTHONIOENCODING": "utf-8",
+    }
 
     def run(name: str, *arguments, eagerly: bool = False) -> str:
-        command = [str(PROGRAMS / name), *map(str, arguments)]
-        finished = start(command, tmp_path, eagerly and without_graphs)
+        how = ["-c", EAGERLY] if eagerly and has_graphs else []
+        finished = subprocess.run(
+            [forked_python, *how, str(PROGRAMS / name), *map(str, arguments)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=600,
+        )
         assert finished.returncode == 0, (
             f"{name} ended with {finished.returncode}:\n"
             f"{finished.stdout[-3000:]}\n{finished.stderr[-6000:]}"

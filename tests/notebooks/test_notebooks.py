@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import sys
 from pathlib import Path
 
 import nbformat
@@ -97,13 +98,17 @@ def clone(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(clone):
+def run(clone, forked_python):
     """A notebook with the outputs of a run here."""
     done = {}
 
     def run_once(name: str):
         if name not in done:
-            done[name] = execute(clone / f"{name}.ipynb")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(sys, "executable", forked_python)
+                # As a kernel has it, which sets it only before the library is imported.
+                patch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+                done[name] = execute(clone / f"{name}.ipynb")
             clean(done[name])
         return done[name]
 

@@ -23,6 +23,7 @@ def largest(output: str) -> list[float]:
     return [float(value) for value in found.groups()]
 
 
+@pytest.mark.usefixtures("quick_processes")
 def test_two_devices_of_tensorflow_train_as_one_with_the_whole_batch():
     backend_or_skip("tensorflow")
     output = output_of("tensorflow", "-m", "benchmarks.distribution_run", "--steps", "2", "--eager")
