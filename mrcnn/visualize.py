@@ -2,11 +2,11 @@
 
 Functions that draw return the matplotlib `Axes`, so `ax.figure.savefig(path)` saves the figure.
 Figures stay open: where many are made in a loop, close each with `plt.close()`. Two names are not
-Matterport's: `class_colors` gives classes fixed colours that the colour-blind tell apart, and
+Matterport's: `class_colors` gives classes fixed colors that the color-blind tell apart, and
 `save_picture` saves an image with what is drawn on it in the image's own pixels.
 """
 
-from mrcnn.drawing.colours import class_colors, random_colors
+from mrcnn.drawing.colors import class_colors, random_colors
 from mrcnn.drawing.figures import save_picture
 from mrcnn.drawing.grids import display_images, display_top_masks
 from mrcnn.drawing.instances import display_differences, display_instances

@@ -30,7 +30,7 @@ CROPPED = {
     "RPN_TRAIN_ANCHORS_PER_IMAGE": 256,
 }
 
-# From random weights the network is group-normalised, which allows and needs a higher learning
+# From random weights the network is group-normalized, which allows and needs a higher learning
 # rate than the fine-tuning of published weights.
 SCRATCH_LEARNING_RATE = 0.01
 SCRATCH_WARMUP_STEPS = 200

@@ -394,7 +394,7 @@ class AnnotatedDataset(Dataset):
 
 
 def _box_around(outline: np.ndarray, image_shape: Sequence[int]) -> np.ndarray:
-    """The box float64 [4] of an outline in the image; outlines count pixel centres as whole."""
+    """The box float64 [4] of an outline in the image; outlines count pixel centers as whole."""
     box = np.concatenate([outline.min(axis=0), outline.max(axis=0)]) + 0.5
     return np.clip(box, 0, np.tile(image_shape[:2], 2))
 

@@ -25,7 +25,7 @@ class BatchMaker:
     A batch is seven arrays (B images, H x W pixels, A anchors, G = MAX_GT_INSTANCES,
     h x w = MINI_MASK_SHAPE, or H x W without USE_MINI_MASK):
 
-    - images float32 [B, H, W, C], the mean colour subtracted
+    - images float32 [B, H, W, C], the mean color subtracted
     - image_meta float32 [B, IMAGE_META_SIZE]
     - rpn_match int32 [B, A, 1]: 1 positive, -1 negative, 0 neutral anchor
     - rpn_bbox float32 [B, RPN_TRAIN_ANCHORS_PER_IMAGE, 4]: deltas of the positive anchors, then 0

@@ -1,7 +1,7 @@
 """Where a picture lies in the input of the network: shifted, scaled, mirrored or turned.
 
 Everything here is parallel to the axes. Places are measured in edge coordinates: the image begins
-at (0, 0), and the centre of pixel (r, c) is at (r + 0.5, c + 0.5), so that scaling is a plain
+at (0, 0), and the center of pixel (r, c) is at (r + 0.5, c + 0.5), so that scaling is a plain
 product.
 """
 
@@ -61,7 +61,7 @@ class Frame:
         return frame
 
     def window(self, picture_shape: Sequence[int]) -> tuple[int, int, int, int]:
-        """(y1, x1, y2, x2) of the pixels of the input whose centres show the picture."""
+        """(y1, x1, y2, x2) of the pixels of the input whose centers show the picture."""
         corners = np.array([(0, 0), picture_shape[:2]], float) @ self.matrix.T + self.offset
         low, high = corners.min(axis=0), corners.max(axis=0)
         # Exact arithmetic would give whole numbers where the scale is 1.
@@ -104,7 +104,7 @@ class Frame:
         return result
 
     def map_instances(self, instances: Instances) -> Instances:
-        """The masks in their places: each pixel of the input shows the pixel at its centre.
+        """The masks in their places: each pixel of the input shows the pixel at its center.
 
         Instances of which nothing is left are dropped.
         """
@@ -123,12 +123,12 @@ class Frame:
     def _sources(self, window: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Edge coordinates of the picture, its rows and its columns, that a window shows."""
         y1, x1, y2, x2 = window
-        centres = (np.arange(y1, y2) + 0.5, np.arange(x1, x2) + 0.5)
+        centers = (np.arange(y1, y2) + 0.5, np.arange(x1, x2) + 0.5)
         sources = []
         for picture_axis in (0, 1):
             axis = 1 - picture_axis if self.swaps_axes else picture_axis
             factor = self.matrix[axis, picture_axis]
-            sources.append((centres[axis] - self.offset[axis]) / factor)
+            sources.append((centers[axis] - self.offset[axis]) / factor)
         return sources[0], sources[1]
 
 

@@ -1,4 +1,4 @@
-"""What the network is fed: centred images and small masks."""
+"""What the network is fed: centerd images and small masks."""
 
 import functools
 import warnings
@@ -21,7 +21,7 @@ _WHITE, _TOLERANCE = 255, 1
 
 
 def mold_image(images: np.ndarray, config: Any) -> np.ndarray:
-    """Subtract the mean colour from RGB images ([..., 3], 0 to 255); float."""
+    """Subtract the mean color from RGB images ([..., 3], 0 to 255); float."""
     return images.astype(np.float32) - config.MEAN_PIXEL
 
 
@@ -56,7 +56,7 @@ def warn_of_range(image: np.ndarray, config: Any, name: str = "An image") -> Non
 
 
 def unmold_image(normalized_images: np.ndarray, config: Any) -> np.ndarray:
-    """Add the mean colour again; uint8. The inverse of `mold_image`."""
+    """Add the mean color again; uint8. The inverse of `mold_image`."""
     return (normalized_images + config.MEAN_PIXEL).astype(np.uint8)
 
 

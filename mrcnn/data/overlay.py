@@ -1,6 +1,6 @@
 """Objects of one image laid over another: new pairs that touch and overlap.
 
-Copying and pasting instances (Ghiasi et al. 2021) teaches to tell neighbours apart. Here for images
+Copying and pasting instances (Ghiasi et al. 2021) teaches to tell neighbors apart. Here for images
 in transmitted light, such as smears: what an object lets through of the light is measured against
 the empty parts of its own image, and the other image is darkened by as much. Overlaps come out
 darker, as they are under the microscope, and both objects keep their whole outline.
@@ -18,7 +18,7 @@ _LEAST_EMPTY = 500
 # Soft edges, in pixels.
 _EDGE = 1.0
 _REACH = 2
-# Distance of a pair's centres over the sum of their radii: from overlapping to almost touching.
+# Distance of a pair's centers over the sum of their radii: from overlapping to almost touching.
 _CLOSEST, _FARTHEST = 0.65, 1.05
 # Largest share of the smaller object that may be covered.
 _MOST_COVERED = 0.4
@@ -29,7 +29,7 @@ Box = tuple[int, ...]
 
 
 def light_of(image: np.ndarray, instances: Instances, window: Box) -> np.ndarray | None:
-    """Colour of an image where nothing lies.
+    """Color of an image where nothing lies.
 
     Args:
         image: uint8 [H, W, C].
@@ -63,7 +63,7 @@ def lay_over(
     Args:
         image: uint8 [H, W, C].
         instances: its objects; the new ones are placed next to those with a mask.
-        window: pixel box of the picture in the image; new objects have their centre in it.
+        window: pixel box of the picture in the image; new objects have their center in it.
         donor: image, objects and window of the same kind.
         most: objects that are laid over at most.
         rng: source of all draws.
@@ -116,20 +116,20 @@ def _next_to(
     box: Box, mask: np.ndarray, crop: np.ndarray, rng: np.random.Generator
 ) -> tuple[int, int]:
     """Upper left corner of a new object beside another one, in a random direction."""
-    centre = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
+    center = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
     radii = sum(np.sqrt(np.count_nonzero(each) / np.pi) for each in (mask, crop))
     angle = rng.uniform(0, 2 * np.pi)
-    centre = centre + radii * rng.uniform(_CLOSEST, _FARTHEST) * np.array(
+    center = center + radii * rng.uniform(_CLOSEST, _FARTHEST) * np.array(
         [np.sin(angle), np.cos(angle)]
     )
-    top, left = np.rint(centre - np.array(crop.shape) / 2).astype(int)
+    top, left = np.rint(center - np.array(crop.shape) / 2).astype(int)
     return int(top), int(left)
 
 
 def _fits(
     box: Box, crop: np.ndarray, boxes: list[Box], crops: list[np.ndarray], window: Box
 ) -> bool:
-    """Whether a new object has its centre in the window and covers no other too much."""
+    """Whether a new object has its center in the window and covers no other too much."""
     y, x = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     if not (window[0] <= y < window[2] and window[1] <= x < window[3]):
         return False

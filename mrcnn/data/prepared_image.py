@@ -78,7 +78,7 @@ class PreparedImage:
         if self.masks is not None:
             return frame.map_instances(self.masks)
         assert self.points is not None and self.ends is not None, "either masks or polygons"
-        # Polygons count pixel centres as whole numbers.
+        # Polygons count pixel centers as whole numbers.
         points = frame.map_points(self.points) - 0.5
         polygons = np.split(points, self.ends[:-1]) if len(self.ends) else []
         window = frame.window(self.picture.shape)

@@ -54,22 +54,22 @@ def show_image(ax: Axes, image: np.ndarray, margins: Sequence[float], title: str
     ax.set_title(title)
 
 
-def add_box(ax: Axes, box: Sequence[float], colour: Any, **style: Any) -> None:
+def add_box(ax: Axes, box: Sequence[float], color: Any, **style: Any) -> None:
     """Add the outline of a pixel box (y1, x1, y2, x2)."""
     y1, x1, y2, x2 = box
     style = {"linewidth": 2, "facecolor": "none", **style}
-    ax.add_artist(Rectangle((x1, y1), x2 - x1, y2 - y1, edgecolor=colour, **style))
+    ax.add_artist(Rectangle((x1, y1), x2 - x1, y2 - y1, edgecolor=color, **style))
 
 
-def add_shift(ax: Axes, box: Sequence[float], refined_box: Sequence[float], colour: Any) -> None:
+def add_shift(ax: Axes, box: Sequence[float], refined_box: Sequence[float], color: Any) -> None:
     """Add a line from the upper left corner of a box to that of the box it was refined to."""
-    ax.add_line(Line2D((box[1], refined_box[1]), (box[0], refined_box[0]), color=colour))
+    ax.add_line(Line2D((box[1], refined_box[1]), (box[0], refined_box[0]), color=color))
 
 
-def add_outlines(ax: Axes, crop: Crop, colour: Any) -> None:
+def add_outlines(ax: Axes, crop: Crop, color: Any) -> None:
     """Add the outlines of a mask."""
     for outline in crop.outlines():
-        ax.add_artist(Polygon(outline, facecolor="none", edgecolor=colour))
+        ax.add_artist(Polygon(outline, facecolor="none", edgecolor=color))
 
 
 def add_caption(ax: Axes, x: float, y: float, text: str, **style: Any) -> None:

@@ -29,7 +29,7 @@ def display_images(
     """Show images in rows and columns of a new figure.
 
     Args:
-        images: a list of images, or an array of them: [H, W] in the colours of `cmap`, or
+        images: a list of images, or an array of them: [H, W] in the colors of `cmap`, or
             [H, W, 3], see `mrcnn.drawing.pixels.as_rgb`. A single uint8 [H, W, 3] array is taken
             for one image.
         titles: above the images; where there are fewer, the last images have none.
@@ -117,12 +117,12 @@ def _numbered(inside: np.ndarray) -> np.ndarray:
 
 
 def _is_one_image(images: Any) -> bool:
-    is_colour = isinstance(images, np.ndarray) and images.ndim == 3 and images.shape[2] in (3, 4)
-    return is_colour and images.dtype == np.uint8
+    is_color = isinstance(images, np.ndarray) and images.ndim == 3 and images.shape[2] in (3, 4)
+    return is_color and images.dtype == np.uint8
 
 
 def _for_imshow(image: ArrayLike) -> np.ndarray:
-    """[H, W] numbers for the colour map, or uint8 [H, W, 3]."""
+    """[H, W] numbers for the color map, or uint8 [H, W, 3]."""
     image = np.asarray(image)
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[:, :, 0]

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from mrcnn.drawing.colours import PREDICTION_COLOUR, TRUTH_COLOUR, instance_colours
+from mrcnn.drawing.colors import PREDICTION_COLOR, TRUTH_COLOR, instance_colors
 from mrcnn.drawing.figures import (
     add_box,
     add_caption,
@@ -63,7 +63,7 @@ def display_instances(
         show_mask: fill the masks; their outlines are drawn anyway.
         show_bbox: draw the boxes.
         colors: one for each instance, (red, green, blue) in 0..1; by default seven that the
-            colour-blind tell apart, neighbours in different ones. `class_colors(class_ids)` gives
+            color-blind tell apart, neighbors in different ones. `class_colors(class_ids)` gives
             each class a fixed one, `random_colors(N)` each instance one of its own.
         captions: texts in place of class name and score.
         show_mask_polygon: draw the outlines.
@@ -84,7 +84,7 @@ def display_instances(
     count = len(boxes)
     if count == 0:
         print("There are no instances to show.")
-    colours = instance_colours(colors, boxes)
+    colors = instance_colors(colors, boxes)
     shown = [
         number
         for number in _chosen(class_ids, class_names, scores, filter_classes, min_score)
@@ -97,15 +97,15 @@ def display_instances(
     if ax is None:
         ax = new_axes(*figsize)
     for number, text in zip(shown, texts, strict=True):
-        box, crop, colour = boxes[number], crops[number], colours[number]
+        box, crop, color = boxes[number], crops[number], colors[number]
         if show_bbox:
-            add_box(ax, box, colour, alpha=0.7, linestyle="dashed")
+            add_box(ax, box, color, alpha=0.7, linestyle="dashed")
         if text and show_caption:
             add_caption(ax, box[1], box[0] + 8, text)
         if show_mask:
-            apply_mask(crop.of(canvas), crop.mask, colour)
+            apply_mask(crop.of(canvas), crop.mask, color)
         if show_mask_polygon:
-            add_outlines(ax, crop, colour)
+            add_outlines(ax, crop, color)
     show_image(ax, canvas, [_MARGIN] * 4, title)
     if save_fig_path is not None:
         figure: Any = ax.get_figure(root=True)
@@ -134,7 +134,7 @@ def display_differences(
 ) -> Axes:
     """Show ground truth in green and predictions in red, these with "score / IoU".
 
-    The green is a bluish one and the red an orange one, which the colour-blind tell apart.
+    The green is a bluish one and the red an orange one, which the color-blind tell apart.
 
     The IoU is that with the object that the prediction was matched to, or, for a false alarm, the
     largest with any object. Rows of zeros among the boxes are left out.
@@ -145,7 +145,7 @@ def display_differences(
         pred_box, pred_class_id, pred_score, pred_mask: predictions: [P, 4] in pixels, int [P],
             [P] in 0..1, [H, W, P].
         class_names: of no use here, since captions show figures alone.
-        title: above the image; by default it explains colours and captions.
+        title: above the image; by default it explains colors and captions.
         ax, show_mask: see `display_instances`.
         show_box: draw the boxes.
         iou_threshold, score_threshold: see `mrcnn.utils.compute_matches`.
@@ -197,7 +197,7 @@ def display_differences(
         ax=ax,
         show_mask=show_mask,
         show_bbox=show_box,
-        colors=[(*TRUTH_COLOUR, 0.8)] * len(gt_box) + [PREDICTION_COLOUR] * len(pred_box),
+        colors=[(*TRUTH_COLOR, 0.8)] * len(gt_box) + [PREDICTION_COLOR] * len(pred_box),
         captions=captions,
     )
 

@@ -21,7 +21,7 @@ def apply_mask(
         image: [H, W, 3 or more], 0 to 255; it is changed. Whole numbers are cut, not rounded.
         mask: [H, W], inside where above 0.5.
         color: (red, green, blue), each 0..1.
-        alpha: opacity of the colour, 0..1.
+        alpha: opacity of the color, 0..1.
 
     Returns:
         `image` itself.

@@ -106,7 +106,7 @@ def plot_overlaps(
         if overlap > threshold:
             is_match = gt_class_ids[column] == pred_class_ids[row]
             mark = "match" if is_match else "wrong"
-        colour = "white" if overlap > dark else "black" if overlap > 0 else "grey"
+        color = "white" if overlap > dark else "black" if overlap > 0 else "grey"
         ax.text(
             column,
             row,
@@ -114,7 +114,7 @@ def plot_overlaps(
             horizontalalignment="center",
             verticalalignment="center",
             fontsize=_CELL_SIZE,
-            color=colour,
+            color=color,
         )
     figure: Any = ax.figure
     figure.tight_layout()

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from mrcnn.data.resizing import resize
-from mrcnn.drawing.colours import neighbour_colours
+from mrcnn.drawing.colors import neighbor_colors
 from mrcnn.drawing.figures import (
     add_box,
     add_caption,
@@ -27,7 +27,7 @@ _STYLES = {
     1: {"linestyle": "dotted", "alpha": 1.0},
     2: {"linestyle": "solid", "alpha": 1.0},
 }
-_DIM_COLOUR = "gray"
+_DIM_COLOR = "gray"
 
 
 def draw_rois(
@@ -41,7 +41,7 @@ def draw_rois(
 ) -> Axes:
     """Show ROIs in a new figure, and print how many are positive.
 
-    A negative ROI is grey; a positive one has a colour, its mask, and a line to the refined box
+    A negative ROI is grey; a positive one has a color, its mask, and a line to the refined box
     with the name of the class.
 
     Args:
@@ -74,17 +74,17 @@ def draw_rois(
     names = [class_name(class_names, class_ids[number]) for number in chosen]
 
     ax = new_axes(12, 12)
-    colours = neighbour_colours(rois[chosen])
-    for number, name, colour in zip(chosen, names, colours, strict=True):
+    colors = neighbor_colors(rois[chosen])
+    for number, name, color in zip(chosen, names, colors, strict=True):
         is_positive = class_ids[number] > 0
-        add_box(ax, rois[number], colour if is_positive else _DIM_COLOUR, alpha=0.5)
+        add_box(ax, rois[number], color if is_positive else _DIM_COLOR, alpha=0.5)
         if not is_positive:
             continue
-        add_box(ax, refined_rois[number], colour)
-        add_shift(ax, rois[number], refined_rois[number], colour)
+        add_box(ax, refined_rois[number], color)
+        add_shift(ax, rois[number], refined_rois[number], color)
         add_caption(ax, refined_rois[number][1], refined_rois[number][0] + 8, name)
         crop = _placed(mask[number], rois[number], canvas.shape)
-        apply_mask(crop.of(canvas), crop.mask, colour)
+        apply_mask(crop.of(canvas), crop.mask, color)
     title = f"{limit} of {count} ROIs, drawn at random" if is_sample else f"{count} ROIs"
     show_image(ax, canvas, (20, 20, 20, 50), title)
 
@@ -113,8 +113,8 @@ def draw_boxes(
         refined_boxes: [N, 4] in pixels, drawn with solid lines; a line joins each to its box.
         masks: [H, W, N], inside where above 0.5.
         captions: N texts, beside the refined box if there is one.
-        visibilities: for each box 0: dim grey, without its refined box; 1: in a colour of its own,
-            dotted; 2: in its colour, solid. 1 by default.
+        visibilities: for each box 0: dim grey, without its refined box; 1: in a color of its own,
+            dotted; 2: in its color, solid. 1 by default.
         title: above the image.
         ax: where to draw; by default a new figure.
 
@@ -147,30 +147,30 @@ def draw_boxes(
 
     if ax is None:
         ax = new_axes(12, 12)
-    for number, own_colour in enumerate(neighbour_colours(starts)):
+    for number, own_color in enumerate(neighbor_colors(starts)):
         visibility = int(visibilities[number])
-        colour = own_colour if visibility else _DIM_COLOUR
+        color = own_color if visibility else _DIM_COLOR
         box = starts[number]
         if not has_area(box):
             continue
         if boxes is not None:
-            add_box(ax, box, colour, **_STYLES[visibility])
+            add_box(ax, box, color, **_STYLES[visibility])
         if refined_boxes is not None:
             refined_box = refined_boxes[number].astype(np.int32)
             if visibility:
-                add_box(ax, refined_box, colour)
+                add_box(ax, refined_box, color)
                 if boxes is not None:
-                    add_shift(ax, box, refined_box, colour)
+                    add_shift(ax, box, refined_box, color)
             box = refined_box
         if captions is not None and captions[number]:
-            ground = {"facecolor": colour, "alpha": 0.5, "pad": 2, "edgecolor": "none"}
+            ground = {"facecolor": color, "alpha": 0.5, "pad": 2, "edgecolor": "none"}
             add_caption(
                 ax, box[1], box[0], str(captions[number]), verticalalignment="top", bbox=ground
             )
         if crops is not None:
-            rgb = own_colour if visibility else (0.5, 0.5, 0.5)
+            rgb = own_color if visibility else (0.5, 0.5, 0.5)
             apply_mask(crops[number].of(canvas), crops[number].mask, rgb)
-            add_outlines(ax, crops[number], colour)
+            add_outlines(ax, crops[number], color)
     margin = canvas.shape[0] // 10
     show_image(ax, canvas, [margin] * 4, title)
     return ax

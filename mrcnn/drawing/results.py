@@ -61,7 +61,7 @@ def outlines(box: Sequence[int], crop: np.ndarray, scale: float = 1.0) -> list[n
     # The frame of zeros closes outlines that touch the box.
     contours = find_contours(np.pad(crop, 1).astype(np.float32), 0.5)
     offset = np.array([box[0], box[1]]) - 1
-    # +0.5: from pixel centres to the picture's continuous coordinates.
+    # +0.5: from pixel centers to the picture's continuous coordinates.
     return [((contour + offset + 0.5) * scale - 0.5)[:, ::-1] for contour in contours]
 
 
@@ -69,19 +69,19 @@ def _draw_outline(
     draw: ImageDraw.ImageDraw,
     box: Sequence[int],
     crop: np.ndarray,
-    colour: Color,
+    color: Color,
     width: int,
     scale: float,
 ) -> None:
-    _draw_lines(draw, outlines(box, crop, scale), colour, width)
+    _draw_lines(draw, outlines(box, crop, scale), color, width)
 
 
 def _draw_lines(
-    draw: ImageDraw.ImageDraw, contours: Sequence[np.ndarray], colour: Color, width: int
+    draw: ImageDraw.ImageDraw, contours: Sequence[np.ndarray], color: Color, width: int
 ) -> None:
     """Draw outlines, whose points lie so close that their corners need no rounding."""
     for contour in contours:
-        draw.line(contour.ravel().tolist(), fill=colour, width=width)
+        draw.line(contour.ravel().tolist(), fill=color, width=width)
 
 
 @functools.cache
@@ -103,14 +103,14 @@ class _Captions:
         self.scale = scale
         self.taken: list[Extent] = []
 
-    def write(self, box: Sequence[int], text: str, size: int, colour: Color = WHITE) -> None:
+    def write(self, box: Sequence[int], text: str, size: int, color: Color = WHITE) -> None:
         """Write `text` in the middle of a pixel box, or the nearest free lines above or below.
 
         Args:
             box: pixel (y1, x1, y2, x2).
             text: a few letters.
             size: of the letters, pixels.
-            colour: of the letters.
+            color: of the letters.
         """
         font = _font(size)
         stroke = max(1, round(size / 9))
@@ -125,7 +125,7 @@ class _Captions:
         self.draw.text(
             (x, y),
             text,
-            colour,
+            color,
             font,
             anchor="mm",
             stroke_width=stroke,
@@ -163,8 +163,8 @@ def _with_footer(picture: Image.Image, parts: Sequence[tuple[str, Color]]) -> Im
     font = ImageFont.load_default(size)
     line_height = round(size * 1.5)
     positions, x, y = [], size, line_height // 4
-    for text, colour in parts:
-        length = font.getlength(text) + (0 if colour == BLACK else 2 * size)
+    for text, color in parts:
+        length = font.getlength(text) + (0 if color == BLACK else 2 * size)
         if x > size and x + length > picture.width - size:
             x, y = size, y + line_height
         positions.append((x, y))
@@ -172,10 +172,10 @@ def _with_footer(picture: Image.Image, parts: Sequence[tuple[str, Color]]) -> Im
     result = Image.new("RGB", (picture.width, picture.height + y + line_height), WHITE)
     result.paste(picture)
     draw = ImageDraw.Draw(result)
-    for (x, y), (text, colour) in zip(positions, parts, strict=True):
-        if colour != BLACK:
+    for (x, y), (text, color) in zip(positions, parts, strict=True):
+        if color != BLACK:
             middle = picture.height + y + 0.6 * size
-            draw.line([(x, middle), (x + 1.5 * size, middle)], colour, max(2, size // 4))
+            draw.line([(x, middle), (x + 1.5 * size, middle)], color, max(2, size // 4))
             x += 2 * size
         draw.text((x, picture.height + y), text, BLACK, font)
     return result
@@ -224,8 +224,8 @@ def comparison_picture(
     for index, box in enumerate(boxes):
         matched = partner.get(index)
         agreement = "-" if matched is None else f"{matched:.2f}"
-        colour = WHITE if matched is not None else YELLOW
-        captions.write(box, f"{scores[index]:.2f}/{agreement}", size, colour)
+        color = WHITE if matched is not None else YELLOW
+        captions.write(box, f"{scores[index]:.2f}/{agreement}", size, color)
     found = set(map(int, pairs[:, 0]))
     for index, box in enumerate(truth.boxes):
         if index not in found:

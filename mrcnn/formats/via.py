@@ -167,7 +167,7 @@ def _read_region(region: Any, number: int, where: str) -> RawRegion:
 def shape_to_polygon(shape: Any, where: str) -> np.ndarray | None:
     """The outline of a VIA shape.
 
-    Corners of polygons are pixel centres. A rectangle covers `width` x `height` whole pixels from
+    Corners of polygons are pixel centers. A rectangle covers `width` x `height` whole pixels from
     (x, y) on.
 
     Args:

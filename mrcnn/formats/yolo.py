@@ -1,6 +1,6 @@
 """YOLO's label files: a text file for each image, with a line for each object; read and written.
 
-A line is `class x y width height`, a box by its centre and sides, or `class x1 y1 x2 y2 x3 y3 ...`,
+A line is `class x y width height`, a box by its center and sides, or `class x1 y1 x2 y2 x3 y3 ...`,
 an outline; all in parts of the image's width and height. The files lie in a folder `labels` beside
 `images`, with folders such as `train` and `val` in both or around both, or beside the images.
 Format: https://docs.ultralytics.com/datasets/detect
@@ -176,7 +176,7 @@ def _regions(
         name = names.get(class_id, f"class {class_id}")
         is_box = len(values) == 4
         outline = _rectangle(values) if is_box else values.reshape(-1, 2)[:, ::-1]
-        # Pixel centres count as whole numbers.
+        # Pixel centers count as whole numbers.
         polygon = np.clip(outline, 0, 1) * shape - 0.5
         yield RawRegion(where, number, polygon, {attribute: name}, is_box=is_box)
 
@@ -204,7 +204,7 @@ def _numbers(line: str, where: str) -> tuple[int, np.ndarray]:
 
 
 def _rectangle(values: np.ndarray) -> np.ndarray:
-    """Corners [4, 2] of (y, x) of a box given by its centre and sides."""
+    """Corners [4, 2] of (y, x) of a box given by its center and sides."""
     x, y, width, height = values
     top, bottom, left, right = y - height / 2, y + height / 2, x - width / 2, x + width / 2
     return np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
@@ -246,7 +246,7 @@ def write_yolo(path: str | os.PathLike, instances: Instances, class_names: Seque
     for row, (box, crop) in enumerate(zip(instances.boxes, instances.crops, strict=True)):
         y1, x1, y2, x2 = box.tolist()
         if crop is not None:
-            # Pixel centres count as whole numbers.
+            # Pixel centers count as whole numbers.
             places = (outline_polygon(crop, box[:2])[:, ::-1] + 0.5) / (width, height)
             numbers = places.ravel().tolist()
         elif y2 > y1 and x2 > x1:

@@ -17,7 +17,7 @@ class Candidates(NamedTuple):
     """What the heads make of an image's proposals, before suppression.
 
     Attributes:
-        boxes: float32 [R, 4], normalised.
+        boxes: float32 [R, 4], normalized.
         class_ids: int [R].
         scores: float32 [R], -1 for what is no object.
     """
@@ -104,10 +104,10 @@ def candidates_of(
     """Read the outputs of the heads as `mrcnn.nets.detection.refine_detections` does.
 
     Args:
-        rois: float32 [R, 4], normalised, by falling score of the RPN, padded with zeros.
+        rois: float32 [R, 4], normalized, by falling score of the RPN, padded with zeros.
         probabilities: float32 [R, classes].
         deltas: float32 [R, classes, 4], divided by BBOX_STD_DEV.
-        window: float32 [4], normalised part of the image that is not padding.
+        window: float32 [4], normalized part of the image that is not padding.
         config: gives the DETECTION_... settings and BBOX_STD_DEV.
     """
     if config.DETECTION_SCORE == "object":

@@ -141,9 +141,9 @@ def apply_box_deltas(boxes: np.ndarray, deltas: np.ndarray) -> np.ndarray:
     """
     boxes = boxes.astype(np.float32)
     sizes = boxes[:, 2:] - boxes[:, :2]
-    centres = boxes[:, :2] + 0.5 * sizes + deltas[:, :2] * sizes
+    centers = boxes[:, :2] + 0.5 * sizes + deltas[:, :2] * sizes
     sizes = sizes * np.exp(deltas[:, 2:])
-    corners = centres - 0.5 * sizes
+    corners = centers - 0.5 * sizes
     return np.concatenate([corners, corners + sizes], axis=1)
 
 
@@ -164,13 +164,13 @@ def box_deltas(boxes: np.ndarray, gt_boxes: np.ndarray) -> np.ndarray:
     """The same as `box_refinement` in the precision of the given float arrays."""
     sizes = boxes[:, 2:] - boxes[:, :2]
     gt_sizes = gt_boxes[:, 2:] - gt_boxes[:, :2]
-    centres = boxes[:, :2] + 0.5 * sizes
-    gt_centres = gt_boxes[:, :2] + 0.5 * gt_sizes
-    return np.concatenate([(gt_centres - centres) / sizes, np.log(gt_sizes / sizes)], axis=1)
+    centers = boxes[:, :2] + 0.5 * sizes
+    gt_centers = gt_boxes[:, :2] + 0.5 * gt_sizes
+    return np.concatenate([(gt_centers - centers) / sizes, np.log(gt_sizes / sizes)], axis=1)
 
 
 def norm_boxes(boxes: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Pixel boxes to normalised ones, in which the last pixel row and column stand at 1.
+    """Pixel boxes to normalized ones, in which the last pixel row and column stand at 1.
 
     Args:
         boxes: [N, 4] in pixels.
@@ -179,17 +179,17 @@ def norm_boxes(boxes: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     Returns:
         float32 [N, 4].
     """
-    scale, shift = _normalisation(shape)
+    scale, shift = _normalization(shape)
     return ((boxes - shift) / scale).astype(np.float32)
 
 
 def denorm_boxes(boxes: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Normalised boxes to pixel boxes, int32 [N, 4]; the inverse of `norm_boxes`."""
-    scale, shift = _normalisation(shape)
+    """Normalized boxes to pixel boxes, int32 [N, 4]; the inverse of `norm_boxes`."""
+    scale, shift = _normalization(shape)
     return np.around(boxes * scale + shift).astype(np.int32)
 
 
-def _normalisation(shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def _normalization(shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     height, width = shape
     scale = np.array([height - 1, width - 1, height - 1, width - 1])
     return scale, np.array([0, 0, 1, 1])

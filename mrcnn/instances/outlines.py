@@ -1,11 +1,11 @@
 """Turning masks into outlines with few corners.
 
-Coordinates are (y, x) in pixels, and pixel (r, c) has its centre at (r, c), as in
+Coordinates are (y, x) in pixels, and pixel (r, c) has its center at (r, c), as in
 `mrcnn.instances.polygons`, which turns polygons into masks. Outlines run half-way between the
-pixels inside and those outside, so their coordinates are whole or half numbers and no pixel centre
+pixels inside and those outside, so their coordinates are whole or half numbers and no pixel center
 lies on them. Pixels that touch by a corner belong together.
 
-Formats in which a pixel is the square between its indices and the next ones put the centre of
+Formats in which a pixel is the square between its indices and the next ones put the center of
 pixel (r, c) at (r + 0.5, c + 0.5): their coordinates are these, plus 0.5.
 """
 
@@ -21,7 +21,7 @@ from mrcnn.errors import DataError
 from mrcnn.instances.polygons import rasterise_polygons
 
 # Outlines are simplified as long as they keep this IoU with the mask, under any rule for pixels
-# whose centre lies exactly on an edge.
+# whose center lies exactly on an edge.
 TARGET_IOU = 0.985
 # Share of a mask's pixels that may be in dropped parts and filled holes where a single outline is
 # asked for. It leaves room above TARGET_IOU.
@@ -189,7 +189,7 @@ def _simplified(rings: list[np.ndarray], mask: np.ndarray) -> list[np.ndarray]:
 def _removal_ranks(rings: list[np.ndarray]) -> list[np.ndarray]:
     """When each corner is dropped, int64 [K] of each ring; `_KEPT` for the last of a ring.
 
-    Always next is the corner that makes the smallest triangle with its neighbours of then.
+    Always next is the corner that makes the smallest triangle with its neighbors of then.
     """
     points = [ring.tolist() for ring in rings]
     before = [[len(ring) - 1, *range(len(ring) - 1)] for ring in rings]
@@ -212,7 +212,7 @@ def _removal_ranks(rings: list[np.ndarray]) -> list[np.ndarray]:
     while queue:
         area, ring, corner = heapq.heappop(queue)
         if area != areas[ring][corner] or left[ring] == _FEWEST:
-            # The area is one from before a neighbour was dropped, or the ring is done.
+            # The area is one from before a neighbor was dropped, or the ring is done.
             continue
         ranks[ring][corner] = rank
         rank += 1
@@ -220,14 +220,14 @@ def _removal_ranks(rings: list[np.ndarray]) -> list[np.ndarray]:
         areas[ring][corner] = -1.0
         low, high = before[ring][corner], after[ring][corner]
         after[ring][low], before[ring][high] = high, low
-        for neighbour in (low, high):
-            areas[ring][neighbour] = max(triangle(ring, neighbour), area)
-            heapq.heappush(queue, (areas[ring][neighbour], ring, neighbour))
+        for neighbor in (low, high):
+            areas[ring][neighbor] = max(triangle(ring, neighbor), area)
+            heapq.heappush(queue, (areas[ring][neighbor], ring, neighbor))
     return ranks
 
 
 def _least_iou(rings: list[np.ndarray], mask: np.ndarray) -> float:
-    """The IoU of the rings with the mask when pixel centres on an edge count as is worst."""
+    """The IoU of the rings with the mask when pixel centers on an edge count as is worst."""
     height, width = mask.shape
     frame = np.array([(-0.75, -0.75), (-0.75, width), (height, width), (height, -0.75)])
     boxes, crops, indices = rasterise_polygons(
@@ -246,7 +246,7 @@ def _walk(rings: list[np.ndarray]) -> np.ndarray:
 
 
 def _cross(rings: list[np.ndarray]) -> bool:
-    """Whether two edges have a point in common other than the corner between neighbours.
+    """Whether two edges have a point in common other than the corner between neighbors.
 
     True as well when there are too many edges to find out.
     """
@@ -269,7 +269,7 @@ def _cross(rings: list[np.ndarray]) -> bool:
     meet = parted & parted.T & near
     numbers = np.arange(len(starts))
     meet[numbers, numbers] = meet[numbers, following] = meet[following, numbers] = False
-    # Neighbours have more than their corner in common where the ring turns back on itself.
+    # Neighbors have more than their corner in common where the ring turns back on itself.
     onward = edges[following]
     turned_back = (edges[:, 0] * onward[:, 1] == edges[:, 1] * onward[:, 0]) & (
         (edges * onward).sum(axis=1) < 0

@@ -1,6 +1,6 @@
 """Turning polygons into masks, all polygons of an image at once.
 
-A polygon is float64 [K, 2] of (y, x) in pixels; pixel (r, c) has its centre at (r, c), and belongs
+A polygon is float64 [K, 2] of (y, x) in pixels; pixel (r, c) has its center at (r, c), and belongs
 to the polygon when that point lies inside it or on its edge (the rule of `skimage.draw.polygon`).
 """
 
@@ -10,9 +10,9 @@ import numpy as np
 
 # Farther out than any image reaches, and small enough for exact arithmetic on pixel indices.
 _FARTHEST = 1e6
-# Distance to a pixel centre below which an edge is compared with it exactly.
+# Distance to a pixel center below which an edge is compared with it exactly.
 _NEAR = 1e-6
-# Distance at which a corner counts as lying on a pixel centre.
+# Distance at which a corner counts as lying on a pixel center.
 _CORNER = 1e-12
 
 
@@ -63,7 +63,7 @@ def _reach(polygons: Sequence[np.ndarray], window: Sequence[int]) -> tuple[np.nd
             continue
         lowest = np.maximum(polygon.min(axis=0), -_FARTHEST)
         highest = np.minimum(polygon.max(axis=0), _FARTHEST)
-        # A corner within the tolerance of a pixel centre claims that pixel.
+        # A corner within the tolerance of a pixel center claims that pixel.
         y1, x1 = np.ceil(lowest - _CORNER)
         y2, x2 = np.floor(highest + _CORNER) + 1
         y1, x1 = max(y1, window[0]), max(x1, window[1])
@@ -145,7 +145,7 @@ def _crossings(
     crossing = (x0 * y1 - x1 * y0) / (y1 - y0)
     nearest = np.rint(crossing)
     toggles = np.ceil(crossing) if toward_right else np.floor(crossing) + 1
-    # Next to a pixel centre rounding decides, so it is done as the reference does: with the
+    # Next to a pixel center rounding decides, so it is done as the reference does: with the
     # coordinates taken relative to that pixel.
     near = np.flatnonzero(np.abs(crossing - nearest) < _NEAR)
     if near.size:

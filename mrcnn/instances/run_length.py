@@ -98,7 +98,7 @@ def encode(box: ArrayLike, crop: np.ndarray, image_shape: Sequence[int]) -> np.n
     column, row = np.nonzero(columns[:, 1:] != columns[:, :-1])
     # Positions where a run begins and, in turn, ends.
     edges = (column + x1) * height + row + y1
-    # The bottom of a column and the top of the next are neighbours in the code.
+    # The bottom of a column and the top of the next are neighbors in the code.
     apart = edges[2::2] != edges[1:-1:2]
     kept = np.ones(len(edges), dtype=bool)
     kept[1:-1] = np.repeat(apart, 2)

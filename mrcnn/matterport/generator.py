@@ -100,7 +100,7 @@ def data_generator(
         no_augmentation_sources: sources whose images are not augmented.
 
     Yields:
-        inputs, outputs. Inputs are a list of images float32 [B, H, W, C] less the mean colour,
+        inputs, outputs. Inputs are a list of images float32 [B, H, W, C] less the mean color,
         image meta float64 [B, M], RPN match int32 [B, A, 1], RPN deltas float64 [B, K, 4], class
         ids int32 [B, G], pixel boxes int32 [B, G, 4] and masks bool [B, h, w, G]; with
         `random_rois` also regions int32 [B, R, 4] in pixels, and with `detection_targets` the

@@ -83,9 +83,9 @@ def detection_targets_graph(
     """Sample regions of one image with their targets; the first candidates, not a random draw.
 
     Args:
-        proposals: float32 [N, 4], normalised, padded with zeros.
+        proposals: float32 [N, 4], normalized, padded with zeros.
         gt_class_ids: int [G], padded with zeros.
-        gt_boxes: float32 [G, 4], normalised, padded with zeros.
+        gt_boxes: float32 [G, 4], normalized, padded with zeros.
         gt_masks: bool [h, w, G].
         config: see `mrcnn.training.targets.TargetSettings`.
 

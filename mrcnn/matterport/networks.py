@@ -104,7 +104,7 @@ def fpn_classifier_graph(
     """The class and box head; see `mrcnn.nets.heads.ClassAndBoxHead`.
 
     Args:
-        rois: [B, R, 4], normalised; R is static.
+        rois: [B, R, 4], normalized; R is static.
         feature_maps: [P2, P3, P4, P5].
         image_meta: [B, M].
         pool_size: side of the ROIAlign grid.
@@ -141,14 +141,14 @@ def refine_detections_graph(
     """Detections of one image; see `mrcnn.nets.detection.refine_detections`.
 
     Args:
-        rois: float32 [R, 4], normalised.
+        rois: float32 [R, 4], normalized.
         probs: float32 [R, classes].
         deltas: float32 [R, classes, 4].
-        window: float32 [4], normalised part of the image that is not padding.
+        window: float32 [4], normalized part of the image that is not padding.
         config: gives the DETECTION_... settings and BBOX_STD_DEV.
 
     Returns:
-        float32 [DETECTION_MAX_INSTANCES, 6] of (y1, x1, y2, x2, class id, score), normalised,
+        float32 [DETECTION_MAX_INSTANCES, 6] of (y1, x1, y2, x2, class id, score), normalized,
         padded with zeros.
     """
     rois, probs, deltas, window = (

@@ -53,21 +53,21 @@ def log2_graph(x: Tensor) -> Tensor:
 
 
 def norm_boxes_graph(boxes: Tensor, shape: Tensor) -> Tensor:
-    """Pixel boxes to normalised ones.
+    """Pixel boxes to normalized ones.
 
     Args:
         boxes: [..., 4] in pixels.
         shape: [..., 2], (height, width) in pixels.
 
     Returns:
-        float32 [..., 4]; 0 and 1 are the centres of the first and of the last pixel.
+        float32 [..., 4]; 0 and 1 are the centers of the first and of the last pixel.
     """
     scale, shift = _scale_and_shift(shape)
     return (_tensor(boxes, "float32") - shift) / scale
 
 
 def denorm_boxes_graph(boxes: Tensor, shape: Tensor) -> Tensor:
-    """Normalised boxes to int32 [..., 4] in pixels; the inverse of `norm_boxes_graph`."""
+    """Normalized boxes to int32 [..., 4] in pixels; the inverse of `norm_boxes_graph`."""
     scale, shift = _scale_and_shift(shape)
     return ops.cast(ops.round(_tensor(boxes, "float32") * scale + shift), "int32")
 

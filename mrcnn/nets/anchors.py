@@ -16,7 +16,7 @@ class AnchorLayer(keras.layers.Layer):
     """The same anchors for each image of a batch: [B, ...] to float32 [B, A, 4].
 
     Args:
-        anchors: float [A, 4], normalised.
+        anchors: float [A, 4], normalized.
     """
 
     def __init__(self, anchors: np.ndarray, **kwargs: Any) -> None:

@@ -29,10 +29,10 @@ def refine_detections(
     """The final boxes, classes and scores of each image.
 
     Args:
-        rois: float32 [B, R, 4], normalised; rows of zeros are padding, and no detections.
+        rois: float32 [B, R, 4], normalized; rows of zeros are padding, and no detections.
         probabilities: float32 [B, R, num_classes].
         deltas: float32 [B, R, num_classes, 4], divided by `box_std_dev`.
-        windows: float32 [B, 4], normalised part of each image that is not padding.
+        windows: float32 [B, 4], normalized part of each image that is not padding.
         max_instances: detections kept at most.
         min_confidence: lower scores are dropped; 0 drops none.
         nms_threshold: IoU above which the lower scored of two boxes of one class is dropped.
@@ -42,7 +42,7 @@ def refine_detections(
         across_classes: whether a box suppresses those of other classes as well.
 
     Returns:
-        float32 [B, max_instances, 6] of (y1, x1, y2, x2, class id, score), normalised, by falling
+        float32 [B, max_instances, 6] of (y1, x1, y2, x2, class id, score), normalized, by falling
         score, padded with zeros. As in the original, a box without area can be among them. What
         is not a finite number, as a network that diverged predicts, is none of them.
     """
@@ -99,7 +99,7 @@ def _most_probable(probabilities: Tensor) -> Tensor:
 class DetectionLayer(keras.layers.Layer):
     """Detections of each image; see `refine_detections`.
 
-    Inputs: [rois [B, R, 4] normalised, mrcnn_class [B, R, classes],
+    Inputs: [rois [B, R, 4] normalized, mrcnn_class [B, R, classes],
     mrcnn_bbox [B, R, classes, 4], image_meta [B, M]].
     Output: float32 [B, max_instances, 6].
 

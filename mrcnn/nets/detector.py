@@ -134,7 +134,7 @@ class Detector:
 def build_inference_model(config: Config) -> DetectorModel:
     """The inference graph, with Matterport's inputs, outputs and layer names.
 
-    Inputs: input_image [B, H, W, C], input_image_meta [B, M], input_anchors [B, A, 4] normalised.
+    Inputs: input_image [B, H, W, C], input_image_meta [B, M], input_anchors [B, A, 4] normalized.
 
     Outputs: see `mrcnn.ops.outputs.InferenceOutputs`.
     """

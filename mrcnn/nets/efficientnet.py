@@ -140,7 +140,7 @@ def _normalized(x: Tensor, name: str, norm: dict[str, Any]) -> Tensor:
 
 
 def _by_data(norm: dict[str, Any]) -> bool:
-    """Whether maps are normalised by what is in them: then kernels may be as large as He's."""
+    """Whether maps are normalized by what is in them: then kernels may be as large as He's."""
     return norm["normalization"] == "group" or norm["train_bn"] is not False
 
 

@@ -83,7 +83,7 @@ class ClassAndBoxHead:
         """Put the head on regions.
 
         Args:
-            rois: float [B, R, 4], normalised.
+            rois: float [B, R, 4], normalized.
             feature_maps: [P2, P3, P4, P5].
             image_meta: float [B, M].
             even_rois: see `mrcnn.nets.roi_align.PyramidROIAlign`.

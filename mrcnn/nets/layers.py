@@ -124,7 +124,7 @@ class FilledBoxes(keras.layers.Layer):
 class WidenBoxes(keras.layers.Layer):
     """Boxes [B, K, 4] with a share of their size added on each side, inside windows [B, 4].
 
-    Inputs: [boxes, image_meta [B, M]]; boxes are normalised.
+    Inputs: [boxes, image_meta [B, M]]; boxes are normalized.
 
     Args:
         margin: share of the height and of the width.

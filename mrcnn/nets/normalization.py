@@ -1,4 +1,4 @@
-"""Normalisation: batch norm with stored or batch statistics, and group norm."""
+"""Normalization: batch norm with stored or batch statistics, and group norm."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ GROUP_NORM_GROUPS = 32
 
 @register
 class BatchNorm(keras.layers.BatchNormalization):
-    """Batch normalisation whose use of batch statistics is part of the layer.
+    """Batch normalization whose use of batch statistics is part of the layer.
 
     Args:
         train_bn: False: always the stored statistics, also while training (gamma and beta still
@@ -62,11 +62,11 @@ class BatchNorm(keras.layers.BatchNormalization):
 def normalization_layer(
     channels: int, name: str, normalization: str = "batch", train_bn: bool | None = False
 ) -> keras.layers.Layer:
-    """The configured normalisation under its layer name.
+    """The configured normalization under its layer name.
 
     Args:
         channels: of the feature map that it is for.
-        name: layer name of the batch normalisation, such as "bn2a_branch2a". Group normalisation
+        name: layer name of the batch normalization, such as "bn2a_branch2a". Group normalization
             takes the same name with "gn" for "bn": weights of one do not fit the other.
         normalization: "batch" or "group".
         train_bn: see `BatchNorm`.

@@ -25,7 +25,7 @@ def refine_anchors(
     Args:
         scores: float32 [B, A, 2], probabilities of background and object.
         deltas: float32 [B, A, 4], divided by `box_std_dev`.
-        anchors: float32 [B, A, 4], normalised.
+        anchors: float32 [B, A, 4], normalized.
         pre_nms_limit: anchors that are taken, by score.
         box_std_dev: 4 numbers that the deltas are multiplied by.
 
@@ -76,7 +76,7 @@ def propose_regions(
         stop_gradients: False lets gradients reach the deltas, as in the original.
 
     Returns:
-        float32 [B, count, 4], normalised, clipped to 0..1, by falling score, padded with zeros.
+        float32 [B, count, 4], normalized, clipped to 0..1, by falling score, padded with zeros.
     """
     scores, deltas, anchors = (ops.cast(value, "float32") for value in (scores, deltas, anchors))
     if stop_gradients:
@@ -92,8 +92,8 @@ def propose_regions(
 class ProposalLayer(keras.layers.Layer):
     """Region proposals of each image.
 
-    Inputs: [rpn_class [B, A, 2], rpn_bbox [B, A, 4], anchors [B, A, 4] normalised].
-    Output: float32 [B, proposal_count, 4] normalised proposals, padded with zeros.
+    Inputs: [rpn_class [B, A, 2], rpn_bbox [B, A, 4], anchors [B, A, 4] normalized].
+    Output: float32 [B, proposal_count, 4] normalized proposals, padded with zeros.
 
     Args:
         proposal_count: proposals kept at most.
@@ -155,7 +155,7 @@ class ProposalStages(keras.layers.Layer):
 
     Inputs: as `ProposalLayer`.
     Output: a dictionary of pre_nms_anchors, refined_anchors and refined_anchors_clipped, float32
-    [B, K, 4] normalised, and rpn_non_max_suppression int32 [N], the rows of the first image that
+    [B, K, 4] normalized, and rpn_non_max_suppression int32 [N], the rows of the first image that
     suppression keeps. N depends on the values, so this layer is for values, not for compiled
     graphs.
 

@@ -34,13 +34,13 @@ def _convolve(
     norm_name: str | None = None,
     **norm: Any,
 ) -> Tensor:
-    """A convolution and its normalisation; "res2a_branch1" has "bn2a_branch1" behind it."""
+    """A convolution and its normalization; "res2a_branch1" has "bn2a_branch1" behind it."""
     padding = "valid" if size == 1 else "same"
     if size > 1 and strides != 1:
         # The same padding on both sides, whatever the stride.
         x = layers.ZeroPadding2D(size // 2)(x)
         padding = "valid"
-    # Without normalisation by the data at hand (stored statistics are 0 and 1 at first), weights
+    # Without normalization by the data at hand (stored statistics are 0 and 1 at first), weights
     # as large as He's make the residual sums explode from block to block.
     by_data = norm.get("normalization") == "group" or norm.get("train_bn") is not False
     x = Convolution(

@@ -18,7 +18,7 @@ class PyramidROIAlign(keras.layers.Layer):
 
     Samples are weighted, and their gradients summed, in float32 whatever the features are.
 
-    Inputs: [boxes float [B, R, 4] normalised, image_meta [B, M], P2, P3, P4, P5].
+    Inputs: [boxes float [B, R, 4] normalized, image_meta [B, M], P2, P3, P4, P5].
     Output: float [B, R, pool height, pool width, C].
 
     Args:

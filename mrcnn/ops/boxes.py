@@ -1,7 +1,7 @@
 """Box arithmetic on tensors. Boxes are (y1, x1, y2, x2) in the last axis; leading axes are free.
 
 Any finite boxes and deltas give finite values and gradients. The bounds that this takes lie far
-beyond what boxes in an image come to, in pixels or normalised.
+beyond what boxes in an image come to, in pixels or normalized.
 """
 
 from collections.abc import Sequence
@@ -93,12 +93,12 @@ def apply_box_deltas(boxes: Tensor, deltas: Tensor) -> Tensor:
     boxes, deltas = _within_reach(boxes), _within_reach(deltas)
     height = boxes[..., 2] - boxes[..., 0]
     width = boxes[..., 3] - boxes[..., 1]
-    centre_y = boxes[..., 0] + 0.5 * height + deltas[..., 0] * height
-    centre_x = boxes[..., 1] + 0.5 * width + deltas[..., 1] * width
+    center_y = boxes[..., 0] + 0.5 * height + deltas[..., 0] * height
+    center_x = boxes[..., 1] + 0.5 * width + deltas[..., 1] * width
     height = height * ops.exp(ops.minimum(deltas[..., 2], _LARGEST_GROWTH))
     width = width * ops.exp(ops.minimum(deltas[..., 3], _LARGEST_GROWTH))
-    y1 = centre_y - 0.5 * height
-    x1 = centre_x - 0.5 * width
+    y1 = center_y - 0.5 * height
+    x1 = center_x - 0.5 * width
     return ops.stack([y1, x1, y1 + height, x1 + width], axis=-1)
 
 
@@ -155,10 +155,10 @@ def _pixel_scale(image_shape: Sequence[Tensor]) -> Tensor:
 
 
 def normalize_boxes(boxes: Tensor, image_shape: Sequence[Tensor]) -> Tensor:
-    """Pixel boxes to normalised ones: (box - [0, 0, 1, 1]) / [H-1, W-1, H-1, W-1].
+    """Pixel boxes to normalized ones: (box - [0, 0, 1, 1]) / [H-1, W-1, H-1, W-1].
 
-    The far edge of a pixel box lies one past its last pixel; normalised, it lies on that pixel, so
-    0 and 1 are the centres of the first and of the last pixel.
+    The far edge of a pixel box lies one past its last pixel; normalized, it lies on that pixel, so
+    0 and 1 are the centers of the first and of the last pixel.
 
     Args:
         boxes: [..., 4] in pixels.
@@ -179,7 +179,7 @@ def denormalize_boxes(boxes: Tensor, image_shape: Sequence[Tensor]) -> Tensor:
 
 
 def normalized_windows(image_meta: Tensor) -> Tensor:
-    """Windows float32 [B, 4], normalised, from image meta rows [B, M]."""
+    """Windows float32 [B, 4], normalized, from image meta rows [B, M]."""
     meta = ImageMeta(ops.cast(image_meta, "float32"))
     window = meta.window - ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
     shape = meta.image_shape

@@ -12,7 +12,7 @@ def roi_levels(boxes: Tensor, image_area: Tensor, finest: int = 2, coarsest: int
     """Pyramid level of each region: 4 + log2(side / 224 pixels), rounded and clipped.
 
     Args:
-        boxes: float32 [B, R, 4], normalised.
+        boxes: float32 [B, R, 4], normalized.
         image_area: height * width of the moulded image in pixels; scalar or scalar tensor.
         finest, coarsest: range of the levels.
 
@@ -34,7 +34,7 @@ def _sample_positions(low: Tensor, high: Tensor, count: int, whole: Tensor) -> T
     """Sampling positions [B, R, count] in feature cells, both box edges included.
 
     Args:
-        low, high: [B, R], normalised edges of the boxes.
+        low, high: [B, R], normalized edges of the boxes.
         count: samples between them.
         whole: [B, R], feature cells from 0 to 1.
     """
@@ -77,7 +77,7 @@ def _bilinear_grid(
         row_step, column_step: int32 [B, R] or int, table rows from one map row or column to the
             next.
         height, width: int32 [B, R], size of the map that the box lies in.
-        boxes: float32 [B, R, 4], normalised to the map.
+        boxes: float32 [B, R, 4], normalized to the map.
         grid_shape: (height, width) of the grid; its corners lie on the box's corners.
         image_shape: see `pyramid_roi_align`.
 
@@ -142,10 +142,10 @@ def pyramid_roi_align(
 
     One bilinear sample a bin, the grid's corners on the box's corners, 0 outside the feature map:
     what `crop_and_resize` of TensorFlow computes. All levels are laid out in one table and each
-    sample reads its four neighbours from it, so the cost is that of the regions, not of the levels.
+    sample reads its four neighbors from it, so the cost is that of the regions, not of the levels.
 
     Args:
-        boxes: float32 [B, R, 4], normalised.
+        boxes: float32 [B, R, 4], normalized.
         levels: int32 [B, R], `finest` for the first feature map.
         feature_maps: list of float [B, H_l, W_l, C], from the finest to the coarsest.
         pool_shape: (height, width) of the grid.
@@ -182,7 +182,7 @@ def crop_masks(
     Args:
         masks: float or bool [B, H, W, G], the masks of G instances.
         instances: int32 [B, R], the instance whose mask each box crops.
-        boxes: float32 [B, R, 4], normalised to the mask.
+        boxes: float32 [B, R, 4], normalized to the mask.
         crop_shape: (height, width) of the crops.
 
     Returns:

@@ -44,7 +44,7 @@ def _without_targets(batches: Iterator, devices: int) -> Iterator[tuple]:
 
 @register
 class NormalizeBoxes(keras.layers.Layer):
-    """Pixel boxes [B, G, 4] of images [B, H, W, C] to normalised ones."""
+    """Pixel boxes [B, G, 4] of images [B, H, W, C] to normalized ones."""
 
     def call(self, boxes: Tensor, images: Tensor) -> Tensor:
         return normalize_boxes(boxes, ops.shape(images)[1:3])
@@ -89,7 +89,7 @@ class TrainingModel(DetectorModel):
     """A model of `TrainingOutputs`; training minimises the weighted sum of their losses + L2.
 
     L2 is `weight_decay * sum(w ** 2) / size(w)` for each trainable weight but the scales and
-    shifts of normalisation layers.
+    shifts of normalization layers.
 
     Attributes:
         detector: the layers, for an inference graph on them; a model that Keras loaded has none.

@@ -88,10 +88,10 @@ def detection_targets(
     """Sample regions and give each its class, box deltas and mask.
 
     Args:
-        proposals: float32 [B, N, 4], normalised, padded with zeros.
+        proposals: float32 [B, N, 4], normalized, padded with zeros.
         gt_class_ids: int32 [B, G]; 0 is padding, negative ids are crowds, `IGNORED_CLASS_ID` is a
             region to ignore: what lies in it by half is no negative.
-        gt_boxes: float32 [B, G, 4], normalised, padded with zeros.
+        gt_boxes: float32 [B, G, 4], normalized, padded with zeros.
         gt_masks: [B, h, w, G], bool or 0..1; mini-masks of the boxes or masks of the image. An
             object whose mask is all 0 has none, and teaches the mask head nothing.
         settings: see `TargetSettings`.
@@ -207,7 +207,7 @@ def _take_slots(rows: Tensor, slots: Tensor) -> Tensor:
 
 
 def _mask_boxes(rois: Tensor, boxes: Tensor, mini_masks: bool) -> Tensor:
-    """Where each region lies on its ground-truth mask, normalised to that mask."""
+    """Where each region lies on its ground-truth mask, normalized to that mask."""
     if not mini_masks:
         return rois
     top, left = boxes[..., 0], boxes[..., 1]
@@ -227,7 +227,7 @@ def _mask_boxes(rois: Tensor, boxes: Tensor, mini_masks: bool) -> Tensor:
 class DetectionTargetLayer(keras.layers.Layer):
     """Regions for the heads to train on, with their targets; see `detection_targets`.
 
-    Inputs: [proposals [B, N, 4] normalised, gt_class_ids [B, G], gt_boxes [B, G, 4] normalised,
+    Inputs: [proposals [B, N, 4] normalized, gt_class_ids [B, G], gt_boxes [B, G, 4] normalized,
     gt_masks [B, h, w, G]].
     Outputs: rois [B, T, 4], class_ids int32 [B, T], deltas [B, T, 4], masks [B, T, h, w].
 

@@ -54,7 +54,7 @@ def test_a_picture_shows_what_is_drawn(tmp_path, scene):
     save_picture(ax, tmp_path / "picture.png", scale=10)
     picture = saved(tmp_path / "picture.png")
     assert picture.shape == (600, 800, 3)
-    # Outside the instances the image, inside it tinted, and on the outline the pure colour.
+    # Outside the instances the image, inside it tinted, and on the outline the pure color.
     np.testing.assert_array_equal(picture[445:450, 105:110], np.full((5, 5, 3), image[44, 10]))
     np.testing.assert_array_equal(picture[254, 354], np.asarray(ax.images[0].get_array())[25, 35])
     assert (picture[250:260, 495:505] == (255, 0, 0)).all(axis=2).any()

@@ -40,7 +40,7 @@ def test_as_many_rows_as_needed(count, cols, rows):
     assert axes[0].figure.get_size_inches().tolist() == pytest.approx([14, 14 * rows / cols])
 
 
-def test_colour_map_norm_and_interpolation():
+def test_color_map_norm_and_interpolation():
     (ax,) = display_images(
         [np.eye(3)], cmap="Blues", norm=plt.Normalize(0, 10), interpolation="none"
     )
@@ -65,7 +65,7 @@ def test_activations_are_not_cut_to_bytes():
     np.testing.assert_array_equal(shown, activations[0])
 
 
-def test_floating_point_colours_and_single_channels():
+def test_floating_point_colors_and_single_channels():
     shown = arrays(display_images([np.full((2, 2, 3), 0.5), np.full((2, 2, 1), 0.5)]))
     assert shown[0].shape == (2, 2, 3)
     assert (shown[0] == 128).all()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import Polygon, Rectangle
 
-from mrcnn.drawing.colours import PREDICTION_COLOUR, TRUTH_COLOUR, neighbour_colours
+from mrcnn.drawing.colors import PREDICTION_COLOR, TRUTH_COLOR, neighbor_colors
 from mrcnn.drawing.instances import display_differences, display_instances
 from mrcnn.drawing.pixels import apply_mask
 from mrcnn.errors import DataError
@@ -64,8 +64,8 @@ def test_masks_are_one_layer_blended_in_order(scene):
     masks[5:20, 40:70, 1] = True  # they overlap, and reach beyond their boxes
     before = image.copy()
     expected = image.copy()
-    for number, colour in enumerate([RED, GREEN]):
-        apply_mask(expected, masks[:, :, number], colour)
+    for number, color in enumerate([RED, GREEN]):
+        apply_mask(expected, masks[:, :, number], color)
     ax = display_instances(image, boxes, masks, class_ids, NAMES, colors=np.array([RED, GREEN]))
     (layer,) = ax.images
     np.testing.assert_array_equal(layer.get_array(), expected)
@@ -204,7 +204,7 @@ def test_saved_figure_is_not_blank(scene, tmp_path):
         ({"scores": [0.5]}, "1 scores for 2 instances"),
         ({"captions": ["a"]}, "1 captions for 2 instances"),
         ({"colors": [RED]}, "1 colors for 2 instances"),
-        ({"colors": [RED, (255, 0, 0)]}, r"\(255, 0, 0\) is no colour"),
+        ({"colors": [RED, (255, 0, 0)]}, r"\(255, 0, 0\) is no color"),
         ({"image": np.zeros((60, 80, 2))}, r"\(60, 80, 2\)"),
     ],
 )
@@ -216,9 +216,9 @@ def test_arrays_that_do_not_fit(scene, change, message):
     assert plt.get_fignums() == []
 
 
-def test_colours_are_the_same_each_time_without_any_given(scene):
+def test_colors_are_the_same_each_time_without_any_given(scene):
     ax = display_instances(*scene, NAMES)
-    expected = [(*colour, 1.0) for colour in neighbour_colours(scene[1])]
+    expected = [(*color, 1.0) for color in neighbor_colors(scene[1])]
     assert [patch.get_edgecolor() for patch in outlines(ax)] == expected
 
 
@@ -281,7 +281,7 @@ def test_differences(differences):
         [0, 0, 10, 10],
         [35, 30, 55, 50],
     ]
-    green, red = (*TRUTH_COLOUR, 0.8), (*PREDICTION_COLOUR, 1)
+    green, red = (*TRUTH_COLOR, 0.8), (*PREDICTION_COLOR, 1)
     assert [patch.get_edgecolor() for patch in outlines(ax)] == [green] * 2 + [red] * 3
     assert "score / IoU" in ax.get_title()
 

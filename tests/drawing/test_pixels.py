@@ -6,7 +6,7 @@ import pytest
 from mrcnn.drawing.pixels import apply_mask, as_rgb, crops_of, draw_box
 from mrcnn.errors import DataError
 
-COLOUR = (0.9, 0.3, 0.05)
+COLOR = (0.9, 0.3, 0.05)
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def test_mask_is_blended_pixel_by_pixel(image, mask, alpha):
     expected = image.copy()
     for y, x in np.argwhere(mask):
         for channel in range(3):
-            value = image[y, x, channel] * (1 - alpha) + alpha * COLOUR[channel] * 255
+            value = image[y, x, channel] * (1 - alpha) + alpha * COLOR[channel] * 255
             expected[y, x, channel] = int(value)
-    result = apply_mask(image, mask, COLOUR, alpha)
+    result = apply_mask(image, mask, COLOR, alpha)
     assert result is image
     assert result.dtype == np.uint8
     np.testing.assert_array_equal(result, expected)
@@ -40,15 +40,15 @@ def test_default_opacity_is_one_half():
 @pytest.mark.parametrize("kind", [np.uint8, np.int64, np.float32])
 @pytest.mark.parametrize("inside", [1, 255])
 def test_masks_of_any_type(image, mask, kind, inside):
-    expected = apply_mask(image.copy(), mask, COLOUR)
+    expected = apply_mask(image.copy(), mask, COLOR)
     values = mask.astype(kind) * kind(inside)
-    np.testing.assert_array_equal(apply_mask(image, values, COLOUR), expected)
+    np.testing.assert_array_equal(apply_mask(image, values, COLOR), expected)
 
 
 @pytest.mark.parametrize("kind", [np.uint32, np.int16])
 def test_wider_whole_numbers_are_cut_too(image, mask, kind):
-    expected = apply_mask(image.copy(), mask, COLOUR)
-    wide = apply_mask(image.astype(kind), mask, COLOUR)
+    expected = apply_mask(image.copy(), mask, COLOR)
+    wide = apply_mask(image.astype(kind), mask, COLOR)
     assert wide.dtype == kind
     np.testing.assert_array_equal(wide, expected)
 
@@ -62,11 +62,11 @@ def test_floating_point_image_keeps_its_fractions(mask):
 
 def test_opacity_channel_is_left_alone(mask):
     image = np.full((9, 11, 4), 7, np.uint8)
-    apply_mask(image, mask, COLOUR)
+    apply_mask(image, mask, COLOR)
     assert (image[:, :, 3] == 7).all()
 
 
-def test_too_strong_a_colour_saturates():
+def test_too_strong_a_color_saturates():
     image = np.full((2, 2, 3), 200, np.uint8)
     apply_mask(image, np.ones((2, 2), bool), (0, 255, 0))
     assert (image == [100, 255, 100]).all()
@@ -78,13 +78,13 @@ def test_too_strong_a_colour_saturates():
 )
 def test_mask_that_does_not_fit(image_shape, mask_shape):
     with pytest.raises(DataError, match=r"one mask \[height, width\]"):
-        apply_mask(np.zeros(image_shape, np.uint8), np.ones(mask_shape, bool), COLOUR)
+        apply_mask(np.zeros(image_shape, np.uint8), np.ones(mask_shape, bool), COLOR)
 
 
 def test_read_only_image(image, mask):
     image.flags.writeable = False
     with pytest.raises(DataError, match=r"image\.copy\(\)"):
-        apply_mask(image, mask, COLOUR)
+        apply_mask(image, mask, COLOR)
     with pytest.raises(DataError, match=r"image\.copy\(\)"):
         draw_box(image, (1, 1, 4, 4), (255, 0, 0))
 
@@ -107,7 +107,7 @@ def test_box_pixel_by_pixel():
 
 
 @pytest.mark.parametrize("color", [[255, 0, 10], (255, 0, 10), np.array([255, 0, 10])])
-def test_box_has_the_given_colour(image, color):
+def test_box_has_the_given_color(image, color):
     before = image.copy()
     draw_box(image, np.array([2, 3, 6, 8], np.int32), color)
     assert image[2, 3].tolist() == image[7, 7].tolist() == [255, 0, 10]
@@ -181,7 +181,7 @@ def test_crops_hold_exactly_the_masks(kind, is_stacked_first):
     assert crops[0].mask.shape == (np.ptp(rows) + 1, np.ptp(columns) + 1)
 
 
-def test_outline_of_one_pixel_runs_half_way_to_its_neighbours():
+def test_outline_of_one_pixel_runs_half_way_to_its_neighbors():
     masks = np.zeros((5, 7, 1), np.uint8)
     masks[0, 4, 0] = 1
     (outline,) = crops_of(masks)[0].outlines()

@@ -134,11 +134,11 @@ def styles(ax):
     return [(patch.get_linestyle(), patch.get_edgecolor()) for patch in rectangles(ax)]
 
 
-def test_boxes_are_dotted_in_colours_of_their_own(image, shows):
+def test_boxes_are_dotted_in_colors_of_their_own(image, shows):
     ax = draw_boxes(image, BOXES)
     assert extents(ax) == [(x1, y1, x2, y2) for y1, x1, y2, x2 in BOXES.tolist()]
     assert [style for style, _ in styles(ax)] == ["dotted"] * 3
-    assert len({colour for _, colour in styles(ax)}) == 3
+    assert len({color for _, color in styles(ax)}) == 3
     assert (lines(ax), len(ax.texts), shows) == ([], 0, [])
     assert (ax.get_xlim(), ax.get_ylim()) == ((-6, 86), (66, -6))
     assert ax.figure.get_size_inches().tolist() == [12, 12]

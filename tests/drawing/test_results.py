@@ -3,7 +3,7 @@
 import numpy as np
 from skimage.draw import disk
 
-from mrcnn.drawing.colours import PREDICTION_COLOUR, TRUTH_COLOUR, class_colors
+from mrcnn.drawing.colors import PREDICTION_COLOR, TRUTH_COLOR, class_colors
 from mrcnn.drawing.label_preview import label_preview
 from mrcnn.drawing.palette import PREDICTION, TRUTH, class_color
 from mrcnn.drawing.results import comparison_picture, outlines, overlay_picture
@@ -21,8 +21,8 @@ CELL = round_mask(40)
 SIDE = CELL.shape[0]
 
 
-def count(picture, colour) -> int:
-    return int((np.asarray(picture)[: IMAGE.shape[0]] == colour).all(axis=-1).sum())
+def count(picture, color) -> int:
+    return int((np.asarray(picture)[: IMAGE.shape[0]] == color).all(axis=-1).sum())
 
 
 def objects(image, boxes, cell=None, class_ids=None, scores=None) -> Instances:
@@ -104,7 +104,7 @@ def test_one_pixel_image_without_cells():
     assert overlay.size == (1, 1)
 
 
-def test_overlay_has_the_image_size_and_a_colour_for_each_class():
+def test_overlay_has_the_image_size_and_a_color_for_each_class():
     boxes = np.array([[10, 10, 10 + SIDE, 10 + SIDE], [90, 150, 90 + SIDE, 150 + SIDE]])
     pictures = [
         np.asarray(overlay_picture(IMAGE, objects(IMAGE, boxes, class_ids=ids), ["one", "two"]))
@@ -158,7 +158,7 @@ def test_pictures_have_the_colors_of_notebooks():
     assert (overlay == class_color(1)).all(axis=-1).sum() > 200
     np.testing.assert_allclose(np.array([class_color(n) for n in range(9)]) / 255,
                                class_colors(range(9)))  # fmt: skip
-    assert np.round(np.multiply([TRUTH_COLOUR, PREDICTION_COLOUR], 255)).tolist() == [
+    assert np.round(np.multiply([TRUTH_COLOR, PREDICTION_COLOR], 255)).tolist() == [
         [*TRUTH], [*PREDICTION],
     ]  # fmt: skip
 
@@ -167,8 +167,8 @@ def test_the_line_below_has_the_colors_beside_words_in_black():
     box = [30, 30, 30 + SIDE, 30 + SIDE]
     picture = np.asarray(comparison([box], [box], [0.9], [[0, 0]], [[1.0]]))
     below = picture[IMAGE.shape[0] :]
-    for colour in (TRUTH, PREDICTION):
-        rows, columns = np.nonzero((below == colour).all(axis=-1))
+    for color in (TRUTH, PREDICTION):
+        rows, columns = np.nonzero((below == color).all(axis=-1))
         # A bar: longer than high, with nothing missing.
         assert len(rows) == (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
         assert np.ptp(columns) > 3 * np.ptp(rows)

@@ -68,7 +68,7 @@ def test_shell_in_a_terminal_gets_text(notebook, capsys):
 
 @pytest.fixture
 def model():
-    """A model of real layers: a convolution, a dense layer and a batch normalisation."""
+    """A model of real layers: a convolution, a dense layer and a batch normalization."""
     inputs = keras.Input((8, 8, 3))
     x = keras.layers.Conv2D(4, 3, name="conv")(inputs)
     x = keras.layers.BatchNormalization(name="norm")(x)

@@ -3,7 +3,7 @@
 Statistics that do not change make batch norm a scale and a shift for each channel, which the
 kernel and the bias of the convolution before it can hold. The layers stay as they are in the
 graph, in files and for whoever asks for their outputs. Only while a whole detector runs does the
-convolution work with a scaled kernel, and the normalisation passes on what it is given, which
+convolution work with a scaled kernel, and the normalization passes on what it is given, which
 spares a pass over each feature map, forward and backward, and the memory of what lies between. The
 scaled kernel is made anew each time: it follows every change of the weights, and the gradients
 reach all of them.

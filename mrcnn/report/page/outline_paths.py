@@ -29,7 +29,7 @@ def outline_path(box: Sequence[int], crop: np.ndarray, tolerance: float) -> str:
     """Outlines of a mask as an SVG path in pixels of the image, to a tenth of a pixel."""
     written = []
     for contour in outlines(box, crop):
-        # From pixel centres at whole numbers to their corners there.
+        # From pixel centers at whole numbers to their corners there.
         places = np.round((simplified(contour, tolerance) + 0.5) * 10).astype(int)
         steps = np.diff(places, axis=0)
         tenths = [places[0], *(step for step in steps if step.any())]

@@ -112,10 +112,10 @@ def tree_leaves(
         found_kind, found_level, count = head.number(1), head.number(1), head.number(2)
         if found_kind != kind or (level is not None and found_level != level):
             raise UnreadableError(f"{what} has a damaged tree.")
-        neighbours = set(head.numbers(2, source.address_size)) - {source.undefined}
-        if level is None and neighbours:
+        neighbors = set(head.numbers(2, source.address_size)) - {source.undefined}
+        if level is None and neighbors:
             raise UnreadableError(f"{what} has a damaged tree.")
-        beside |= neighbours
+        beside |= neighbors
         each = key_size + source.address_size
         # One more key ends the last entry.
         entries = source.piece(address + head.at, count * each + key_size, what)

@@ -1,4 +1,4 @@
-"""Colours of instances and classes."""
+"""Colors of instances and classes."""
 
 import colorsys
 import itertools
@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from mrcnn.drawing.colours import (
-    PREDICTION_COLOUR,
-    TRUTH_COLOUR,
+from mrcnn.drawing.colors import (
+    PREDICTION_COLOR,
+    TRUTH_COLOR,
     class_colors,
-    instance_colours,
-    neighbour_colours,
+    instance_colors,
+    neighbor_colors,
     random_colors,
     to_rgba,
 )
@@ -41,30 +41,30 @@ VISION = {
 }
 
 
-def seen(colour, vision):
-    """CIELAB of an sRGB colour as eyes of this kind see it."""
-    colour = np.asarray(colour, float)
-    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+def seen(color, vision):
+    """CIELAB of an sRGB color as eyes of this kind see it."""
+    color = np.asarray(color, float)
+    linear = np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
     linear = np.clip(np.asarray(VISION[vision]) @ linear, 0, 1)
     srgb = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
     return rgb2lab(srgb)
 
 
-def least_difference(colours, vision):
-    """The smallest CIEDE2000 difference of two among some colours; 1 can just be noticed."""
-    points = [seen(colour, vision) for colour in colours]
+def least_difference(colors, vision):
+    """The smallest CIEDE2000 difference of two among some colors; 1 can just be noticed."""
+    points = [seen(color, vision) for color in colors]
     return min(deltaE_ciede2000(a, b) for a, b in itertools.combinations(points, 2))
 
 
 @pytest.mark.parametrize(("bright", "value"), [(True, 1.0), (False, 0.7)])
-def test_random_colours_are_all_hues_at_equal_distances(bright, value):
-    colours = random_colors(12, bright)
-    hues = sorted(colorsys.rgb_to_hsv(*colour) for colour in colours)
+def test_random_colors_are_all_hues_at_equal_distances(bright, value):
+    colors = random_colors(12, bright)
+    hues = sorted(colorsys.rgb_to_hsv(*color) for color in colors)
     np.testing.assert_allclose(hues, [(n / 12, 1.0, value) for n in range(12)], atol=1e-12)
-    assert all(isinstance(colour, tuple) for colour in colours)
+    assert all(isinstance(color, tuple) for color in colors)
 
 
-def test_random_colours_are_shuffled_by_the_global_seed():
+def test_random_colors_are_shuffled_by_the_global_seed():
     random.seed(5)
     first = random_colors(30)
     assert random_colors(30) != first
@@ -73,16 +73,16 @@ def test_random_colours_are_shuffled_by_the_global_seed():
     assert sorted(random_colors(30)) == sorted(first)
 
 
-def test_no_colours():
+def test_no_colors():
     assert random_colors(0) == []
     assert class_colors([]) == []
-    assert neighbour_colours(np.zeros((0, 4))) == []
+    assert neighbor_colors(np.zeros((0, 4))) == []
 
 
 @pytest.mark.parametrize("vision", VISION)
-def test_everyone_tells_the_colours_apart(vision):
+def test_everyone_tells_the_colors_apart(vision):
     assert least_difference(class_colors(range(8)), vision) > 10
-    assert least_difference([TRUTH_COLOUR, PREDICTION_COLOUR], vision) > 25
+    assert least_difference([TRUTH_COLOR, PREDICTION_COLOR], vision) > 25
 
 
 def test_pure_red_and_green_would_not_do():
@@ -90,34 +90,34 @@ def test_pure_red_and_green_would_not_do():
     assert least_difference([(1, 0, 0), (0, 1, 0)], "normal") > 80
 
 
-def test_class_colours_are_fixed():
-    colours = class_colors(np.arange(1, 8))
-    assert colours == class_colors([1, 2, 3, 4, 5, 6, 7])
-    assert class_colors([8, 1, 1]) == [colours[0]] * 3
+def test_class_colors_are_fixed():
+    colors = class_colors(np.arange(1, 8))
+    assert colors == class_colors([1, 2, 3, 4, 5, 6, 7])
+    assert class_colors([8, 1, 1]) == [colors[0]] * 3
 
 
-def test_neighbours_have_different_colours():
+def test_neighbors_have_different_colors():
     # Twelve by ten boxes laid like bricks, so that each touches six others, in any order.
     rows, columns = np.mgrid[:10, :12].reshape(2, -1)
     top, left = rows * 20, columns * 20 + rows % 2 * 10
     boxes = np.stack([top, left, top + 20, left + 20], axis=1)
     boxes = boxes[np.random.default_rng(0).permutation(len(boxes))]
-    colours = neighbour_colours(boxes)
+    colors = neighbor_colors(boxes)
     touching = [
         (first, second)
         for first, second in itertools.combinations(range(len(boxes)), 2)
         if (np.abs(boxes[first] - boxes[second]) <= 20).all()
     ]
     assert len(touching) == 10 * 11 + 9 * 23
-    assert [pair for pair in touching if colours[pair[0]] == colours[pair[1]]] == []
+    assert [pair for pair in touching if colors[pair[0]] == colors[pair[1]]] == []
     # All seven are in use, and the same way each time.
-    assert {*colours} == {*class_colors(range(1, 8))}
-    assert neighbour_colours(boxes) == colours
+    assert {*colors} == {*class_colors(range(1, 8))}
+    assert neighbor_colors(boxes) == colors
 
 
-def test_more_neighbours_than_colours_share_them_evenly():
-    colours = neighbour_colours(np.array([[0, 0, 9, 9]] * 21))
-    assert [colours.count(colour) for colour in class_colors(range(1, 8))] == [3] * 7
+def test_more_neighbors_than_colors_share_them_evenly():
+    colors = neighbor_colors(np.array([[0, 0, 9, 9]] * 21))
+    assert [colors.count(color) for color in class_colors(range(1, 8))] == [3] * 7
 
 
 def test_background_is_grey():
@@ -126,7 +126,7 @@ def test_background_is_grey():
 
 
 @pytest.mark.parametrize(
-    ("colour", "rgba"),
+    ("color", "rgba"),
     [
         ((1, 0, 0), (1, 0, 0, 1)),
         ([0, 0.5, 1, 0.25], (0, 0.5, 1, 0.25)),
@@ -134,21 +134,21 @@ def test_background_is_grey():
         ("black", (0, 0, 0, 1)),
     ],
 )
-def test_kinds_of_colours(colour, rgba):
-    assert to_rgba(colour) == rgba
+def test_kinds_of_colors(color, rgba):
+    assert to_rgba(color) == rgba
 
 
-@pytest.mark.parametrize("colour", [(255, 0, 0), (1, 0), 1.0, None, "no such colour", ["a"] * 3])
-def test_what_is_no_colour(colour):
-    with pytest.raises(DataError, match="no colour"):
-        to_rgba(colour)
+@pytest.mark.parametrize("color", [(255, 0, 0), (1, 0), 1.0, None, "no such color", ["a"] * 3])
+def test_what_is_no_color(color):
+    with pytest.raises(DataError, match="no color"):
+        to_rgba(color)
 
 
-def test_colours_of_instances():
+def test_colors_of_instances():
     boxes = np.arange(16).reshape(4, 4)
-    default = [(*colour, 1) for colour in neighbour_colours(boxes)]
-    assert instance_colours(None, boxes) == instance_colours([], boxes) == default
+    default = [(*color, 1) for color in neighbor_colors(boxes)]
+    assert instance_colors(None, boxes) == instance_colors([], boxes) == default
     given = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]])
-    assert instance_colours(given, boxes[:2]) == [(1, 0, 0, 1), (0, 1, 0, 1)]
+    assert instance_colors(given, boxes[:2]) == [(1, 0, 0, 1), (0, 1, 0, 1)]
     with pytest.raises(DataError, match="3 colors for 4 instances"):
-        instance_colours(given, boxes)
+        instance_colors(given, boxes)
