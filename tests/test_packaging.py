@@ -21,6 +21,7 @@ from PIL import Image
 from mrcnn.app import main
 from mrcnn.app.application import Application
 from rbc import APPLICATION
+from tests.forking.python import EAGERLY
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -197,17 +198,6 @@ def test_the_demo_is_the_same_in_makefile_and_readme(target, steps):
     assert [command for command in demo if not parses(command)] == []
     page = commands_in((ROOT / "docs" / "install.md").read_text(encoding="utf-8"))
     assert [command for command in demo if command not in page] == []
-
-
-# Runs a program without TensorFlow's graphs, which take longer than a single step or detection.
-EAGERLY = """
-import runpy, sys
-import keras
-if keras.backend.backend() == "tensorflow":
-    import tensorflow
-    tensorflow.config.run_functions_eagerly(True)
-runpy.run_path(sys.argv[1], run_name="__main__")
-"""
 
 
 def run_example(python: str, document: Path, folder: Path) -> str:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import skimage.io
 
+from tests.forking.python import EAGERLY
+
 from .colour_network import HIDDEN, PYRAMID, set_colour_features, set_colour_heads
 from .scenes import render_scenes, write_via2
 
@@ -71,15 +73,6 @@ def fruit_folder(tmp_path):
 # --- Running -----------------------------------------------------------------------------------
 
 
-# Runs a program without TensorFlow's graphs.
-EAGERLY = """
-import runpy, sys, tensorflow
-tensorflow.config.run_functions_eagerly(True)
-sys.argv[:1] = []
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
-
-
 @pytest.fixture
 def run_program(forked_python, tmp_path):
     """Runs a program in a process of its own in `tmp_path`; returns what it printed.
@@ -87,7 +80,6 @@ def run_program(forked_python, tmp_path):
     `eagerly` is for a training of a few steps, where the graphs of TensorFlow would take longer
     than the steps. One training and most detections are run with them.
     """
-    has_graphs = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
     # The programs find the modules beside them.
     folders = [str(PROGRAMS), os.environ.get("PYTHONPATH")]
     environment = {
@@ -98,7 +90,7 @@ def run_program(forked_python, tmp_path):
     }
 
     def run(name: str, *arguments, eagerly: bool = False) -> str:
-        how = ["-c", EAGERLY] if eagerly and has_graphs else []
+        how = ["-c", EAGERLY] if eagerly else []
         finished = subprocess.run(
             [forked_python, *how, str(PROGRAMS / name), *map(str, arguments)],
             cwd=tmp_path,

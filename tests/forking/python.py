@@ -18,6 +18,16 @@ import pytest
 _HERE = Path(__file__).parent
 # Copies of a process work where no library starts threads of its own on import.
 CAN_FORK = sys.platform == "linux"
+# Given to `-c`, runs a program without TensorFlow's graphs, which take longer than a single step or
+# detection.
+EAGERLY = """
+import runpy, sys, keras
+if keras.backend.backend() == "tensorflow":
+    import tensorflow
+    tensorflow.config.run_functions_eagerly(True)
+sys.argv[:1] = []
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 class ForkedPython:
