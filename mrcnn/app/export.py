@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mrcnn.app.inputs import RESULT_PICTURES
+from mrcnn.app.result_files import RESULT_PICTURES
 from mrcnn.drawing.palette import class_color, in_units
 from mrcnn.errors import DataError
 from mrcnn.formats import write_coco, write_geojson, write_imagej, write_via

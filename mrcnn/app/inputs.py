@@ -5,18 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mrcnn.app.result_files import RESULT_PICTURES
 from mrcnn.pictures import IMAGE_SUFFIXES, images_in, is_zarr, passed_over
-
-OVERLAY = "_overlay"
-# By the names of `--overlay-format`.
-OVERLAYS = {"jpeg": f"{OVERLAY}.jpg", "png": f"{OVERLAY}.png", "webp": f"{OVERLAY}.webp"}
-LABELS = "_labels.png"
-# Of more objects than a PNG has numbers for.
-MANY_LABELS = "_labels.tif"
-# Of the label image, for the eye.
-PREVIEW = "_labels_preview.png"
-# What the pictures of results end in.
-RESULT_PICTURES = (*OVERLAYS.values(), LABELS, MANY_LABELS, PREVIEW)
 
 
 @dataclass

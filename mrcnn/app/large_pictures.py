@@ -10,7 +10,7 @@ from PIL import Image
 
 from mrcnn.app.detection.overlay import JPEG, write_overlay
 from mrcnn.app.finding import Finder, Found
-from mrcnn.app.inputs import MANY_LABELS
+from mrcnn.app.result_files import MANY_LABELS
 from mrcnn.drawing.results import overlay_picture
 from mrcnn.errors import DataError
 from mrcnn.formats.label_images import write_label_image

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from mrcnn.app.commands import CHECK, CONVERT, DETECT, EVALUATE, EXPORT, PACK, SERVE, TRAIN
 from mrcnn.app.counting_options import counting_options
-from mrcnn.app.inputs import OVERLAYS
 from mrcnn.app.option import Group, Option, Stored
 from mrcnn.app.option_types import (
     anchor_scales,
@@ -16,6 +15,7 @@ from mrcnn.app.option_types import (
     positive,
     positive_integer,
 )
+from mrcnn.app.result_files import OVERLAYS
 from mrcnn.app.serving_options import serving_options
 from mrcnn.app.training_options import model_options, training_options
 from mrcnn.deploy.formats import FLOAT32, WEIGHTS_AS

@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from mrcnn.app.inputs import OVERLAYS
+from mrcnn.app.result_files import OVERLAYS
 from mrcnn.files import atomic_write
 
 JPEG, WEBP, PNG = "jpeg", "webp", "png"

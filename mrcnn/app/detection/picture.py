@@ -17,9 +17,9 @@ from mrcnn.app.detection.parts import Part, Source, part_file, write_part
 from mrcnn.app.detection.stream import Input
 from mrcnn.app.export import ENDINGS, Exporter
 from mrcnn.app.finding import Finder, Found
-from mrcnn.app.inputs import LABELS, MANY_LABELS, PREVIEW
 from mrcnn.app.large_pictures import detect_large
 from mrcnn.app.quality import Doubt, column, judge
+from mrcnn.app.result_files import LABELS, MANY_LABELS, PREVIEW
 from mrcnn.drawing.label_preview import label_preview
 from mrcnn.drawing.results import PNG_LEVEL, overlay_picture
 from mrcnn.files import atomic_write
