@@ -58,6 +58,7 @@ ROOMS |= {door: {*ROOMS} for door in FRONT_DOORS}
 ROOMS["app"] = {*ROOMS} - {*FRONT_DOORS, "matterport"}
 # The local page is built on the command line, which imports it when it is asked for.
 ROOMS["serve"] = {*ROOMS["app"], "app"}
+ROOMS["napari_plugin"] = {*ROOMS["app"], "app"}
 ROOMS["__main__"] = {"app"}
 # `import mrcnn` stays light.
 ROOMS["__init__"] = {"errors"}
@@ -298,7 +299,7 @@ def test_the_rooms_have_an_order():
 # Rooms that need no network, so that another runtime can take the place of Keras, and their files
 # that do.
 KERAS_FREE = ["instances", "pictures", "formats", "evaluation", "measure", "report", "drawing"]
-KERAS_FREE += ["inference", "app", "runs", "config", "serve"]
+KERAS_FREE += ["inference", "app", "runs", "config", "serve", "napari_plugin"]
 WITH_KERAS = {"mrcnn.inference.keras_runner", "mrcnn.app.callbacks"}
 IMPORT_WITHOUT_KERAS = """
 import importlib, pkgutil, sys

@@ -1,5 +1,6 @@
 """`Learning`: a training in the background from what was corrected, and what came of it."""
 
+import contextlib
 import csv
 import json
 import math
@@ -17,7 +18,7 @@ from typing import Any
 
 from mrcnn.app.application import Application
 from mrcnn.app.options import MAX_OVERLAP
-from mrcnn.errors import DataError, MrcnnError
+from mrcnn.errors import DataError, MrcnnError, OutputError, TrainingError
 from mrcnn.files import atomic_write
 from mrcnn.report.evaluation_tables import headline
 from mrcnn.runs.run import Run
@@ -49,6 +50,7 @@ class Lesson:
         began: the time.
         figures: of the model before and of the new one on the validated pictures.
         result: the new weights.
+        process: number of the training's own process, while it runs.
     """
 
     name: str = ""
@@ -63,6 +65,7 @@ class Lesson:
     began: str = ""
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
     result: str = ""
+    process: int = 0
 
     @property
     def is_busy(self) -> bool:
@@ -98,7 +101,23 @@ class Learning:
         lessons = self.lessons()
         self.lesson = lessons[-1] if lessons else Lesson()
         if self.lesson.is_busy:
-            self._set(state=STOPPED)
+            self._stop_left_over()
+            self._set(state=STOPPED, process=0)
+
+    def _stop_left_over(self) -> None:
+        """End the training of a server that was killed: its epochs are there to go on from."""
+        run = self._run()
+        if run is None or not self.lesson.process:
+            return
+        try:
+            with run.alone():
+                return
+        except TrainingError:
+            # Somebody holds the folder, so that number is still the training's.
+            with contextlib.suppress(OSError):
+                os.kill(self.lesson.process, signal.SIGINT)
+        except OutputError:
+            return
 
     # --- What there is -----------------------------------------------------------------------
 
@@ -314,6 +333,7 @@ class Learning:
                     start_new_session=True,
                     creationflags=flags,
                 )
+                self._set(process=self._process.pid)
             told = None
             while self._process.poll() is None:
                 now = (len(self._losses()), log.stat().st_size)

@@ -89,6 +89,7 @@ def test_the_wheel_says_what_the_project_says(wheel, metadata):
         "onnx",
         "serve",
         "scale",
+        "napari",
         "dev",
         "docs",
     }

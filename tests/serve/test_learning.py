@@ -1,7 +1,9 @@
 """Learning from corrections: what is trained on, how it stops and goes on, what is compared."""
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -128,6 +130,35 @@ def test_after_a_kill_it_can_go_on(learner, tmp_path):
     again = made_up_state(tmp_path / "copy", command=COMMAND)
     assert again.learning.lesson.state == "stopped"
     assert again.learning.told()["epoch"] == 3
+    again.close()
+    again.project.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are those of Windows there")
+def test_the_training_of_a_killed_server_is_ended(learner, tmp_path):
+    client, state = learner
+    start(client)
+    told = until(client, "done")
+    shutil.copytree(state.project.folder, tmp_path / "copy")
+    folder = tmp_path / "copy" / "models" / told["name"]
+    file = folder / "lesson.json"
+    holding = (
+        "import sys, time; from mrcnn.runs.run import Run\n"
+        "with Run.at(sys.argv[1]).alone():\n    print('held', flush=True); time.sleep(60)"
+    )
+    run = folder / "runs" / "spots20260101T0000"
+    with subprocess.Popen(
+        [sys.executable, "-c", holding, str(run)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout.readline() == "held\n"
+            left = {**json.loads(file.read_text()), "state": "running", "process": process.pid}
+            file.write_text(json.dumps(left))
+            again = made_up_state(tmp_path / "copy", command=COMMAND)
+            assert process.wait(20) != 0
+        finally:
+            process.kill()
+    assert again.learning.lesson.state == "stopped"
     again.close()
     again.project.close()
 
