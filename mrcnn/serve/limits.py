@@ -52,11 +52,14 @@ def open_checked(path: Path, shown: str | None = None) -> Picture:
 def _check_whole(path: Path, shown: str) -> None:
     """Refuse a file by the size that its first bytes tell: others would be decoded to know it."""
     try:
+        with open(path, "rb") as file:
+            if file.read(2) in _TIFF:
+                # Read a part at a time, whatever its size.
+                return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 width, height = image.size
-                is_read_in_parts = image.format == "TIFF"
     except Image.DecompressionBombError:
         raise DataError(
             f"{shown}: has more pixels than the {MOST_WHOLE_PIXELS} of a file that is decoded as a "
@@ -65,13 +68,14 @@ def _check_whole(path: Path, shown: str) -> None:
     except (OSError, ValueError, SyntaxError):
         # No image, which opening it as a picture tells with the reason.
         return
-    if not is_read_in_parts and height * width > MOST_WHOLE_PIXELS:
+    if height * width > MOST_WHOLE_PIXELS:
         raise DataError(
             f"{shown}: {height} x {width} pixels are more than the {MOST_WHOLE_PIXELS} of a file "
             f"that is decoded as a whole. {_REMEDY}"
         )
 
 
+_TIFF = (b"II", b"MM")
 _REMEDY = "Save it as a tiled TIFF, which is read a part at a time, or send a part of it."
 
 

@@ -1,6 +1,7 @@
 """Tiles and thumbnails of pictures of any size."""
 
 import io
+import zlib
 
 import numpy as np
 import pytest
@@ -77,6 +78,20 @@ def test_a_large_file_without_levels_is_read_once(tmp_path, monkeypatch):
     assert (tmp_path / "kept" / "a.tif.overview.npy").exists()
     tiles.forget(path)
     assert not (tmp_path / "kept" / "a.tif.overview.npy").exists()
+
+
+def test_a_slide_that_no_memory_holds(tmp_path):
+    path = tmp_path / "slide.tif"
+    tile = zlib.compress(ramp(256, 256).tobytes())
+    across = 79
+    tifffile.imwrite(
+        path, (tile for _ in range(across**2)), shape=(20_000, 20_000, 3), dtype=np.uint8,
+        tile=(256, 256), compression="zlib", photometric="rgb",
+    )  # fmt: skip
+    tiles = Tiles(tmp_path / "kept")
+    assert tiles.size(path) == (20_000, 20_000)
+    shown = pixels(tiles.tile(path, last_level(20_000, 20_000), 20, 30))
+    assert np.abs(shown - np.tile(ramp(256, 256), (2, 2, 1))).mean() < 3
 
 
 def test_a_pyramid_gives_its_own_levels(tmp_path):
