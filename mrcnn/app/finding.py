@@ -160,6 +160,8 @@ class Finder:
         options: of the command line; by default each as if it was not given.
         told_names: the classes that the application is to tell, `class_names` of the network or
             `Application.told_classes` of them, which is the default.
+        check: is called whenever the network is done with an image, or with a part of a large one;
+            what it raises ends the work.
 
     Raises:
         ConfigError: options that such a network cannot follow.
@@ -171,6 +173,7 @@ class Finder:
         predictor: "Predictor | ScaledPredictor",
         options: Any = None,
         told_names: Sequence[str] | None = None,
+        check: Callable[[], None] | None = None,
     ) -> None:
         self.application = application
         self.predictor = predictor
@@ -179,6 +182,7 @@ class Finder:
         if told_names is None:
             told_names = application.told_classes(self.class_names, options)
         self.told_names = tuple(told_names)
+        self._check = check
 
     def find(self, image: np.ndarray) -> Found:
         """The objects of an image, uint8 [H, W, 3]."""
@@ -237,6 +241,8 @@ class Finder:
             image: uint8 [h, w, 3].
             instances: with scores, in pixels of the image.
         """
+        if self._check is not None:
+            self._check()
         max_overlap = getattr(self.options, "max_overlap", MAX_OVERLAP)
         instances = instances.take(np.flatnonzero(instances.areas()))
         instances = instances.without_duplicates(max_overlap)

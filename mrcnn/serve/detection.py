@@ -1,7 +1,7 @@
 """What is found in a picture, as the page keeps and sends it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +11,7 @@ import numpy as np
 
 from mrcnn.app.application import Application
 from mrcnn.app.detection.picture import visible_objects
-from mrcnn.app.finding import Found
+from mrcnn.app.finding import Finder, Found
 from mrcnn.app.large_pictures import detect_large, is_large
 from mrcnn.app.quality import judge
 from mrcnn.errors import DataError
@@ -51,7 +51,12 @@ class Detection:
 
 
 def detect(
-    application: Application, options: Any, model: Model, picture: Picture, folder: Path
+    application: Application,
+    options: Any,
+    model: Model,
+    picture: Picture,
+    folder: Path,
+    check: Callable[[], None] | None = None,
 ) -> Detection:
     """Find the objects of a picture, as the command `detect` does.
 
@@ -60,11 +65,17 @@ def detect(
         model: finds them.
         picture: of any size.
         folder: takes what has no room in memory, while this runs.
+        check: is called after each part of a large picture; what it raises ends the work.
 
     Raises:
         DataError: it cannot be read, or its scale cannot be told.
     """
     predictor = model.finder.predictor
+    if check is not None:
+        known = model.finder
+        model = replace(
+            model, finder=Finder(application, predictor, known.options, known.told_names, check)
+        )
     if is_large(picture, predictor):
         return _detect_large(application, options, model, picture, folder)
     image = picture.pixels()

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from mrcnn.app.application import Application
@@ -17,6 +18,9 @@ from mrcnn.serve.jobs import DONE, FAILED, RUNNING, Job
 from mrcnn.serve.limits import open_checked
 from mrcnn.serve.project import Project
 from mrcnn.serve.results import Result
+
+# Seconds between two events about the parts of a large picture.
+_BETWEEN = 1.0
 
 
 class Work:
@@ -95,14 +99,27 @@ class Work:
             if job.region:
                 self._do_region(job, model, picture)
             else:
-                found = self._detect(model, picture)
+                found = self._detect(job, model, picture)
                 if self._is_wanted(job):
                     self._project.store(job.picture, Result.of(found, model))
         # Only what is kept is done: after a kill it begins anew.
         jobs.end(job.number, DONE)
 
-    def _detect(self, model: Model, picture: Picture) -> Any:
-        return detect(self._application, self._options, model, picture, self._project.scratch)
+    def _detect(self, job: Job, model: Model, picture: Picture) -> Any:
+        parts, told = 0, monotonic()
+
+        def check() -> None:
+            nonlocal parts, told
+            if not self._is_wanted(job):
+                raise _CancelledError
+            parts += 1
+            if monotonic() - told >= _BETWEEN:
+                told = monotonic()
+                self._events.publish("progress", {"picture": job.picture, "parts": parts})
+
+        return detect(
+            self._application, self._options, model, picture, self._project.scratch, check
+        )
 
     def _do_region(self, job: Job, model: Model, picture: Picture) -> None:
         y, x, height, width = map(int, job.region.split(","))
@@ -111,7 +128,7 @@ class Work:
             name=picture.name,
             pixel_size=picture.pixel_size,
         )
-        found = self._detect(model, part)
+        found = self._detect(job, model, part)
         cells = [moved(cell, y, x) for cell in [*found.cells, *found.weak]]
         if not self._is_wanted(job):
             return
@@ -140,7 +157,7 @@ class Work:
         if future.cancelled():
             return
         error = future.exception()
-        if error is not None:
+        if error is not None and not isinstance(error, _CancelledError):
             path = self._project.pictures / job.picture
             problem = why(path, error) if isinstance(error, Exception) else str(error)
             problem = problem.replace(f"{path.parent}/", "")
@@ -154,6 +171,10 @@ class Work:
         job = self._project.jobs.job(number)
         if job is not None:
             self._events.publish("job", job.plain())
+
+
+class _CancelledError(Exception):
+    """Somebody has cancelled the job that runs."""
 
 
 def moved(cell: dict[str, Any], dy: int, dx: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import threading
 import zipfile
 
 import pytest
@@ -263,6 +264,31 @@ def test_what_waited_goes_on_after_a_kill(tmp_path):
     for state in (first, second):
         state.close()
         state.project.close()
+
+
+def test_a_job_that_runs_is_cancelled(tmp_path, monkeypatch):
+    state = made_up_state(tmp_path)
+    begun, may_end = threading.Event(), threading.Event()
+    (tmp_path / "a.png").write_bytes(png())
+    state.detector.submit(lambda model: None).result(10)
+    finder = state.detector.model.finder
+    predict = finder.predictor.predict
+
+    def slow(image, **more):
+        begun.set()
+        assert may_end.wait(10)
+        return predict(image, **more)
+
+    monkeypatch.setattr(finder.predictor, "predict", slow)
+    job = state.work.add(state.project.add(tmp_path / "a.png", "a.png"))
+    assert begun.wait(10)
+    assert state.work.cancel(job.number) and not state.work.cancel(job.number)
+    may_end.set()
+    state.detector.submit(lambda model: None).result(10)
+    assert state.project.jobs.job(job.number).state == "cancelled"
+    assert state.project.opened("a.png") is None
+    state.close()
+    state.project.close()
 
 
 def test_pictures_are_known_by_their_content(tmp_path):

@@ -93,6 +93,10 @@ function listen() {
     setTimeout(() => { if (picture.isBehind(name, number)) picture.open(name); }, 400);
     if (shown === "pictures") gallery.refresh();
   });
+  on("progress", ({ picture: name, parts }) => {
+    if (picture.isShown(name)) picture.progress(parts);
+    gallery.progress(name, parts);
+  });
   on("removed", () => { if (shown === "pictures") gallery.refresh(); });
   on("learning", (told) => learn.told(told));
   events.onerror = () => {

@@ -121,6 +121,13 @@ export function show() {
   }));
 }
 
+// Parts of a large picture that are done.
+export function progress(name, parts) {
+  const item = [...$("gallery").children].find((one) => one.dataset.name === name);
+  const badge = item && item.querySelector(".badge");
+  if (badge) badge.textContent = t("parts", { parts });
+}
+
 function card(one) {
   const counts = one.counts ? countText(one.counts) : null;
   const badges = [];
@@ -139,7 +146,7 @@ function card(one) {
       made("span", { class: "name" }, one.name), ...badges,
       problem ? made("span", { class: "name" }, problem) : null));
   const item = made("li", {}, link);
-  if (job && job.state === "waiting") {
+  if (job && ["waiting", "running"].includes(job.state)) {
     item.append(made("button", { type: "button", onclick: () => trying(async () => { await call("DELETE", `jobs/${job.number}`); load(); }) }, t("cancel")));
   }
   return item;

@@ -4,7 +4,7 @@ const CHUNK = 256; // side of the squares that cells are looked up by, in pixels
 const LEAST = 9; // smaller cells than this, on the screen, are dots
 const DOT = 4;
 const BATCH = 64; // cells of one path: one of all takes far longer
-const MOST_HALOS = 1500;
+const MOST_HALOS = 400;
 
 export class Layer {
   constructor(viewer, colorOf) {

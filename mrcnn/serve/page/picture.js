@@ -115,6 +115,11 @@ export function isBehind(name, number) {
   return isShown(name) && picture.number !== undefined && number > picture.number;
 }
 
+// Parts of a large picture that are done.
+export function progress(parts) {
+  if (picture.job && picture.job.state === "running") $("notes").textContent = t("parts", { parts });
+}
+
 export function leave() {
   tools.choose("select");
   picture = null;
@@ -173,6 +178,9 @@ function showCount() {
   if (!picture.cells) {
     const job = picture.job;
     place.textContent = job && ["waiting", "running"].includes(job.state) ? t(job.state) : "–";
+    if (job && ["waiting", "running"].includes(job.state)) {
+      place.append(" ", made("button", { type: "button", onclick: () => trying(() => call("DELETE", `jobs/${job.number}`)) }, t("cancel")));
+    }
     $("legend").replaceChildren();
     $("shown").textContent = "";
     setTools();
