@@ -19,8 +19,9 @@ from mrcnn.serve.state import State
 _JPEG = "image/jpeg"
 # Tiles and thumbnails of a file stay as they are.
 _KEPT = {"cache-control": "private, max-age=3600"}
-# What only the server needs of an object.
-_UNTOLD = {"mask"}
+# What only the server needs of an object; of its measurements the page shows these.
+_UNTOLD = {"mask", "measurements"}
+_SHOWN = ("shape", "circularity")
 
 
 def listed(state: State) -> list[dict[str, Any]]:
@@ -64,7 +65,10 @@ def told_picture(state: State, name: str) -> dict[str, Any]:
 
 
 def _told_cell(cell: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in cell.items() if key not in _UNTOLD}
+    known = cell.get("measurements", {})
+    shown = {name: known[name] for name in _SHOWN if known.get(name) is not None}
+    told = {key: value for key, value in cell.items() if key not in _UNTOLD}
+    return {**told, "measurements": shown} if shown else told
 
 
 def changed(state: State, name: str, asked: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import threading
 from collections import Counter, OrderedDict
@@ -20,6 +21,8 @@ from mrcnn.serve.journal import Journal
 from mrcnn.serve.limits import MOST_PICTURES, open_checked
 from mrcnn.serve.results import Result
 
+# What names of files cannot have, on Windows more than elsewhere.
+_FOREIGN = re.compile(r'[/\\<>:"|?*]' if os.name == "nt" else r"[/\\]")
 # Pictures whose objects are kept in memory.
 _MOST_OPEN = 8
 
@@ -124,7 +127,7 @@ class Project:
                 )
             # Of one stem, whatever the suffix: results and tables are called after it.
             taken = [Path(each).stem for each in present]
-            stem = next(iter(unique_names([last], taken))).replace("/", "_").replace("\\", "_")
+            stem = _FOREIGN.sub("_", next(iter(unique_names([last], taken))))
             target = self.pictures / f"{stem}{suffix}"
             try:
                 _link_or_copy(content, target)

@@ -27,6 +27,7 @@ sys.exit(APPLICATION.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent otherwise there")
 def test_it_starts_prints_its_address_and_ends(tmp_path):
     arguments = ["serve", "--no-browser", "--port", "0", "--project", str(tmp_path / "project")]
     with subprocess.Popen(

@@ -1,5 +1,6 @@
 """The page in a browser: pictures in, looked at, corrected, saved, learned from."""
 
+import os
 import shutil
 import sys
 import threading
@@ -261,6 +262,7 @@ def test_what_is_refused_is_told(open_page, server):
     )
 
 
+@pytest.mark.skipif(os.name == "nt", reason="files have no such names there")
 def test_names_are_text(open_page):
     page = open_page()
     name = "<img src=x onerror=alert(1)>'&.png"

@@ -90,5 +90,7 @@ function chart(losses, epochs) {
     svg.append(shape("path", { class: name, d: points.map((point, place) => `${place ? "L" : "M"}${point.join(" ")}`).join("") }));
     for (const [px, py] of points) svg.append(shape("circle", { cx: px, cy: py, r: 3, class: name, fill: "none" }));
   }
-  return [svg, made("p", { class: "small" }, made("span", { class: "key one" }), t("loss"), made("span", { class: "key two" }), t("valLoss"))];
+  const validated = losses.filter((row) => "val_F1" in row).pop();
+  const told = validated ? `  F1 ${validated.val_F1.toFixed(3)}, AP50 ${(validated.val_mask_AP50 ?? NaN).toFixed(3)}` : "";
+  return [svg, made("p", { class: "small" }, made("span", { class: "key one" }), t("loss"), made("span", { class: "key two" }), t("valLoss"), told)];
 }
