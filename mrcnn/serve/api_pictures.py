@@ -30,7 +30,9 @@ def listed(state: State) -> list[dict[str, Any]]:
     told = []
     for name, summary in state.project.summaries().items():
         job = newest.get(name)
-        told.append({"name": name, **summary, "job": job.plain() if job else None})
+        version = _version(state.project.pictures / name)
+        job_told = job.plain() if job else None
+        told.append({"name": name, "version": version, **summary, "job": job_told})
     return sorted(told, key=lambda each: (-each.get("doubt", -1.0), each["name"]))
 
 
@@ -41,6 +43,7 @@ def told_picture(state: State, name: str) -> dict[str, Any]:
     job = state.project.jobs.newest().get(name)
     told: dict[str, Any] = {
         "name": name,
+        "version": _version(path),
         "size": [height, width],
         "job": job.plain() if job else None,
         "cells": None,
@@ -62,6 +65,15 @@ def told_picture(state: State, name: str) -> dict[str, Any]:
             "model": Path(result.model).name,
             **acts_of(corrections),
         }
+
+
+def _version(path: Path) -> str:
+    """Tells a file from another one that had its name, for what a browser keeps."""
+    try:
+        told = path.stat()
+    except OSError:
+        return ""
+    return f"{told.st_mtime_ns:x}-{told.st_size:x}"
 
 
 def _told_cell(cell: dict[str, Any]) -> dict[str, Any]:

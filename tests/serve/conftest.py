@@ -30,7 +30,7 @@ def client(state):
 
 def wait_for(client, name: str) -> dict:
     """The picture, once what was asked for is done with it."""
-    for _ in range(500):
+    for _ in range(2000):
         told = client.get(f"/api/pictures/{name}").json()
         if told["job"] is None or told["job"]["state"] not in ("waiting", "running"):
             return told

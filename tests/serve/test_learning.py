@@ -23,7 +23,7 @@ COMMAND = [sys.executable, str(Path(__file__).with_name("made_up_program.py"))]
 
 
 def until(client, *states: str) -> dict:
-    for _ in range(1000):
+    for _ in range(3000):
         told = client.get("/api/learning").json()
         if told["state"] in states:
             return told

@@ -15,7 +15,7 @@ from mrcnn.serve.limits import open_checked
 from mrcnn.serve.project import UnknownPictureError
 from tests.inference.bright_spots import field
 from tests.serve.conftest import wait_for
-from tests.serve.made_up import made_up_state, png
+from tests.serve.made_up import SPOTS, made_up_state, png
 
 DRAWN = [[40.0, 40.0], [55.0, 40.0], [55.0, 55.0], [40.0, 55.0]]
 
@@ -226,8 +226,9 @@ def test_a_picture_is_removed(client, state, add):
     assert client.get("/api/pictures/gone.png").status_code == 404
     kept = {path.name for path in state.project.folder.glob("removed/*/*")}
     assert kept == {"gone.png", "gone.png.json", "gone.png.jsonl"}
-    # Another one of this name begins anew.
-    assert len(add(name="gone.png")["cells"]) == 3
+    # Another one of this name begins anew, also where a browser keeps tiles.
+    again = add(png(field(SPOTS[0])), "gone.png")
+    assert len(again["cells"]) == 1 and again["version"] != told["version"]
 
 
 def test_a_picture_that_fails_says_why(client, state, add):

@@ -139,7 +139,7 @@ function card(one) {
   for (const doubt of one.doubts || []) badges.push(made("span", { class: "badge", title: doubt.text }, doubt.reason));
   const problem = one.problem || (job && job.state === "failed" && job.problem);
   const link = made("a", { href: `#/picture/${encodeURIComponent(one.name)}` },
-    made("span", { class: "frame" }, made("img", { src: `api/${picturePath(one.name)}/thumbnail`, alt: "", loading: "lazy" })),
+    made("span", { class: "frame" }, made("img", { src: `api/${picturePath(one.name)}/thumbnail?v=${one.version}`, alt: "", loading: "lazy" })),
     made("span", { class: "text" },
       made("span", { class: "number" }, counts ? counts.text : "…"),
       counts && counts.others ? made("span", { class: "name" }, counts.others) : null,

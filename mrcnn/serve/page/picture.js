@@ -162,11 +162,11 @@ export async function open(name) {
 
 function openTiles() {
   const [height, width] = picture.size;
-  const name = picture.name;
+  const { name, version } = picture;
   const last = Math.ceil(Math.log2(Math.max(height, width, 1)));
   viewer.open({
     height, width, tileSize: TILE, tileOverlap: 0, minLevel: Math.max(last - 20, 0), maxLevel: last,
-    getTileUrl: (level, x, y) => `api/${picturePath(name)}/tiles/${level}/${x}/${y}`,
+    getTileUrl: (level, x, y) => `api/${picturePath(name)}/tiles/${level}/${x}/${y}?v=${version}`,
   });
 }
 
