@@ -100,6 +100,7 @@ def test_the_wheel_says_what_the_project_says(wheel, metadata):
     assert [line for line in commands if " = " in line] == [
         "mrcnn = mrcnn.app.main:main",
         "rbc = rbc:main",
+        "mrcnn-keras3 = mrcnn.napari_plugin:napari.json",
     ]
 
 
