@@ -115,7 +115,7 @@ class Learning:
         except TrainingError:
             # Somebody holds the folder, so that number is still the training's.
             with contextlib.suppress(OSError):
-                os.kill(self.lesson.process, signal.SIGINT)
+                os.kill(self.lesson.process, signal.SIGTERM)
         except OutputError:
             return
 
@@ -217,7 +217,9 @@ class Learning:
         with self._lock:
             self._is_stopping = True
             if self._process is not None and self._process.poll() is None:
-                _interrupt(self._process)
+                # Ctrl-C may be ignored, as where the server was started in the background; what
+                # a training has kept is whole however it ends.
+                self._process.terminate()
 
     def close(self) -> None:
         """Stop, and wait for the end."""
@@ -394,14 +396,6 @@ def _numbers(row: dict[str, Any]) -> dict[str, float]:
         if math.isfinite(value):
             told[name] = value
     return told
-
-
-def _interrupt(process: subprocess.Popen) -> None:
-    """As Ctrl-C, after which a training says what it has saved."""
-    if os.name == "nt":
-        process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
-    else:
-        process.send_signal(signal.SIGINT)
 
 
 def own_command() -> list[str]:
