@@ -1,17 +1,15 @@
 """A trained network in the folder of another program: the network, its settings, and a README."""
 
-import copy
 import shutil
 from pathlib import Path
 
 from mrcnn.config import Config
 from mrcnn.deploy.formats import FLOAT32, FORMATS
+from mrcnn.deploy.network import Network
 from mrcnn.deploy.readme import readme_text
-from mrcnn.deploy.tracing import check_backend, trace
+from mrcnn.deploy.tracing import check_backend
 from mrcnn.files import atomic_write, make_writable_folder, together
 from mrcnn.inference.model_folder import weights_text
-from mrcnn.nets.detector import build_inference_model
-from mrcnn.weights.loading import load_weights
 from mrcnn.weights.settings import CONFIG_FILE, settings_text
 
 README_FILE = "README.md"
@@ -37,7 +35,7 @@ def export_network(
             computes in float32 all the same.
 
     Raises:
-        ConfigError: the backend is not TensorFlow, a library is not installed, the network has
+        ConfigError: a library or TensorFlow is needed and not there, the network has
             an operation that the format has not, or its kernels cannot be stored like that.
         WeightsError: see `mrcnn.weights.loading.load_weights`; all weights must be there.
         OutputError: the folder cannot be written.
@@ -45,19 +43,14 @@ def export_network(
     form = FORMATS[format_name]
     form.check_weights(weights_as)
     form.check_libraries()
-    check_backend()
-    config = copy.copy(config)
-    config.MIXED_PRECISION = "float32"
-    model = build_inference_model(config)
-    load_weights(model, weights, strict=True)
-    network = trace(model)
+    if form.by_tensorflow:
+        check_backend()
+    network = Network.of_weights(config, weights)
     license_file = Path(weights).with_name(LICENSE_FILE)
     with together(make_writable_folder(folder)) as waiting:
         form.write(network, waiting / form.network, weights_as)
-        atomic_write(waiting / CONFIG_FILE, settings_text(config))
-        text = readme_text(
-            network, config, form, weights_as, weights_text(weights), license_file.is_file()
-        )
+        atomic_write(waiting / CONFIG_FILE, settings_text(network.config))
+        text = readme_text(network, form, weights_as, weights_text(weights), license_file.is_file())
         atomic_write(waiting / README_FILE, text)
         if license_file.is_file():
             shutil.copyfile(license_file, waiting / LICENSE_FILE)

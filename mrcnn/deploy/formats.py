@@ -18,10 +18,11 @@ class Format:
     Attributes:
         network: name of the file, or of the folder, of the network.
         title: of the format, with its article.
-        write: writes a `mrcnn.deploy.tracing.TracedNetwork` to a path, with kernels as numbers of
+        write: writes a `mrcnn.deploy.network.Network` to a path, with kernels as numbers of
             a kind.
         usage: lines of Python that run the network, for its README.
-        libraries: that writing it takes beside TensorFlow.
+        by_tensorflow: whether TensorFlow writes it.
+        libraries: that writing it takes beside Keras.
         extra: of the package that installs them.
         weights_as: the kinds of numbers that kernels can be stored as, the usual one first.
     """
@@ -30,6 +31,7 @@ class Format:
     title: str
     write: Callable[[Any, Path, str], None]
     usage: str
+    by_tensorflow: bool = False
     libraries: tuple[str, ...] = ()
     extra: str | None = None
     weights_as: tuple[str, ...] = (FLOAT32,)
@@ -79,7 +81,7 @@ network = onnxruntime.InferenceSession("network.onnx")
     {"input_image": images, "input_image_meta": image_meta, "input_anchors": anchors},
 )
 """,
-        libraries=("onnx", "tf2onnx"),
+        libraries=("onnx",),
         extra="onnx",
         weights_as=(FLOAT32, "float16"),
     ),
@@ -98,6 +100,7 @@ outputs = network.signatures["serving_default"](
 )
 detections = outputs["detections"].numpy()
 """,
+        by_tensorflow=True,
     ),
 }
 # All kinds of numbers that kernels can be stored as, in one format or another.

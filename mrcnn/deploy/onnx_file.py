@@ -1,39 +1,71 @@
 """A network as an ONNX file, which ONNX Runtime and many other programs run."""
 
+import importlib.util
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
+from mrcnn import __version__
+from mrcnn.deploy.network import Network
+from mrcnn.deploy.onnx_graph import OPERATOR_SET
+from mrcnn.deploy.onnx_layers import UnknownLayerError
 from mrcnn.deploy.ports import Port
-from mrcnn.deploy.tracing import TracedNetwork
+from mrcnn.deploy.tracing import trace
 from mrcnn.errors import ConfigError, listed
 from mrcnn.files import atomic_write
+from mrcnn.inference.model_folder import weights_text
+from mrcnn.inference.network_settings import values_of
 
-# Of 2022: what reads ONNX today knows it.
-OPERATOR_SET = 18
 # Operations whose second input is a kernel.
 _WITH_KERNEL = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 _ELSEWHERE = "`--format savedmodel` writes this network."
 
 
-def write_onnx(network: TracedNetwork, path: Path, weights_as: str = "float32") -> None:
+def write_onnx(network: Network, path: Path, weights_as: str = "float32") -> None:
     """Write a network with its weights to a file.
 
     Args:
-        network: see `mrcnn.deploy.tracing.trace`.
+        network: the network.
         path: the file.
         weights_as: "float16" stores kernels as 16-bit numbers, see `shorten_kernels`.
 
     Raises:
-        ConfigError: the network has an operation that ONNX has not, or a kernel has values beyond
-            those of float16.
+        ConfigError: the network has a layer or an operation that ONNX has not, or a kernel has
+            values beyond those of float16.
     """
-    model = _converted(network)
-    if unknown := unknown_operations(model):
-        raise ConfigError(f"ONNX has no operation {listed(unknown)} of TensorFlow. {_ELSEWHERE}")
+    import onnx
+
+    try:
+        content = network.file().filled(network.weights, values_of(network.config))
+        model = onnx.load_from_string(content)
+    except UnknownLayerError as error:
+        # Such as one of a backbone that a program brings along.
+        model = _converted(network, error)
+    told = {"weights": weights_text(network.weights), "written_by": f"mrcnn-keras3 {__version__}"}
+    onnx.helper.set_model_props(model, told)
+    if weights_as == "float16":
+        shorten_kernels(model)
+    atomic_write(path, model.SerializeToString())
+
+
+def _converted(network: Network, unknown: UnknownLayerError) -> Any:
+    """The model of `onnx` as tf2onnx makes it, of the operations of TensorFlow.
+
+    Raises:
+        ConfigError: it is not installed, or cannot.
+    """
+    if keras.backend.backend() != "tensorflow" or importlib.util.find_spec("tf2onnx") is None:
+        raise ConfigError(
+            f"The network has {unknown}: to convert it to ONNX takes TensorFlow and tf2onnx, "
+            "pip install 'mrcnn-keras3[onnx]'."
+        )
+    model = _convert(network)
+    if operations := unknown_operations(model):
+        raise ConfigError(f"ONNX has no operation {listed(operations)} of TensorFlow. {_ELSEWHERE}")
     graph = model.graph
     outputs = {output.name: output for output in graph.output}
     ordered = [outputs[port.name] for port in network.outputs]
@@ -45,22 +77,21 @@ def write_onnx(network: TracedNetwork, path: Path, weights_as: str = "float32") 
     copies = [type(output).FromString(output.SerializeToString()) for output in ordered]
     del graph.output[:]
     graph.output.extend(copies)
-    if weights_as == "float16":
-        shorten_kernels(model)
-    atomic_write(path, model.SerializeToString())
+    return model
 
 
-def _converted(network: TracedNetwork) -> Any:
+def _convert(network: Network) -> Any:
     """The model of `onnx`, in which operations that cannot be converted stay as they are."""
     import tf2onnx.convert
 
+    traced = trace(network.model)
     logger = logging.getLogger("tf2onnx")
     level = logger.level
     # What it complains of is told by our own errors.
     logger.setLevel(logging.CRITICAL)
     try:
         model, _ = tf2onnx.convert.from_function(
-            network.function, input_signature=network.signature, opset=OPERATOR_SET
+            traced.function, input_signature=traced.signature, opset=OPERATOR_SET
         )
     except Exception as error:  # whatever it runs into in an operation that it does not know
         raise ConfigError(

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mrcnn import __version__
-from mrcnn.config import Config
 from mrcnn.deploy.formats import Format
 from mrcnn.deploy.ports import Port
 
 if TYPE_CHECKING:
-    from mrcnn.deploy.tracing import TracedNetwork
+    from mrcnn.deploy.network import Network
 
 # Settings that shape what comes out, which cannot be changed in the exported network.
 _SETTINGS = (
@@ -22,8 +21,7 @@ _SETTINGS = (
 
 
 def readme_text(
-    network: "TracedNetwork",
-    config: Config,
+    network: "Network",
     form: Format,
     weights_as: str,
     weights: str,
@@ -33,12 +31,12 @@ def readme_text(
 
     Args:
         network: that was exported.
-        config: of it.
         form: the format it is in.
         weights_as: what its kernels are stored as.
         weights: which weights it has, for a person.
         has_license: whether the license of the weights lies beside it.
     """
+    config = network.config
     names = getattr(config, "CLASS_NAMES", ())
     classes = ", ".join(f"{number} {name}" for number, name in enumerate(names, start=1))
     parts = [

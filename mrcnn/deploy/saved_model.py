@@ -4,18 +4,20 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from mrcnn.deploy.tracing import TracedNetwork
+from mrcnn.deploy.network import Network
+from mrcnn.deploy.tracing import trace
 
 
-def write_saved_model(network: TracedNetwork, path: Path) -> None:
+def write_saved_model(network: Network, path: Path) -> None:
     """Write a network to a folder, with one signature, `serving_default`.
 
     Args:
-        network: see `mrcnn.deploy.tracing.trace`.
+        network: the network.
         path: the folder; it is made.
     """
+    traced = trace(network.model)
     module = tf.Module()
     # What hangs on the module is written.
-    module.detect = network.function
-    module.weights = network.variables
-    tf.saved_model.save(module, str(path), signatures=network.function)
+    module.detect = traced.function
+    module.weights = traced.variables
+    tf.saved_model.save(module, str(path), signatures=traced.function)

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from mrcnn.deploy.ports import Port, input_ports, output_ports
+from mrcnn.deploy.ports import input_ports, output_ports
 from mrcnn.errors import ConfigError
 
 
@@ -17,14 +17,11 @@ class TracedNetwork:
         function: a `tf.function` of the inputs by name, which gives the outputs by name.
         signature: a `tf.TensorSpec` of each input.
         variables: the weights that it reads.
-        inputs, outputs: what they are.
     """
 
     function: Any
     signature: list[Any]
     variables: list[Any]
-    inputs: list[Port]
-    outputs: list[Port]
 
 
 def check_backend() -> None:
@@ -63,4 +60,4 @@ def trace(model: keras.Model) -> TracedNetwork:
         return {port.name: value for port, value in zip(outputs, found, strict=True)}
 
     variables = [variable.value for variable in plain.variables]
-    return TracedNetwork(detect, signature, variables, inputs, outputs)
+    return TracedNetwork(detect, signature, variables)

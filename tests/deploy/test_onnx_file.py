@@ -2,19 +2,20 @@
 
 import importlib.util
 from pathlib import Path
-from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
 from mrcnn.app.main import main
+from mrcnn.deploy.network import Network
 from mrcnn.errors import ConfigError
 from tests.deploy.exported import NAMES, assert_same, needs_tensorflow
 
 
 @pytest.fixture(scope="module")
 def session(tiny, tmp_path_factory):
-    pytest.importorskip("tf2onnx", exc_type=ImportError)
+    pytest.importorskip("onnx", exc_type=ImportError)
     pytest.importorskip("onnxruntime", exc_type=ImportError)
     folder = tmp_path_factory.mktemp("exported")
     assert main(["export", str(tiny.folder), "--format", "onnx", "--out", str(folder)]) == 0
@@ -32,12 +33,10 @@ def run_by_onnxruntime(model):
     return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
 
 
-@needs_tensorflow
 def test_the_network_gives_what_keras_gives(session, tiny):
     assert_same(dict(zip(NAMES, session.run(None, tiny.inputs), strict=True)), tiny)
 
 
-@needs_tensorflow
 def test_one_picture_of_another_size_fits(session, tiny):
     inputs = {name: values[:1] for name, values in tiny.inputs.items()}
     detections, masks = session.run(["detections", "mrcnn_mask"], inputs)
@@ -46,7 +45,6 @@ def test_one_picture_of_another_size_fits(session, tiny):
     assert masks.shape == (1, 20, 28, 28, 3)
 
 
-@needs_tensorflow
 def test_axes_are_named(session):
     shapes = {port.name: port.shape for port in [*session.get_inputs(), *session.get_outputs()]}
     assert shapes["input_image"] == ["batch", "height", "width", 3]
@@ -114,7 +112,45 @@ def test_kernels_beyond_float16_are_refused():
         shorten_kernels(model)
 
 
-def test_what_cannot_be_converted_is_told(monkeypatch, tmp_path):
+@pytest.fixture
+def unknown_network(tiny):
+    """A small network with a layer that the graph has no place for."""
+    shapes = {"input_image": (None, None, 3), "input_image_meta": (15,), "input_anchors": (None, 4)}
+    inputs = [keras.Input(shape, name=name) for name, shape in shapes.items()]
+    anchors = keras.layers.LeakyReLU(0.5)(inputs[2])
+    outputs = [keras.layers.Rescaling(number)(anchors) for number, _ in enumerate(NAMES)]
+    return Network(keras.Model(inputs, outputs), tiny.config, tiny.weights)
+
+
+@needs_tensorflow
+def test_a_layer_that_is_not_known_is_converted_by_tensorflow(unknown_network, tmp_path, tiny):
+    pytest.importorskip("tf2onnx", exc_type=ImportError)
+    from mrcnn.deploy.onnx_file import write_onnx
+
+    write_onnx(unknown_network, tmp_path / "network.onnx")
+    session = run_by_onnxruntime(tmp_path / "network.onnx")
+    shapes = {port.name: port.shape for port in [*session.get_inputs(), *session.get_outputs()]}
+    assert shapes["input_image"] == ["batch", "height", "width", 3]
+    assert shapes["rpn_rois"] == ["batch", "anchors", 4]
+    # What the outputs do not need is no input of the converted graph.
+    given = {port.name: tiny.inputs[port.name] for port in session.get_inputs()}
+    anchors = tiny.inputs["input_anchors"]
+    for number, found in enumerate(session.run(list(NAMES), given)):
+        expected = number * np.where(anchors < 0, 0.5 * anchors, anchors)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_what_it_takes_to_convert_such_a_layer_is_told(unknown_network, monkeypatch, tmp_path):
+    pytest.importorskip("onnx", exc_type=ImportError)
+    from mrcnn.deploy.onnx_file import write_onnx
+
+    monkeypatch.setattr(importlib.util, "find_spec", {}.get)
+    with pytest.raises(ConfigError, match=r"the layer LeakyReLU \(leaky.* and tf2onnx, pip"):
+        write_onnx(unknown_network, tmp_path / "network.onnx")
+
+
+@needs_tensorflow
+def test_what_cannot_be_converted_is_told(unknown_network, monkeypatch, tmp_path):
     pytest.importorskip("tf2onnx", exc_type=ImportError)
     import tf2onnx.convert
 
@@ -123,7 +159,7 @@ def test_what_cannot_be_converted_is_told(monkeypatch, tmp_path):
     def fail(*args, **kwargs):
         raise NotImplementedError("no loops")
 
-    network = SimpleNamespace(function=None, signature=[], inputs=[], outputs=[])
+    network = unknown_network
     monkeypatch.setattr(tf2onnx.convert, "from_function", fail)
     with pytest.raises(ConfigError, match=r"no loops\). `--format savedmodel` writes"):
         onnx_file.write_onnx(network, tmp_path / "network.onnx")
@@ -135,9 +171,9 @@ def test_what_cannot_be_converted_is_told(monkeypatch, tmp_path):
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch, capsys):
-    found = {"onnx": True, "tf2onnx": None}
+    found = {"onnx": None}
     monkeypatch.setattr(importlib.util, "find_spec", found.get)
     assert main(["export", "rbc", "--format", "onnx"]) == 2
     error = capsys.readouterr().err
-    assert "To write an ONNX file the library tf2onnx is needed" in error
+    assert "To write an ONNX file the library onnx is needed" in error
     assert "pip install 'mrcnn-keras3[onnx]'" in error

@@ -1,0 +1,93 @@
+"""The network of a model: as Keras has it, and as a graph of ONNX without its weights."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import keras
+
+from mrcnn.config import Config
+from mrcnn.deploy.onnx_graph import OnnxGraph
+from mrcnn.deploy.onnx_network import PLAIN, NetworkGraph, Value
+from mrcnn.deploy.ports import Port, input_ports, output_ports
+from mrcnn.inference.network_file import NetworkFile
+from mrcnn.inference.network_settings import structure_of
+from mrcnn.nets.detector import build_inference_model
+from mrcnn.weights.loading import load_weights
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network to export.
+
+    Attributes:
+        model: the inference graph of Keras with the weights, see `mrcnn.nets.detector`.
+        config: that it was built with; it computes in float32.
+        weights: the file of the weights.
+    """
+
+    model: keras.Model
+    config: Config
+    weights: Path
+
+    @classmethod
+    def of_weights(cls, config: Config, weights: str | Path) -> Self:
+        """The network of a configuration, in float32 whatever its MIXED_PRECISION.
+
+        Raises:
+            WeightsError: see `mrcnn.weights.loading.load_weights`; all weights must be there.
+        """
+        config = copy.copy(config)
+        config.MIXED_PRECISION = "float32"
+        model = build_inference_model(config)
+        load_weights(model, weights, strict=True)
+        return cls(model, config, Path(weights))
+
+    @property
+    def inputs(self) -> list[Port]:
+        """What goes in."""
+        return input_ports(self.model)
+
+    @property
+    def outputs(self) -> list[Port]:
+        """What comes out."""
+        return output_ports(self.model)
+
+    def file(self) -> NetworkFile:
+        """Its graph; see `detector_file`."""
+        return network_file(self.model, self.inputs, self.outputs, structure_of(self.config))
+
+
+def detector_file(config: Config) -> NetworkFile:
+    """The network of a configuration; see `mrcnn.inference.network_file`.
+
+    Raises:
+        UnknownLayerError: it has a layer that has no place there.
+    """
+    model = build_inference_model(config)
+    return network_file(model, input_ports(model), output_ports(model), structure_of(config))
+
+
+def network_file(
+    model: keras.Model, inputs: list[Port], outputs: list[Port], structure: dict[str, Any]
+) -> NetworkFile:
+    """A functional model as a graph of ONNX; see `detector_file`."""
+    graph = OnnxGraph()
+    values = [
+        Value(port.name, PLAIN, tuple(tensor.shape))
+        for port, tensor in zip(inputs, model.inputs, strict=True)
+    ]
+    network = NetworkGraph(graph, inputs[0].name)
+    for port, value in zip(outputs, network.outputs(model, values), strict=True):
+        graph("Identity", network.plain(value), name=port.name)
+    content = graph.content([_info(port) for port in inputs], [_info(port) for port in outputs])
+    return NetworkFile(
+        content, tuple(graph.layers), tuple(graph.weights), tuple(graph.settings), structure
+    )
+
+
+def _info(port: Port) -> Any:
+    from onnx import TensorProto, helper
+
+    return helper.make_tensor_value_info(port.name, TensorProto.FLOAT, list(port.shape))
