@@ -11,10 +11,12 @@ import numpy as np
 
 from mrcnn.app.application import Application
 from mrcnn.app.backend import load_backend
-from mrcnn.app.options import MAX_OVERLAP
+from mrcnn.app.options import KERAS, MAX_OVERLAP
+from mrcnn.app.runtimes import choose_runtime, load_runner
 from mrcnn.app.settings import read_settings
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.inference import Prediction, Predictor, ScaledPredictor, TiledPredictor
+from mrcnn.inference.model_folder import weights_text
 from mrcnn.inference.quality import doubts_of_scale
 from mrcnn.inference.scale import COUNTED, Scale
 from mrcnn.inference.tile_limits import settings_for_tiles
@@ -44,14 +46,10 @@ class Found:
     quality: tuple[str, ...] = ()
 
 
-def load_trained_model(
-    application: Application,
-    options: Any,
-    path: Path,
-    min_confidence: float,
-    **others: Any,
+def model_config(
+    application: Application, options: Any, path: Path, min_confidence: float, **others: Any
 ) -> Any:
-    """Build the `MaskRCNN` for inference and load its weights.
+    """The configuration of a trained model.
 
     The settings come from `config.json` beside the weights; options that were given win.
 
@@ -63,7 +61,6 @@ def load_trained_model(
         **others: settings in place of those that are stored.
 
     Raises:
-        WeightsError: weights of another model.
         ConfigError: settings that cannot work, or that name no classes.
     """
     stored = read_settings(path)
@@ -84,12 +81,39 @@ def load_trained_model(
             f"{path}: {CONFIG_FILE} beside it does not name the classes of the model "
             "(CLASS_NAMES). Name them with --classes, in the order of their numbers."
         )
+    return config
+
+
+def load_trained_model(
+    application: Application, options: Any, path: Path, min_confidence: float
+) -> Any:
+    """Build the `MaskRCNN` for inference and load its weights.
+
+    Args:
+        application, options, path, min_confidence: see `model_config`.
+
+    Raises:
+        WeightsError: weights of another model.
+        ConfigError: see `model_config`.
+    """
+    return _keras_model(model_config(application, options, path, min_confidence), options, path)
+
+
+def _keras_model(config: Any, options: Any, path: Path) -> Any:
     load_backend()
     from mrcnn.mask_rcnn import MaskRCNN
 
     model = MaskRCNN(mode="inference", config=config, model_dir=str(options.logs))
     model.load_weights(str(path))
     return model
+
+
+def _predictor(config: Any, options: Any, path: Path) -> Predictor:
+    """What detects with a network, run as the options say."""
+    runtime = choose_runtime(getattr(options, "runtime", KERAS), config, path)
+    if runtime == KERAS:
+        return _keras_model(config, options, path).predictor
+    return Predictor(config, load_runner(runtime, config, path), weights_text(path))
 
 
 def load_predictor(
@@ -101,12 +125,13 @@ def load_predictor(
     how it is told.
 
     Args:
-        application, options, path: see `load_trained_model`.
+        application, options, path: see `model_config`.
         min_confidence: detections with a lower score are not returned.
 
     Raises:
-        WeightsError, ConfigError: see `load_trained_model`.
+        WeightsError, ConfigError: see `load_trained_model` and `mrcnn.app.runtimes`.
     """
+    config = partial(model_config, application, options, path)
     stored = read_settings(path) or {}
     diameter, image_size = options.diameter, options.image_size
     knows_scale = stored.get("OBJECT_DIAMETER") is not None
@@ -126,14 +151,14 @@ def load_predictor(
                 f"The scale of {path.name} is not known, so each image is shown in the same size. "
                 f"`{words.program} pack DIR --diameter PX` stores it."
             )
-        return load_trained_model(application, options, path, min_confidence).predictor
+        return _predictor(config(min_confidence), options, path)
     floor = min(COUNTED, min_confidence)
-    predictor = load_trained_model(application, options, path, floor).predictor
+    predictor = _predictor(config(floor), options, path)
     size = float(predictor.config.OBJECT_DIAMETER)
 
     def make_tiled() -> TiledPredictor:
         of_tiles = settings_for_tiles(side_for(size), size, predictor.config)
-        model = load_trained_model(application, options, path, floor, **of_tiles).predictor
+        model = _predictor(config(floor, **of_tiles), options, path)
         # These limits were made for the tile; a full list is told all the same.
         return TiledPredictor(
             Predictor(model.config, model.runner, model.model, watch_limits=False), size

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from mrcnn.app.application import Application
 
 MAX_OVERLAP = 0.5
+# What may run the network, see `mrcnn.app.runtimes`.
+AUTO, KERAS, ONNX, OPENVINO = RUNTIMES = ("auto", "keras", "onnx", "openvino")
 # Those of `mrcnn.formats.writing`, which takes too long to import for a help text.
 FORMATS = (
     "via", "via-csv", "coco", "cvat", "boxes-csv", "yolo", "voc", "labelme", "geojson", "imagej",
@@ -414,6 +416,15 @@ def _detection(application: "Application") -> list[Option]:
             choices=LANGUAGES,
             default=LANGUAGES[0],
             help="of the report: en for English, id for Indonesian (default %(default)s)",
+        ),
+        Option(
+            "--runtime",
+            (EVALUATE, DETECT),
+            choices=RUNTIMES,
+            default=AUTO,
+            help="what runs the network: keras; onnx, ONNX Runtime, or openvino, both in float32 "
+            "on a processor; auto takes onnx where it is installed and the model has a graph for "
+            "it, as the one that comes with the project (default %(default)s)",
         ),
         Option(
             "--max-overlap",

@@ -1,5 +1,6 @@
 """`pack`: a trained model in a folder of its own, to hand on or to ship."""
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from mrcnn.app.application import Application
 from mrcnn.app.finding import load_trained_model
 from mrcnn.app.model_files import trained_weights
 from mrcnn.app.record import RECORD_FILE, RECORD_VERSION
+from mrcnn.app.runtimes import write_graph
 from mrcnn.app.settings import read_settings
 from mrcnn.app.threshold import THRESHOLD_FILE, own_folder, threshold_entry
 from mrcnn.errors import ConfigError, DataError
@@ -70,6 +72,8 @@ def run(application: Application, options: Any) -> int:
         text = json.dumps(stored, indent=2, sort_keys=True) + "\n"
         atomic_write(folder / THRESHOLD_FILE, text)
         names.append(THRESHOLD_FILE)
+    if importlib.util.find_spec("onnx") is not None:
+        names.append(write_graph(config, target).name)
     print(f"{weights} packed: {target}, {target.stat().st_size / MEGABYTE:.1f} MB")
     print(f"Beside it: {', '.join(sorted(names))}")
     if entry is None:

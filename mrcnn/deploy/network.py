@@ -1,6 +1,7 @@
 """The network of a model: as Keras has it, and as a graph of ONNX without its weights."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -9,6 +10,7 @@ import keras
 
 from mrcnn.config import Config
 from mrcnn.deploy.onnx_graph import OnnxGraph
+from mrcnn.deploy.onnx_layers import Converter
 from mrcnn.deploy.onnx_network import PLAIN, NetworkGraph, Value
 from mrcnn.deploy.ports import Port, input_ports, output_ports
 from mrcnn.inference.network_file import NetworkFile
@@ -38,8 +40,7 @@ class Network:
         Raises:
             WeightsError: see `mrcnn.weights.loading.load_weights`; all weights must be there.
         """
-        config = copy.copy(config)
-        config.MIXED_PRECISION = "float32"
+        config = in_float32(config)
         model = build_inference_model(config)
         load_weights(model, weights, strict=True)
         return cls(model, config, Path(weights))
@@ -59,26 +60,48 @@ class Network:
         return network_file(self.model, self.inputs, self.outputs, structure_of(self.config))
 
 
+def in_float32(config: Config) -> Config:
+    """The same settings, but for MIXED_PRECISION."""
+    config = copy.copy(config)
+    config.MIXED_PRECISION = "float32"
+    return config
+
+
 def detector_file(config: Config) -> NetworkFile:
     """The network of a configuration; see `mrcnn.inference.network_file`.
 
     Raises:
         UnknownLayerError: it has a layer that has no place there.
     """
+    config = in_float32(config)
     model = build_inference_model(config)
     return network_file(model, input_ports(model), output_ports(model), structure_of(config))
 
 
 def network_file(
-    model: keras.Model, inputs: list[Port], outputs: list[Port], structure: dict[str, Any]
+    model: keras.Model,
+    inputs: list[Port],
+    outputs: list[Port],
+    structure: dict[str, Any],
+    converters: Mapping[type, Converter] | None = None,
 ) -> NetworkFile:
-    """A functional model as a graph of ONNX; see `detector_file`."""
+    """A functional model as a graph of ONNX.
+
+    Args:
+        model: the network.
+        inputs, outputs: what they are called.
+        structure: see `mrcnn.inference.network_file.NetworkFile`.
+        converters: of layers on feature maps that a program brings along, by their classes.
+
+    Raises:
+        UnknownLayerError: it has a layer that has no place there.
+    """
     graph = OnnxGraph()
     values = [
         Value(port.name, PLAIN, tuple(tensor.shape))
         for port, tensor in zip(inputs, model.inputs, strict=True)
     ]
-    network = NetworkGraph(graph, inputs[0].name)
+    network = NetworkGraph(graph, inputs[0].name, converters or {})
     for port, value in zip(outputs, network.outputs(model, values), strict=True):
         graph("Identity", network.plain(value), name=port.name)
     content = graph.content([_info(port) for port in inputs], [_info(port) for port in outputs])

@@ -173,6 +173,12 @@ def _upsample(graph: OnnxGraph, layer: Any, inputs: list[str], shape: Shape) -> 
     )
 
 
+def _mean(graph: OnnxGraph, layer: Any, inputs: list[str], shape: Shape) -> str:
+    if layer.keepdims:
+        raise UnknownLayerError(f"the shape of {layer.name}")
+    return graph("ReduceMean", *inputs, graph.integers(2, 3), keepdims=0)
+
+
 def _add(graph: OnnxGraph, layer: Any, inputs: list[str], shape: Shape) -> str:
     total, *others = inputs
     for other in others:
@@ -200,6 +206,7 @@ ON_MAPS: dict[type, Converter] = {
     layers.Rescaling: _rescaling,
     layers.ZeroPadding2D: _zero_padding,
     layers.MaxPooling2D: _max_pool,
+    layers.GlobalAveragePooling2D: _mean,
     layers.UpSampling2D: _upsample,
     Upsample: _upsample,
     SqueezePool: lambda graph, layer, inputs, shape: graph("Flatten", *inputs, axis=1),

@@ -1,5 +1,6 @@
 """A network of Keras, layer by layer, as a graph of ONNX."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -7,7 +8,7 @@ from keras import layers
 
 from mrcnn.deploy import onnx_regions as regions
 from mrcnn.deploy.onnx_graph import OnnxGraph
-from mrcnn.deploy.onnx_layers import EVERYWHERE, ON_MAPS, UnknownLayerError
+from mrcnn.deploy.onnx_layers import EVERYWHERE, ON_MAPS, Converter, UnknownLayerError
 from mrcnn.nets.detection import DetectionLayer
 from mrcnn.nets.layers import FilledBoxes, PerRegion, WidenBoxes
 from mrcnn.nets.proposals import ProposalLayer
@@ -34,10 +35,14 @@ class NetworkGraph:
     Args:
         graph: it grows.
         image: name of the pictures [B, H, W, C], which say how many there are.
+        converters: of further layers on feature maps.
     """
 
-    def __init__(self, graph: OnnxGraph, image: str) -> None:
+    def __init__(
+        self, graph: OnnxGraph, image: str, converters: Mapping[type, Converter] | None = None
+    ) -> None:
         self.graph = graph
+        self._on_maps = {**ON_MAPS, **(converters or {})}
         self._batch = graph.sizes(image, 0, 1)
         self._pyramids: dict[tuple[str, ...], regions.Pyramid] = {}
 
@@ -83,7 +88,7 @@ class NetworkGraph:
         return graph("Reshape", name, graph.joined(self._batch, graph.integers(-1, *shape[2:])))
 
     def _maps(self, value: Value) -> str:
-        if value.layout != PLAIN:
+        if value.layout != PLAIN or len(value.shape) < 4:
             return value.name
         return self.graph("Transpose", value.name, perm=[0, 3, 1, 2])
 
@@ -97,10 +102,10 @@ class NetworkGraph:
                 raise UnknownLayerError(f"the different inputs of {layer.name}")
             names = [each.name for each in inputs]
             return EVERYWHERE[kind](graph, layer, names, first.shape), first.layout
-        if kind in ON_MAPS:
+        if kind in self._on_maps:
             layout = MAPS if first.layout == PLAIN else first.layout
             names = [self._maps(each) for each in inputs]
-            return ON_MAPS[kind](graph, layer, names, first.shape), layout
+            return self._on_maps[kind](graph, layer, names, first.shape), layout
         if kind is PyramidROIAlign:
             boxes, image_meta, *levels = inputs
             names = tuple(self._maps(each) for each in levels)

@@ -22,6 +22,8 @@ class KerasRunner:
         lock: held while the model runs; by default one of its own.
     """
 
+    name = "keras"
+
     def __init__(
         self, model: keras.Model, config: Any, lock: "threading.RLock | None" = None
     ) -> None:

@@ -80,6 +80,7 @@ class ScaledPredictor:
                 raise ConfigError(f"{name} is {value!r}: must be above 0.")
         self.predictor = predictor
         self.config: Any = predictor.config
+        self.runner = predictor.runner
         self.limits = predictor.limits
         self.diameter = diameter
         self.pixel_size = pixel_size

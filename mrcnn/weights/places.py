@@ -95,6 +95,23 @@ def downloads_folder() -> Path:
         return Path(named).expanduser()
     if root := clone_root():
         return root / "weights"
+    try:
+        return cache_folder()
+    except WeightsError as error:
+        raise WeightsError(
+            "There is no home folder to download weights to. Name a folder for them in "
+            f"{FOLDER_VARIABLE}."
+        ) from error
+
+
+def cache_folder() -> Path:
+    """The user's cache of this program, which need not exist yet.
+
+    It is `mrcnn` in `XDG_CACHE_HOME`, or in `.cache` of the home folder.
+
+    Raises:
+        WeightsError: nothing says where the home folder is.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if cache.is_absolute():
         return cache / "mrcnn"
@@ -102,8 +119,7 @@ def downloads_folder() -> Path:
         return Path.home() / ".cache" / "mrcnn"
     except RuntimeError as error:
         raise WeightsError(
-            "There is no home folder to download weights to. Name a folder for them in "
-            f"{FOLDER_VARIABLE}."
+            "There is no home folder to keep files in. Name a folder for them in XDG_CACHE_HOME."
         ) from error
 
 

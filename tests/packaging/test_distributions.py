@@ -18,7 +18,7 @@ MODEL = ROOT / "weights" / "rbc"
 MODEL_FILES = {
     "rbc.h5", "shapes.h5", "infection.json", "config.json", "min_confidence.json", "run.json",
 }  # fmt: skip
-MODEL_FILES |= {"README.md", "LICENSE.txt"}
+MODEL_FILES |= {"README.md", "LICENSE.txt", "rbc.graph.zip", "shapes.graph.zip"}
 
 
 def files_of(folder: str, start: Path = ROOT) -> set[str]:
@@ -87,6 +87,7 @@ def test_the_wheel_says_what_the_project_says(wheel, metadata):
         "torch",
         "slides",
         "onnx",
+        "openvino",
         "serve",
         "scale",
         "napari",

@@ -22,6 +22,7 @@ RUN_FILE = "run.json"
 _VERSION = 1
 _KIND = ".detection"
 _PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "scikit-image", "pillow")
+_PACKAGES += ("onnxruntime", "openvino")
 # Options without a part in the result of a picture.
 _FREE = (
     "images", "out", "logs", "weights", "overwrite", "resume", "command", "group", "language",
@@ -83,6 +84,7 @@ def begun_record(application: "Application", options: Any, method: "Method") -> 
         },
         "classes": list(method.class_names),
         "confidence": method.confidences[0] if method.scored else None,
+        "runtime": getattr(getattr(predictor, "runner", None), "name", None),
         "options": asked,
         "settings": None if predictor is None else predictor.config.to_dict(),
         "versions": installed_versions(_PACKAGES),

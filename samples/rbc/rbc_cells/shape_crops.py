@@ -6,7 +6,7 @@ lamps and cameras differ less. A fourth channel is the mask, which says which ce
 others touch it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image
@@ -18,6 +18,8 @@ SIDE = 64
 MEDIAN = 36
 # How many numbers `shape_numbers` gives.
 NUMBERS = 3
+# Quarter turns in which a crop is shown, see `mean_logits`.
+TURNS = (0, 1)
 # Fields whose median cell is smaller than this show no shapes.
 SMALLEST_MEDIAN = 8
 
@@ -161,3 +163,17 @@ def shape_numbers(crops: np.ndarray) -> np.ndarray:
     half, spread = (yy + xx) / 2, np.sqrt(((yy - xx) / 2) ** 2 + xy**2)
     axes = [4 * np.sqrt(np.maximum(each, 0)) for each in (half + spread, half - spread)]
     return (np.stack([np.sqrt(4 * area / np.pi), *axes], axis=1) / MEDIAN).astype(np.float32)
+
+
+def mean_logits(
+    predict: Callable[[np.ndarray, np.ndarray], np.ndarray], crops: np.ndarray, numbers: np.ndarray
+) -> np.ndarray:
+    """The mean of what a network says of crops in several directions, float [N, classes].
+
+    Args:
+        predict: (crops, numbers) -> logits [N, classes].
+        crops: float32 [N, SIDE, SIDE, 4].
+        numbers: float32 [N, numbers], which do not change with the direction.
+    """
+    views = [np.ascontiguousarray(np.rot90(crops, turns, axes=(1, 2))) for turns in TURNS]
+    return np.mean([np.asarray(predict(view, numbers)) for view in views], axis=0)

@@ -13,9 +13,6 @@ from keras import layers, ops
 from mrcnn.weights.loading import load_weights
 from rbc_cells.shape_crops import BACKGROUND, SIDE
 
-# Quarter turns in which a crop is shown, see `mean_logits`.
-TURNS = (0, 1)
-
 # Blocks of one kind: stage, repeats, kernel, expansion, channels.
 _ROWS = ((1, 1, 3, 1, 16), (2, 2, 3, 6, 24), (3, 2, 5, 6, 40), (4, 3, 3, 6, 80), (4, 3, 5, 6, 112))
 _STEM, _HEAD = 32, 256
@@ -24,8 +21,8 @@ _MEAN, _DEVIATION = 127.0, 128.0
 # Another network may be built in another precision at the same time.
 _DTYPE = "float32"
 # How much of what is not the cell fades into the background, and pixels around the mask that stay.
-_FADED = 0.6
-_AROUND = 2
+FADED = 0.6
+AROUND = 2
 
 
 @keras.saving.register_keras_serializable("rbc_cells")
@@ -35,8 +32,8 @@ class FadedSurroundings(layers.Layer):
     def call(self, crops: Any) -> Any:
         """See the class."""
         colors, mask = crops[..., :3], crops[..., 3:] / 255
-        mask = ops.max_pool(mask, 2 * _AROUND + 1, 1, padding="same")
-        return colors + (BACKGROUND - colors) * (1 - mask) * _FADED
+        mask = ops.max_pool(mask, 2 * AROUND + 1, 1, padding="same")
+        return colors + (BACKGROUND - colors) * (1 - mask) * FADED
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """See `keras.layers.Layer`."""
@@ -95,18 +92,6 @@ def load_network(path: Path, classes: int, numbers: int) -> keras.Model:
     network = build_network(classes, numbers)
     load_weights(network, path, strict=True)
     return network
-
-
-def mean_logits(network: keras.Model, crops: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """The mean of what the network says of crops in several directions, float [N, classes].
-
-    Args:
-        network: see `build_network`.
-        crops: float32 [N, SIDE, SIDE, 4].
-        numbers: float32 [N, numbers], which do not change with the direction.
-    """
-    views = [np.ascontiguousarray(np.rot90(crops, turns, axes=(1, 2))) for turns in TURNS]
-    return np.mean([np.asarray(network.predict_on_batch([v, numbers])) for v in views], axis=0)
 
 
 def folded(network: keras.Model) -> keras.Model:

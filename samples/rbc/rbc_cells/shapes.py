@@ -2,19 +2,25 @@
 
 import functools
 import importlib
+import importlib.util
+import os
 import threading
 import warnings
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from mrcnn.app.backend import choose_backend
 from mrcnn.errors import ConfigError, WeightsError
+from mrcnn.inference.network_file import NetworkFile
+from mrcnn.inference.onnx_runner import onnx_session
 from mrcnn.instances import Instances
 from mrcnn.weights.places import shipped_weights
 from rbc_cells.shape_crops import (
     NUMBERS,
     color_curves,
+    mean_logits,
     median_diameter,
     shape_crops,
     shape_numbers,
@@ -36,6 +42,8 @@ SHAPES = (
     "elliptocyte",
 )
 FILE = "shapes.h5"
+# The network's operations without its weights, for ONNX Runtime; see `rbc_cells.shape_graph`.
+GRAPH = "shapes.graph.zip"
 # What 99 of 100 cells of a name have, of those that the network was taught: at least and at most
 # so many median diameters, and so much of the longer axis over the shorter one.
 LIMITS: dict[str, tuple[float, float, float]] = {
@@ -56,24 +64,33 @@ def are_named(wanted: bool | None) -> bool:
     """Whether to name shapes.
 
     Args:
-        wanted: None for where Keras is installed; a warning says where it is not.
+        wanted: None for where something that runs the network is installed; a warning says where
+            nothing is.
 
     Raises:
-        ConfigError: they are wanted, and Keras or its backend is not installed.
+        ConfigError: they are wanted, and neither ONNX Runtime nor Keras and its backend are
+            installed.
     """
-    if wanted is False:
-        return False
+    if wanted is False or _runs_on_onnx():
+        return wanted is not False
     try:
         choose_backend()
         importlib.import_module("keras")
     except (ConfigError, ImportError) as error:
         problem = f"Shapes of cells are named by a network, which cannot run ({error})"
-        remedy = "`pip install keras tensorflow`, or detect with --no-shapes"
+        remedy = "`pip install onnxruntime`, or detect with --no-shapes"
         if wanted:
             raise ConfigError(f"{problem}: {remedy}.") from error
         warnings.warn(f"{problem}, so they are left out: {remedy}.", stacklevel=2)
         return False
     return True
+
+
+def _runs_on_onnx() -> bool:
+    """Whether ONNX Runtime is installed, and no backend of Keras was named in its place."""
+    if os.environ.get("KERAS_BACKEND"):
+        return False
+    return importlib.util.find_spec("onnxruntime") is not None and _shipped(GRAPH).is_file()
 
 
 def name_shapes(image: np.ndarray, cells: Instances, is_red: np.ndarray) -> Instances:
@@ -106,10 +123,8 @@ def name_shapes(image: np.ndarray, cells: Instances, is_red: np.ndarray) -> Inst
 
 def probabilities(crops: np.ndarray) -> np.ndarray:
     """float [N, 12], of each of `SHAPES`, from crops uint8 [N, SIDE, SIDE, 4]."""
-    from rbc_cells.shape_network import mean_logits
-
     with _LOCK:
-        network = _network()
+        predict = _network()
     count = len(crops)
     padded = np.zeros((-(-count // _BATCH) * _BATCH, *crops.shape[1:]), np.float32)
     padded[:count] = crops
@@ -118,7 +133,7 @@ def probabilities(crops: np.ndarray) -> np.ndarray:
     for start in range(0, len(padded), _BATCH):
         batch = padded[start : start + _BATCH], numbers[start : start + _BATCH]
         with _LOCK:
-            parts.append(mean_logits(network, *batch))
+            parts.append(mean_logits(predict, *batch))
     logits = possible(np.concatenate(parts)[:count], numbers[:count])
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
@@ -140,14 +155,22 @@ def possible(logits: np.ndarray, numbers: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _network() -> Any:
+def _network() -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """The network with the weights that come with the project, made when it is first needed."""
-    from rbc_cells.shape_network import load_network
-
-    path = shipped_weights("rbc").with_name(FILE)
+    path = _shipped(FILE)
     if not path.is_file():
         raise WeightsError(
             f"{path}: the weights that name shapes of cells are not there. Restore the folder from "
             "the repository or install the wheel again, or detect with --no-shapes."
         )
-    return load_network(path, len(SHAPES), NUMBERS)
+    if _runs_on_onnx():
+        session = onnx_session(NetworkFile.read(_shipped(GRAPH)).filled(path, {}))
+        return lambda crops, numbers: session.run(None, {"crop": crops, "measured": numbers})[0]
+    from rbc_cells.shape_network import load_network
+
+    network = load_network(path, len(SHAPES), NUMBERS)
+    return lambda crops, numbers: network.predict_on_batch([crops, numbers])
+
+
+def _shipped(name: str) -> Path:
+    return shipped_weights("rbc").with_name(name)

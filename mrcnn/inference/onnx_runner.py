@@ -1,0 +1,74 @@
+"""ONNX Runtime runs the network, on a processor and without Keras."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from mrcnn.inference.network_file import NetworkFile
+from mrcnn.inference.network_settings import values_of
+from mrcnn.ops.outputs import InferenceOutputs
+
+# Errors; warnings are for those who write graphs.
+_SEVERITY = 3
+
+
+def onnx_session(content: bytes) -> Any:
+    """A session of ONNX Runtime on the processors that this program may use.
+
+    Args:
+        content: a whole model, see `NetworkFile.filled`.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _SEVERITY
+    # Named, so that threads are not tied to a processor, where another program may be at work.
+    options.intra_op_num_threads = processors()
+    # Threads that wait would take time from those that write results.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def processors() -> int:
+    """How many processors this program may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class OnnxRunner:
+    """A `mrcnn.inference.runner.Runner` on ONNX Runtime, in float32.
+
+    Args:
+        content: the model, see `NetworkFile.filled`.
+        config: the one that it was filled for.
+    """
+
+    name = "onnx"
+
+    def __init__(self, content: bytes, config: Any) -> None:
+        self.config = config
+        self._session = onnx_session(content)
+        self._names = [port.name for port in self._session.get_inputs()]
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """See `Runner.run`."""
+        given: Mapping[str, np.ndarray] = dict(zip(self._names, inputs, strict=True))
+        return self._session.run(list(InferenceOutputs._fields), given)
+
+    @classmethod
+    def of_weights(cls, config: Any, weights: str | os.PathLike, network: NetworkFile) -> Self:
+        """The network of a configuration, with weights from a file.
+
+        Args:
+            config: with the structure of the network.
+            weights: file of all its weights.
+            network: its operations.
+
+        Raises:
+            WeightsError: see `NetworkFile.filled`.
+        """
+        return cls(network.filled(Path(weights), values_of(config)), config)
