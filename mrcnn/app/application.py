@@ -15,6 +15,7 @@ import numpy as np
 from mrcnn import __version__
 from mrcnn.app.commands import EXIT_STATUS, commands
 from mrcnn.app.messages import messages_shown, names_can_be_printed
+from mrcnn.app.missing import remedy
 from mrcnn.app.option import Command, Option, build_parser, settings_from
 from mrcnn.app.options import options
 from mrcnn.app.settings import make_config
@@ -273,6 +274,13 @@ class Application:
         except (MrcnnError, OSError) as error:
             sys.stdout.flush()
             print(f"{program}: error: {error}", file=sys.stderr)
+            return 2
+        except ModuleNotFoundError as error:
+            said = remedy(error, given.command)
+            if said is None:
+                raise
+            sys.stdout.flush()
+            print(f"{program}: error: {said}", file=sys.stderr)
             return 2
         except KeyboardInterrupt as interrupt:
             sys.stdout.flush()
