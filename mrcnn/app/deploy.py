@@ -33,7 +33,9 @@ def run(application: Application, options: Any) -> int:
     from mrcnn.deploy.export import export_network
 
     export_network(config, weights, folder, options.format, options.weights_as)
-    files = [target] if target.is_file() else [path for path in target.rglob("*") if path.is_file()]
+    # A file may have its weights in another one beside it.
+    written = folder.glob(f"{target.stem}.*") if target.is_file() else target.rglob("*")
+    files = [path for path in written if path.is_file()]
     size = sum(path.stat().st_size for path in files) / MEGABYTE
     print(f"{weights} exported as {form.title}: {target}, {size:.1f} MB")
     print(f"Inputs and outputs: {folder / 'README.md'}")

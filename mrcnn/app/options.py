@@ -109,8 +109,8 @@ def _inputs(application: "Application") -> list[Option]:
             (EXPORT,),
             choices=WEIGHTS_AS,
             default=FLOAT32,
-            help="what kernels are stored as; float16 halves the file of --format onnx, and the "
-            "network computes in float32 all the same (default %(default)s)",
+            help="what kernels are stored as; float16 halves the file of --format onnx and "
+            "openvino, and the network computes in float32 all the same (default %(default)s)",
         ),
         Option(
             "--out",

@@ -67,6 +67,12 @@ def _write_onnx(network: Any, path: Path, weights_as: str) -> None:
     write_onnx(network, path, weights_as)
 
 
+def _write_openvino(network: Any, path: Path, weights_as: str) -> None:
+    from mrcnn.deploy.openvino_file import write_openvino
+
+    write_openvino(network, path, weights_as)
+
+
 FORMATS = {
     "onnx": Format(
         "network.onnx",
@@ -83,6 +89,24 @@ network = onnxruntime.InferenceSession("network.onnx")
 """,
         libraries=("onnx",),
         extra="onnx",
+        weights_as=(FLOAT32, "float16"),
+    ),
+    "openvino": Format(
+        "network.xml",
+        "a model of OpenVINO",
+        _write_openvino,
+        """\
+import openvino
+
+# Without the hint it computes in bfloat16 on processors that have it.
+network = openvino.Core().compile_model("network.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+found = network(
+    {"input_image": images, "input_image_meta": image_meta, "input_anchors": anchors}
+)
+detections = found["detections"]
+""",
+        libraries=("onnx", "openvino"),
+        extra="openvino",
         weights_as=(FLOAT32, "float16"),
     ),
     "savedmodel": Format(

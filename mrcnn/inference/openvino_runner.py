@@ -13,20 +13,26 @@ from mrcnn.inference.network_settings import values_of
 from mrcnn.ops.outputs import InferenceOutputs
 
 
-def openvino_model(content: bytes) -> Any:
-    """A model compiled for the processor, that computes in float32.
+def read_network(content: bytes) -> Any:
+    """A model of OpenVINO.
 
     Args:
         content: a whole model of ONNX, see `NetworkFile.filled`.
     """
     import openvino
 
-    core = openvino.Core()
-    model = core.read_model(content)
+    model = openvino.Core().read_model(content)
     _keep_the_order_of_equals(model)
+    return model
+
+
+def openvino_model(content: bytes) -> Any:
+    """A model compiled for the processor, that computes in float32; see `read_network`."""
+    import openvino
+
     # Without this it computes in bfloat16 on processors that have it.
     options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    return core.compile_model(model, "CPU", options)
+    return openvino.Core().compile_model(read_network(content), "CPU", options)
 
 
 def _keep_the_order_of_equals(model: Any) -> None:

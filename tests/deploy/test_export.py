@@ -31,7 +31,9 @@ def test_no_model_is_told(tmp_path):
 
 def test_the_format_must_be_given(capsys):
     assert main(["export", "rbc"]) == 2
-    assert "Give the format to write: --format onnx, savedmodel" in capsys.readouterr().err
+    assert (
+        "Give the format to write: --format onnx, openvino, savedmodel" in capsys.readouterr().err
+    )
 
 
 def test_kernels_are_stored_as_the_format_can(capsys):
