@@ -110,7 +110,16 @@ def _inputs(application: "Application") -> list[Option]:
             choices=WEIGHTS_AS,
             default=FLOAT32,
             help="what kernels are stored as; float16 halves the file of --format onnx and "
-            "openvino, and the network computes in float32 all the same (default %(default)s)",
+            "openvino, and the network computes in float32 all the same; int8, for onnx, makes "
+            "convolutions ones of 8-bit numbers, see --calibration (default %(default)s)",
+        ),
+        Option(
+            "--calibration",
+            (EXPORT,),
+            type=Path,
+            metavar="FOLDER",
+            help="images of your own, a few, on which --weights-as int8 sees how large the values "
+            "in the network become",
         ),
         Option(
             "--out",

@@ -7,7 +7,7 @@ import logging
 import os
 from pathlib import Path
 
-import mrcnn
+from mrcnn import __version__
 from mrcnn.app.backend import load_backend
 from mrcnn.app.options import KERAS, ONNX, OPENVINO
 from mrcnn.config import Config
@@ -137,7 +137,7 @@ def _graph_in_cache(config: Config) -> NetworkFile:
         raise ConfigError(
             "A network whose BACKBONE is a function is run by Keras alone: --runtime keras."
         )
-    known = json.dumps([structure_of(config), mrcnn.__version__, _sources()], sort_keys=True)
+    known = json.dumps([structure_of(config), __version__, _sources()], sort_keys=True)
     key = hashlib.sha256(known.encode()).hexdigest()[:32]
     path = cache_folder() / "graphs" / f"{key}.zip"
     if path.is_file():
@@ -163,7 +163,7 @@ def _graph_in_cache(config: Config) -> NetworkFile:
 
 def _sources() -> str:
     """A checksum of the files that make graphs."""
-    root = Path(mrcnn.__file__).parent
+    root = Path(__file__).parents[1]
     files = sorted(path for room in _WRITTEN_BY for path in (root / room).rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 

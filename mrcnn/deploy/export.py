@@ -1,7 +1,10 @@
 """A trained network in the folder of another program: the network, its settings, and a README."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+
+import numpy as np
 
 from mrcnn.config import Config
 from mrcnn.deploy.formats import FLOAT32, FORMATS
@@ -22,6 +25,7 @@ def export_network(
     folder: str | Path,
     format_name: str,
     weights_as: str = FLOAT32,
+    pictures: Iterable[np.ndarray] = (),
 ) -> None:
     """Write the network alone: moulded pictures in, detections and masks of their boxes out.
 
@@ -32,7 +36,8 @@ def export_network(
             written. A `LICENSE.txt` beside the weights comes along.
         format_name: one of `mrcnn.deploy.formats.FORMATS`.
         weights_as: what kernels are stored as, one of the format's `weights_as`; the network
-            computes in float32 all the same.
+            computes in float32 all the same, but for "int8".
+        pictures: uint8 [H, W, 3], on which "int8" sees how large values become.
 
     Raises:
         ConfigError: a library or TensorFlow is needed and not there, the network has
@@ -48,7 +53,7 @@ def export_network(
     network = Network.of_weights(config, weights)
     license_file = Path(weights).with_name(LICENSE_FILE)
     with together(make_writable_folder(folder)) as waiting:
-        form.write(network, waiting / form.network, weights_as)
+        form.write(network, waiting / form.network, weights_as, pictures)
         atomic_write(waiting / CONFIG_FILE, settings_text(network.config))
         text = readme_text(network, form, weights_as, weights_text(weights), license_file.is_file())
         atomic_write(waiting / README_FILE, text)

@@ -8,7 +8,7 @@ from typing import Any
 
 from mrcnn.errors import ConfigError
 
-FLOAT32 = "float32"
+FLOAT32, INT8 = "float32", "int8"
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Format:
         network: name of the file, or of the folder, of the network.
         title: of the format, with its article.
         write: writes a `mrcnn.deploy.network.Network` to a path, with kernels as numbers of
-            a kind.
+            a kind, for which it may look at pictures.
         usage: lines of Python that run the network, for its README.
         by_tensorflow: whether TensorFlow writes it.
         libraries: that writing it takes beside Keras.
@@ -29,7 +29,7 @@ class Format:
 
     network: str
     title: str
-    write: Callable[[Any, Path, str], None]
+    write: Callable[[Any, Path, str, Any], None]
     usage: str
     by_tensorflow: bool = False
     libraries: tuple[str, ...] = ()
@@ -55,19 +55,19 @@ class Format:
             )
 
 
-def _write_saved_model(network: Any, path: Path, weights_as: str) -> None:
+def _write_saved_model(network: Any, path: Path, weights_as: str, pictures: Any) -> None:
     from mrcnn.deploy.saved_model import write_saved_model
 
     write_saved_model(network, path)
 
 
-def _write_onnx(network: Any, path: Path, weights_as: str) -> None:
+def _write_onnx(network: Any, path: Path, weights_as: str, pictures: Any) -> None:
     from mrcnn.deploy.onnx_file import write_onnx
 
-    write_onnx(network, path, weights_as)
+    write_onnx(network, path, weights_as, pictures)
 
 
-def _write_openvino(network: Any, path: Path, weights_as: str) -> None:
+def _write_openvino(network: Any, path: Path, weights_as: str, pictures: Any) -> None:
     from mrcnn.deploy.openvino_file import write_openvino
 
     write_openvino(network, path, weights_as)
@@ -89,7 +89,7 @@ network = onnxruntime.InferenceSession("network.onnx")
 """,
         libraries=("onnx",),
         extra="onnx",
-        weights_as=(FLOAT32, "float16"),
+        weights_as=(FLOAT32, "float16", INT8),
     ),
     "openvino": Format(
         "network.xml",

@@ -2,7 +2,7 @@
 
 import importlib.util
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,12 @@ import keras
 import numpy as np
 
 from mrcnn import __version__
+from mrcnn.deploy.formats import INT8
 from mrcnn.deploy.network import Network
 from mrcnn.deploy.onnx_graph import OPERATOR_SET
 from mrcnn.deploy.onnx_layers import UnknownLayerError
 from mrcnn.deploy.ports import Port
+from mrcnn.deploy.quantizing import quantize
 from mrcnn.deploy.tracing import trace
 from mrcnn.errors import ConfigError, listed
 from mrcnn.files import atomic_write
@@ -25,13 +27,20 @@ _WITH_KERNEL = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 _ELSEWHERE = "`--format savedmodel` writes this network."
 
 
-def write_onnx(network: Network, path: Path, weights_as: str = "float32") -> None:
+def write_onnx(
+    network: Network,
+    path: Path,
+    weights_as: str = "float32",
+    pictures: Iterable[np.ndarray] = (),
+) -> None:
     """Write a network with its weights to a file.
 
     Args:
         network: the network.
         path: the file.
-        weights_as: "float16" stores kernels as 16-bit numbers, see `shorten_kernels`.
+        weights_as: "float16" stores kernels as 16-bit numbers, see `shorten_kernels`; "int8" makes
+            convolutions ones of 8-bit numbers, see `mrcnn.deploy.quantizing`.
+        pictures: uint8 [H, W, 3], for "int8".
 
     Raises:
         ConfigError: the network has a layer or an operation that ONNX has not, or a kernel has
@@ -41,9 +50,15 @@ def write_onnx(network: Network, path: Path, weights_as: str = "float32") -> Non
 
     try:
         content = network.file().filled(network.weights, values_of(network.config))
-        model = onnx.load_from_string(content)
+        model = (
+            quantize(content, network, pictures)
+            if weights_as == INT8
+            else onnx.load_from_string(content)
+        )
     except UnknownLayerError as error:
         # Such as one of a backbone that a program brings along.
+        if weights_as == INT8:
+            raise ConfigError(f"The network has {error}: it cannot be of 8-bit numbers.") from error
         model = _converted(network, error)
     told = {"weights": weights_text(network.weights), "written_by": f"mrcnn-keras3 {__version__}"}
     onnx.helper.set_model_props(model, told)

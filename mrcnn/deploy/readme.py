@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mrcnn import __version__
-from mrcnn.deploy.formats import Format
+from mrcnn.deploy.formats import INT8, Format
 from mrcnn.deploy.ports import Port
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def readme_text(
     parts = [
         f"# {config.NAME}, exported as {form.title}",
         f"The network of a Mask R-CNN with the weights {weights}, written by mrcnn-keras3 "
-        f"{__version__}. Its kernels are stored as {weights_as}, and it computes in float32.",
+        f"{__version__}. {_computes(weights_as)}",
         _table(
             ("file", "holds"),
             [
@@ -74,6 +74,12 @@ def readme_text(
         f"```python\n{form.usage}```",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _computes(weights_as: str) -> str:
+    if weights_as == INT8:
+        return "Most of its convolutions are of 8-bit whole numbers; all else is float32."
+    return f"Its kernels are stored as {weights_as}, and it computes in float32."
 
 
 def _ports(ports: Sequence[Port]) -> str:

@@ -54,3 +54,17 @@ def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ConfigError, match=r"the backend is jax: install TensorFlow"):
         check_backend()
+
+
+@pytest.mark.parametrize(
+    "words", [["--weights-as", "int8"], ["--calibration", "pictures"]], ids=["int8", "pictures"]
+)
+def test_pictures_and_8_bit_numbers_go_together(words, capsys):
+    assert main(["export", "rbc", "--format", "onnx", *words]) == 2
+    assert "--weights-as int8 and --calibration FOLDER go together" in capsys.readouterr().err
+
+
+def test_a_folder_without_pictures_is_told(tmp_path, capsys):
+    command = ["export", "rbc", "--format", "onnx", "--weights-as", "int8"]
+    assert main([*command, "--calibration", str(tmp_path)]) == 2
+    assert f"{tmp_path}: no image in this folder" in capsys.readouterr().err
