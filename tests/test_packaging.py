@@ -70,7 +70,7 @@ def third_party_imports(folder: str) -> set[str]:
 
 def test_the_package_and_the_sample_import_only_declared_libraries():
     declared = {distribution(requirement) for requirement in PROJECT["dependencies"]}
-    names = ("jax", "onnx", "scale", "serve", "slides", "torch")
+    names = ("jax", "onnx", "openvino", "scale", "serve", "slides", "torch")
     optional = [each for name in names for each in PROJECT["optional-dependencies"][name]]
     assert third_party_imports("mrcnn") <= declared | set(map(distribution, optional))
     assert third_party_imports("samples") <= declared
@@ -85,7 +85,7 @@ def test_what_is_needed_without_tensorflow_is_all_the_rest():
 
 def test_the_tests_import_only_declared_libraries():
     declared = {distribution(requirement) for requirement in PROJECT["dependencies"]}
-    for extra in ("dev", "jax", "onnx", "serve", "torch"):
+    for extra in ("dev", "jax", "onnx", "openvino", "serve", "torch"):
         extras = PROJECT["optional-dependencies"][extra]
         declared |= {distribution(requirement) for requirement in extras}
     assert third_party_imports("tests") <= declared
@@ -98,7 +98,7 @@ def test_the_documentation_imports_only_declared_libraries():
 
 def test_every_direct_dependency_has_a_tested_version():
     direct = list(PROJECT["dependencies"])
-    for extra in ("dev", "docs", "jax", "onnx", "scale", "serve", "slides", "torch"):
+    for extra in ("dev", "docs", "jax", "onnx", "openvino", "scale", "serve", "slides", "torch"):
         direct += PROJECT["optional-dependencies"][extra]
     missing = {distribution(requirement) for requirement in direct} - set(constraints())
     # The build tool is the newest one in every build; it is not part of what is tested.

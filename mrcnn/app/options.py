@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mrcnn.app.commands import CHECK, CONVERT, DETECT, EVALUATE, EXPORT, PACK, SERVE, TRAIN
+from mrcnn.app.commands import CHECK, CONVERT, DETECT, EVALUATE, PACK, SERVE, TRAIN
 from mrcnn.app.counting_options import counting_options
+from mrcnn.app.export_options import export_options
 from mrcnn.app.option import Group, Option, Stored
 from mrcnn.app.option_types import (
     anchor_scales,
@@ -18,11 +19,8 @@ from mrcnn.app.option_types import (
 from mrcnn.app.result_files import OVERLAYS
 from mrcnn.app.serving_options import serving_options
 from mrcnn.app.training_options import model_options, training_options
-from mrcnn.deploy.formats import FLOAT32, WEIGHTS_AS
-from mrcnn.deploy.formats import FORMATS as NETWORK_FORMATS
 from mrcnn.report.languages import LANGUAGES
 from mrcnn.report.words import NETWORK
-from mrcnn.weights.places import shipped_models
 
 if TYPE_CHECKING:
     from mrcnn.app.application import Application
@@ -43,6 +41,7 @@ def options(application: "Application") -> list[Option]:
     """The options in the order of the help; an application's own stand before the groups."""
     return [
         *_inputs(application),
+        *export_options(application),
         *_weights(application),
         *training_options(application),
         *_evaluation(application),
@@ -89,44 +88,6 @@ def _inputs(application: "Application") -> list[Option]:
             (CONVERT,),
             is_flag=True,
             help="write the annotations alone; else the images are copied beside them",
-        ),
-        Option(
-            "model",
-            (EXPORT,),
-            metavar="MODEL",
-            help=f"the model that comes with the project ({', '.join(shipped_models())}), the "
-            "folder of a run or of a packed model, or a weights file with config.json beside it",
-        ),
-        Option(
-            "--format",
-            (EXPORT,),
-            choices=tuple(NETWORK_FORMATS),
-            metavar="FORMAT",
-            help=f"format to write: {', '.join(NETWORK_FORMATS)}",
-        ),
-        Option(
-            "--weights-as",
-            (EXPORT,),
-            choices=WEIGHTS_AS,
-            default=FLOAT32,
-            help="what kernels are stored as; float16 halves the file of --format onnx and "
-            "openvino, and the network computes in float32 all the same; int8, for onnx, makes "
-            "convolutions ones of 8-bit numbers, see --calibration (default %(default)s)",
-        ),
-        Option(
-            "--calibration",
-            (EXPORT,),
-            type=Path,
-            metavar="FOLDER",
-            help="images of your own, a few, on which --weights-as int8 sees how large the values "
-            "in the network become",
-        ),
-        Option(
-            "--out",
-            (EXPORT,),
-            type=Path,
-            metavar="DIR",
-            help=f"folder to write (default {application.results(EXPORT)}/NAME_FORMAT)",
         ),
         Option(
             "images",
@@ -289,12 +250,6 @@ def _weights(application: "Application") -> list[Option]:
             (PACK,),
             is_flag=True,
             help="replace a model that is packed there already",
-        ),
-        Option(
-            "--replace",
-            (EXPORT,),
-            is_flag=True,
-            help="replace a network that was exported there already",
         ),
     ]
 

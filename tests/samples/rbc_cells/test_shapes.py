@@ -106,10 +106,13 @@ def test_the_command_line_says_whether():
 def test_without_keras_they_are_left_out_with_a_word_or_refused(monkeypatch):
     assert are_named(None) and are_named(True) and not are_named(False)
     monkeypatch.setitem(sys.modules, "keras", None)
+    monkeypatch.setattr(shapes, "_runs_on_onnx", lambda: True)
+    assert are_named(None) and are_named(True) and not are_named(False)
+    monkeypatch.setattr(shapes, "_runs_on_onnx", lambda: False)
     assert not are_named(False)
-    with pytest.warns(UserWarning, match=r"so they are left out: `pip install keras tensorflow`"):
+    with pytest.warns(UserWarning, match=r"so they are left out: `pip install onnxruntime`"):
         assert not are_named(None)
-    with pytest.raises(ConfigError, match=r"pip install keras tensorflow`, or .* --no-shapes"):
+    with pytest.raises(ConfigError, match=r"pip install onnxruntime`, or .* --no-shapes"):
         are_named(True)
 
 
