@@ -70,7 +70,7 @@ def third_party_imports(folder: str) -> set[str]:
 
 def test_the_package_and_the_sample_import_only_declared_libraries():
     declared = {distribution(requirement) for requirement in PROJECT["dependencies"]}
-    names = ("jax", "onnx", "openvino", "scale", "serve", "slides", "torch")
+    names = ("jax", "napari", "onnx", "openvino", "scale", "serve", "slides", "torch")
     optional = [each for name in names for each in PROJECT["optional-dependencies"][name]]
     assert third_party_imports("mrcnn") <= declared | set(map(distribution, optional))
     assert third_party_imports("samples") <= declared
