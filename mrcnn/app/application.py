@@ -153,7 +153,7 @@ class Application:
         """What `--version` says: the release, and under which licenses it stands."""
         text = f"{self.name} {__version__}, MIT license"
         license_line = shipped_license(self.name) if self.ships_model else None
-        return f"{text}; weights: {license_line}" if license_line else text
+        return f"{text}; default weights: {self.name}, {license_line}" if license_line else text
 
     # --- What it is made of --------------------------------------------------------------------
 

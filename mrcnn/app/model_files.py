@@ -124,10 +124,11 @@ def trained_weights(application: "Application", options: Any) -> Path:
     except WeightsError:
         if not application.ships_model or names_runs:
             raise
-        return shipped_weights(application.name)
+        return _told_shipped(application)
     if application.ships_model and options.command == DETECT and not names_runs:
+        path = _told_shipped(application)
         print(f"A model of your own was trained: {trained}. `--weights {LAST}` takes it.")
-        return shipped_weights(application.name)
+        return path
     if application.ships_model and not names_runs:
         print(
             f"Weights: the last checkpoint, {trained}; `--weights {application.name}` takes the "
@@ -135,6 +136,13 @@ def trained_weights(application: "Application", options: Any) -> Path:
         )
     _tell_trial(application, trained)
     return trained
+
+
+def _told_shipped(application: "Application") -> Path:
+    """The weights that come with the project, which a line names."""
+    path = shipped_weights(application.name)
+    print(f"Weights: {application.name}, the model that comes with the project.")
+    return path
 
 
 def _tell_trial(application: "Application", weights: Path) -> None:

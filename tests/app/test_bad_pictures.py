@@ -33,11 +33,12 @@ def fails(detect, capsys, good, bad, *arguments):
     assert second["objects"] == "" and second["problem"] in error
     assert len(rows_of(out / "objects.csv")) == 72
     names = ["before", "later"]
-    pictures = [f"{name}_{kind}.png" for name in names for kind in ("labels", "overlay")]
+    kinds = ("labels.png", "labels_preview.png", "overlay.jpg")
+    pictures = [f"{name}_{kind}" for name in names for kind in kinds]
     # Neither files of the bad one nor temporary ones.
     assert sorted(path.name for path in out.iterdir()) == [
-        *pictures[:2], "histogram.csv", "images.csv", *pictures[2:], "objects.csv", "parts",
-        "run.json", "shares.csv", "slides.csv", "summary.csv",
+        *pictures[:3], "histogram.csv", "images.csv", *pictures[3:], "objects.csv", "parts",
+        "report.html", "run.json", "shares.csv", "slides.csv", "summary.csv",
     ]  # fmt: skip
     return second["problem"]
 
@@ -64,8 +65,8 @@ def test_a_diameter_larger_than_the_picture(detect, capsys, good, tmp_path, side
     assert status == 2
     assert "has 900 x 900 pixels, fewer than the objects" in capsys.readouterr().err
     assert sorted(path.name for path in out.iterdir()) == [
-        "histogram.csv", "images.csv", "objects.csv", "parts", "run.json", "shares.csv",
-        "slides.csv", "summary.csv",
+        "histogram.csv", "images.csv", "objects.csv", "parts", "report.html", "run.json",
+        "shares.csv", "slides.csv", "summary.csv",
     ]  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def test_detect_escapes_names_on_the_console_and_no_table_does(detect, tmp_path)
     assert r"\u574f.png" in told
     images = {row["image"].rpartition("/")[2] for row in rows_of(out / "summary.csv")}
     assert images == {*NAMES, "坏.png", "all images"}
-    assert (out / "血液_overlay.png").is_file()
+    assert (out / "血液_overlay.jpg").is_file()
     entries = json.loads((out / "via_predictions.json").read_text("utf-8"))["_via_img_metadata"]
     assert {entry["filename"] for entry in entries.values()} == set(NAMES)
 

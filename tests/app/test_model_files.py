@@ -95,7 +95,8 @@ def test_detect_takes_the_project_s_own_model_and_names_a_trained_one(shipped, t
         return trained_weights(options)
 
     assert weights() == shipped
-    assert capsys.readouterr().out == ""
+    named = "Weights: rbc, the model that comes with the project.\n"
+    assert capsys.readouterr().out == named
     run = tmp_path / "logs" / "rbc20260131T0930"
     run.mkdir(parents=True)
     (run / "mask_rcnn_rbc_0003.h5").touch()

@@ -18,7 +18,9 @@ import mrcnn
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = f"{mrcnn.__version__}, MIT license"
-WEIGHTS_LICENSE = "weights: CC-BY-NC-SA-3.0, not for commercial use (made from images of BBBC041)"
+WEIGHTS_LICENSE = (
+    "default weights: rbc, CC-BY-NC-SA-3.0, not for commercial use (made from images of BBBC041)"
+)
 # Where things are, one a line: package, weights, and the folder of runs.
 WHERE = """
 import mrcnn, rbc, rbc_cells.sizes
@@ -136,7 +138,7 @@ def test_editable(editable, tree, run):
     assert printed.splitlines()[3] == str(tree / "logs")
     assert "usage: rbc " in run(editable.bin / "rbc", "--help")
     assert "usage: mrcnn " in run(editable.bin / "mrcnn", "--help")
-    assert "weights: CC-BY-NC-SA-3.0" in run(editable.bin / "rbc", "--version")
+    assert "weights: rbc, CC-BY-NC-SA-3.0" in run(editable.bin / "rbc", "--version")
     assert not (tree / "mrcnn" / "weights" / "models").exists()
 
 
