@@ -34,7 +34,7 @@ def choose_backend() -> None:
     Raises:
         ConfigError: the backend that is named is not installed, or none is.
     """
-    named = os.environ.get(_VARIABLE) or _of_keras_file()
+    named = backend_named()
     installed = [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
     if named in BACKENDS and named not in installed:
         raise ConfigError(
@@ -53,6 +53,11 @@ def choose_backend() -> None:
         installed[0],
         _VARIABLE,
     )
+
+
+def backend_named() -> str | None:
+    """The backend that `KERAS_BACKEND` or Keras' own file names; None where neither does."""
+    return os.environ.get(_VARIABLE) or _of_keras_file()
 
 
 def load_backend() -> None:

@@ -31,6 +31,7 @@ from mrcnn.app.inputs import Inputs, common_folder, expand_inputs
 from mrcnn.app.methods import Method, check_detector, choose_detector
 from mrcnn.app.microscopes import choose_scale
 from mrcnn.app.names import on_one_line, shown_path
+from mrcnn.app.precision import choose_precision
 from mrcnn.app.progress import Progress, progress_of
 from mrcnn.app.quality import warning
 from mrcnn.app.told import count_line
@@ -50,6 +51,7 @@ def run(application: Application, options: Any) -> int:
     """Detect in all images; returns the exit status, 2 when one of them could not be read."""
     check_detector(application, options)
     choose_scale(options)
+    choose_precision(options)
     inputs = expand_inputs(options.images)
     if not any(path.exists() for path in inputs.paths):
         return _nothing_given(inputs)

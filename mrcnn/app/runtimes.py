@@ -67,7 +67,7 @@ def choose_runtime(asked: str, config: Config, weights: Path) -> str:
             "tensorflow."
         )
     prefers_keras = (
-        config.MIXED_PRECISION != "float32" or "KERAS_BACKEND" in os.environ or _has_gpu()
+        config.MIXED_PRECISION != "float32" or "KERAS_BACKEND" in os.environ or has_gpu()
     )
     if prefers_keras or not _is_installed(_LIBRARIES[ONNX][0]):
         return KERAS
@@ -172,6 +172,6 @@ def _is_installed(library: str) -> bool:
     return importlib.util.find_spec(library) is not None
 
 
-def _has_gpu() -> bool:
+def has_gpu() -> bool:
     """Whether there is a GPU of NVIDIA, without a backend, which takes seconds to ask."""
     return Path("/proc/driver/nvidia").is_dir()

@@ -22,7 +22,7 @@ def config(tiny_config):
 def installed(monkeypatch, tmp_path):
     """Sets which libraries there are; no GPU, no backend that was named, an empty cache."""
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    monkeypatch.setattr(runtimes, "_has_gpu", lambda: False)
+    monkeypatch.setattr(runtimes, "has_gpu", lambda: False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def these(*names):
@@ -54,7 +54,7 @@ def test_auto_takes_onnx_where_the_model_has_a_graph(installed, config, weights,
         patch.setenv("KERAS_BACKEND", "jax")
         assert runtimes.choose_runtime(AUTO, config, weights) == KERAS
     with monkeypatch.context() as patch:
-        patch.setattr(runtimes, "_has_gpu", lambda: True)
+        patch.setattr(runtimes, "has_gpu", lambda: True)
         assert runtimes.choose_runtime(AUTO, config, weights) == KERAS
     installed("keras")
     assert runtimes.choose_runtime(AUTO, config, weights) == KERAS
