@@ -143,7 +143,9 @@ def test_code_of_the_guides_compiles_and_finds_its_imports(name):
 def test_settings_of_the_guides_are_there(name):
     prose = re.sub(r"^ *```.*?^ *```$", "", guide(name), flags=re.M | re.S)
     named = set(re.findall(r"`([A-Z]+(?:_[A-Z0-9]+)+)\b", prose))
-    variables = {n for n in named if n.startswith(("TF_", "CUDA_", "XLA_", "KERAS_", "RESOURCE_"))}
+    variables = {
+        n for n in named if n.startswith(("TF_", "CUDA_", "XLA_", "XDG_", "KERAS_", "RESOURCE_"))
+    }
     assert {n for n in named - variables if not hasattr(RBCConfig, n)} == set()
 
 
