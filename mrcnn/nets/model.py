@@ -54,6 +54,12 @@ class DetectorModel(keras.Model):
                 optimizer = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
             super().compile(optimizer, *args, **kwargs)
 
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """As in Keras, which leaves it to models that have a `compile` of their own."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built and getattr(self, "optimizer", None) is not None:
+            self.optimizer.build(self.trainable_variables)
+
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         with self.sharing.scope():
             return super().fit(*args, **kwargs)
