@@ -7,7 +7,8 @@ The processor stands for the devices: two logical ones of TensorFlow and JAX, an
 JAX and PyTorch. The network is small and whole, on images that are made up.
 
 - `agree`: as many steps on two devices as on one with the same batch, with regions that are given
-  and targets that are not drawn.
+  and targets that are not drawn. A control comes first: one device twice, the second time with
+  weights nudged by what rounding does. Where it is beyond a limit, no comparison says anything.
 - `proposals`: with regions of the network's own. The first step is compared; then, as rounding
   chooses other regions now and then, how far the losses are apart is set beside how far two
   trainings of one device are whose images come in another order.
@@ -40,6 +41,10 @@ from mrcnn.files import atomic_write
 
 _ROOT = Path(__file__).resolve().parents[1]
 MOST_LOSS, MOST_FIRST, MOST_WEIGHT, LEAST_SPEED, MOST_SECONDS = 1e-4, 1e-5, 1e-3, 0.9, 60
+# At ten times the rate the losses of two trainings of one device part beyond their limit, if the
+# weights of one are nudged by what rounding does. As weights move little at this rate, how far
+# they are apart is also measured by how far they moved.
+CALM_RATE, NUDGE, FIRST_STEPS, MOST_OF_MOVED = 2e-5, 1e-7, 3, 0.02
 _LIMIT_SECONDS = 3600
 
 
@@ -181,11 +186,26 @@ class Judge:
 
 
 def agree(sides: Sequence[Side], steps: int, judge: Judge) -> None:
+    options = ("--steps", str(steps), "--rate", str(CALM_RATE))
+    alone: dict[str, dict[str, np.ndarray]] = {}
     for side in sides:
-        one = train(Side(side.backend), "--steps", str(steps))
-        losses, weights = difference(one, train(side, "--steps", str(steps)))
-        judge.tell(f"agree: {side}: losses of {steps} steps", max(losses), MOST_LOSS)
-        judge.tell(f"agree: {side}: weights", weights, MOST_WEIGHT)
+        one = alone.get(side.backend)
+        if one is None:
+            one = alone[side.backend] = train(Side(side.backend), *options)
+            nudged = train(Side(side.backend), *options, "--nudge", str(NUDGE))
+            _compare(f"agree: {side.backend}, one nudged", one, nudged, judge)
+        _compare(f"agree: {side}", one, train(side, *options), judge)
+
+
+def _compare(
+    what: str, one: dict[str, np.ndarray], other: dict[str, np.ndarray], judge: Judge
+) -> None:
+    losses, weights = difference(one, other)
+    first = losses[:FIRST_STEPS]
+    judge.tell(f"{what}: losses of the first {len(first)} steps", max(first), MOST_FIRST)
+    judge.tell(f"{what}: losses of {len(losses)} steps", max(losses), MOST_LOSS)
+    judge.tell(f"{what}: weights", weights, MOST_WEIGHT)
+    judge.tell(f"{what}: weights, of what moved", weights / float(one["moved"]), MOST_OF_MOVED)
 
 
 def proposals(sides: Sequence[Side], steps: int, judge: Judge) -> None:
@@ -208,8 +228,9 @@ def proposals(sides: Sequence[Side], steps: int, judge: Judge) -> None:
 def restart(sides: Sequence[Side], steps: int, judge: Judge) -> None:
     half = str(max(1, steps // 2))
     for side in sides:
-        whole = train(Side(side.backend), "--steps", half, "--epochs", "2")
-        parts = train(side, "--steps", half, "--then-alone")
+        options = ("--steps", half, "--rate", str(CALM_RATE))
+        whole = train(Side(side.backend), *options, "--epochs", "2")
+        parts = train(side, *options, "--then-alone")
         whole["losses"] = whole["losses"][int(half) :]
         losses, weights = difference(whole, parts)
         judge.tell(f"restart: {side}, then 1: losses after it", max(losses), MOST_LOSS)

@@ -106,7 +106,10 @@ def squares(count: int = 12, shift: int = 0) -> Any:
 def train(
     devices: int, options: argparse.Namespace, folder: str, out: Path | None
 ) -> dict[str, np.ndarray]:
-    """Train, and give the losses of all steps [S, 6] and the weights at the end, one array each."""
+    """Train, and give the losses of all steps [S, 6] and the weights at the end, one array each.
+
+    `moved` is the largest change of a weight, and `waited` the share of time that waits for images.
+    """
     import keras
 
     import mrcnn.mask_rcnn
@@ -147,6 +150,9 @@ def train(
     model = mrcnn.mask_rcnn.MaskRCNN("training", config, folder)
     if options.go_on:
         model.load_weights(model.find_last())
+    began = _weights(model.keras_model)
+    if options.nudge:
+        nudge(model.keras_model, options.nudge)
     model.train(
         squares(shift=options.shift),
         None,
@@ -155,8 +161,11 @@ def train(
         "all",
         custom_callbacks=[Keep()],
     )
-    weights = [keras.ops.convert_to_numpy(weight) for weight in model.keras_model.trainable_weights]
-    found = {f"weight_{number}": np.asarray(value) for number, value in enumerate(weights)}
+    weights = _weights(model.keras_model)
+    found = {f"weight_{number}": value for number, value in enumerate(weights)}
+    found["moved"] = np.max(
+        [np.abs(new - old).max() for new, old in zip(weights, began, strict=True)]
+    )
     found |= {"losses": np.array(losses), "times": np.array(times)}
     # The first steps compile.
     later = slice(len(times) // 2, None)
@@ -165,6 +174,22 @@ def train(
     if out is not None and this_process().writes:
         np.savez(out, **found)
     return found
+
+
+def _weights(network: Any) -> list[np.ndarray]:
+    import keras
+
+    return [
+        np.array(keras.ops.convert_to_numpy(variable)) for variable in network.trainable_variables
+    ]
+
+
+def nudge(network: Any, most: float) -> None:
+    """Multiply all trainable weights by 1 + x, |x| <= `most`: what rounding could have done."""
+    rng = np.random.default_rng(0)
+    for variable, value in zip(network.trainable_variables, _weights(network), strict=True):
+        changed = value.astype(np.float64) * (1 + most * rng.uniform(-1, 1, value.shape))
+        variable.assign(changed.astype(np.float32))
 
 
 def difference(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> tuple[list, float]:
@@ -184,6 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0.002)
     parser.add_argument("--shift", type=int, default=0)
+    parser.add_argument("--nudge", type=float, default=0, help="relative, of all weights")
     parser.add_argument("--proposals", action="store_true")
     parser.add_argument("--eager", action="store_true")
     parser.add_argument("--go-on", action="store_true")
