@@ -161,7 +161,8 @@ def _in_two_parts(options: Sequence[str]) -> list[list[str]]:
         return [list(options)]
     plain = [word for word in options if word != "--then-alone"]
     return [
-        [*plain, "--epochs", "1"],
+        # A training that comes to its end leaves no momentum to the next; one that is left does.
+        [*plain, "--epochs", "2", "--stop-after", "1"],
         [*plain, "--epochs", "2", "--go-on", "--then-alone"],
     ]
 

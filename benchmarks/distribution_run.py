@@ -141,6 +141,10 @@ def train(
             if options.die_at == len(losses) and this_process().index == 1:
                 os._exit(9)
 
+        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+            if options.stop_after == epoch + 1:
+                self.model.stop_training = True
+
     config = tiny_config(
         devices,
         options.batch,
@@ -207,6 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--stop-after", type=int, help="epoch after which a training is left")
     parser.add_argument("--rate", type=float, default=0.002)
     parser.add_argument("--shift", type=int, default=0)
     parser.add_argument("--nudge", type=float, default=0, help="relative, of all weights")

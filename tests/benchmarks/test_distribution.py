@@ -79,13 +79,16 @@ def test_a_restart_is_two_trainings_and_the_second_one_is_of_one_device(monkeypa
     began = []
 
     def start(side, folder, *options, together=True):
-        began.append((str(side), options[options.index("--devices") + 1], "--go-on" in options))
+        began.append((str(side), *options[:2], *options[options.index("--epochs") :]))
         np.savez(folder / "found.npz", **run_of([3.0]))
         return []
 
     monkeypatch.setattr(distribution, "start", start)
     distribution.train(Side("jax", 2), "--steps", "2", "--then-alone")
-    assert began == [("jax, 2 devices", "2", False), ("jax, 1 devices", "1", True)]
+    assert began == [
+        ("jax, 2 devices", "--devices", "2", "--epochs", "2", "--stop-after", "1"),
+        ("jax, 1 devices", "--devices", "1", "--epochs", "2", "--go-on"),
+    ]
 
 
 def test_a_nudge_is_as_small_as_rounding_and_the_same_each_time():
