@@ -120,7 +120,7 @@ class Scale:
     certainty: float = 1.0
 
 
-def answer(instances: Instances, scale: float) -> Answer | None:
+def answer(instances: Instances, scale: float, least: float = COUNTED) -> Answer | None:
     """What objects with a score of 0.5 and more say of their size; None without any.
 
     Whole objects count; where they are few, also those of which the border of the image cuts less
@@ -129,6 +129,7 @@ def answer(instances: Instances, scale: float) -> Answer | None:
     Args:
         instances: found in an image that was shown at a scale.
         scale: pixels of the network for each pixel of the image.
+        least: score from which an object counts.
     """
     # What ends within a pixel of the network from the border may go on beyond it.
     edge = max(1.0, 1 / scale)
@@ -143,7 +144,7 @@ def answer(instances: Instances, scale: float) -> Answer | None:
     )
     is_known = instances.areas() > 0
     if instances.scores is not None:
-        is_known &= instances.scores >= COUNTED
+        is_known &= instances.scores >= least
     rows = is_known & is_whole
     if np.count_nonzero(rows) < _ENOUGH:
         rows |= is_known & (is_cut.sum(axis=1) == 1) & (depth >= width / 2)
@@ -173,6 +174,7 @@ def estimate(
     """
     best: Answer | None = None
     few: list[Answer] = []
+    among_others: list[Answer] = []
     doubted: list[Answer] = []
     found: Answer | None = None
     centers = busy_places(picture)
@@ -181,7 +183,9 @@ def estimate(
         step = steps.popleft()
         if step.is_between and found is None:
             continue
-        found = _ask(picture, step, look, centers)
+        found, certain = _ask(picture, step, look, centers)
+        if certain is not None and certain.is_certain(object_diameter):
+            among_others.append(certain)
         if found is not None and found.is_certain(object_diameter):
             few.append(found)
         counts = found is not None and found.may_be_right(object_diameter)
@@ -202,7 +206,8 @@ def estimate(
     few = [each for each in few if best is None or best.score < each.score - _NEARLY]
     if best is not None and not few:
         return best
-    return max(few or doubted, key=lambda each: each.weight, default=None)
+    # Objects that are certain, beside others that may be none.
+    return max(few or among_others or doubted, key=lambda each: each.weight, default=None)
 
 
 class _Step(NamedTuple):
@@ -237,17 +242,31 @@ def _steps(shape: tuple[int, int]) -> Iterator[_Step]:
     return (step for step in steps if step.scale <= _LARGEST_SCALE)
 
 
-def _ask(picture: Picture, step: _Step, look: Look, centers: Centers) -> Answer | None:
-    """The answer of the busiest part of a size; of two where one has few objects."""
+def _ask(
+    picture: Picture, step: _Step, look: Look, centers: Centers
+) -> tuple[Answer | None, Answer | None]:
+    """The answer of the busiest part of a size; of two where one has few objects.
+
+    And that of those objects alone which the network is certain of.
+    """
     shown, scale = level_for(picture, step.scale)
     times = scale / step.scale
     share = None if step.share is None else max(1, int(step.share / times))
     found: list[Answer] = []
+    certain: list[Answer] = []
     for part in _parts(shown, share, centers):
-        if (one := answer(look(part, scale), scale)) is not None:
+        instances = look(part, scale)
+        if (one := answer(instances, scale)) is not None:
             found.append(one)
+        if (one := answer(instances, scale, _CERTAIN)) is not None:
+            certain.append(one)
         if not found or sum(each.objects for each in found) >= _ENOUGH or len(found) == 2:
             break
+    return _pooled(found, scale, times), _pooled(certain, scale, times)
+
+
+def _pooled(found: list[Answer], scale: float, times: float) -> Answer | None:
+    """One answer of several parts, in pixels `times` as many as theirs; None of none."""
     if not found:
         return None
     counts = np.array([each.objects for each in found])

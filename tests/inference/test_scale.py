@@ -113,6 +113,22 @@ def test_one_object_that_is_certain_is_enough(middle):
     assert estimate(Picture.of(image), KNOWN, Network(sureness=0.95).look) is None
 
 
+def test_an_object_that_is_certain_counts_beside_one_that_may_be_none():
+    y, x = np.mgrid[:120, :160]
+    inside = np.hypot(y - 60, x - 80) < 25
+    image = np.where(inside[..., None], (150, 60, 90), (230, 225, 220)).astype(np.uint8)
+
+    def look(image, scale):
+        whole = Network().look(image, scale)
+        # And dust, of which it is not sure.
+        dust = Instances(image.shape, [(2, 2, 12, 12)], [np.ones((10, 10), bool)], [1], [0.55])
+        return Instances.merged([whole, dust])
+
+    found = estimate(Picture.of(image), KNOWN, look)
+    assert found.objects == 1
+    assert found.diameter == pytest.approx(50, rel=0.05)
+
+
 def test_many_objects_that_are_nearly_as_sure_count_more_than_few():
     def look(image, scale):
         objects = 2 if min(image.shape[:2]) * scale < 150 else 8
