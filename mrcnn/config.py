@@ -37,6 +37,7 @@ from mrcnn.config_checks import (
     Positive,
     PositiveOrNone,
     Seed,
+    ShareOrNone,
     bounds_of,
     find_problems,
     one_of,
@@ -161,7 +162,7 @@ class Config:
     # Share of all objects below which a class is rare, 0 to 1: images with many objects of rare
     # classes are drawn more often, by up to the square root of how many times rarer the class is.
     # None draws all images equally often.
-    CLASS_SAMPLING: float | None = None
+    CLASS_SAMPLING: ShareOrNone = None
 
     # --- Detection ---------------------------------------------------------------------------
     DETECTION_MAX_INSTANCES: Count = 100  # Detections of one image at most, the best ones.

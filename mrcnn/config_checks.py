@@ -116,6 +116,12 @@ CountFromZeroOrNone = Annotated[int | None, _or_none(_FROM_ZERO)]
 _FRACTION = Allowed(lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1")
 Fraction = Annotated[float, _FRACTION]
 FractionOrNone = Annotated[float | None, _or_none(_FRACTION)]
+ShareOrNone = Annotated[
+    float | None,
+    _or_none(
+        Allowed(lambda value: _is_number(value) and 0 < value <= 1, "a number above 0, at most 1")
+    ),
+]
 # None and False are 0.
 NotNegative = Annotated[
     float,
@@ -181,12 +187,6 @@ def find_problems(config: Any, bounds: Mapping[str, Allowed]) -> list[str]:
         config.IMAGE_PADDING != "reflect" or config.SUBPIXEL_MASKS is True,
         "IMAGE_PADDING",
         "'zeros' unless SUBPIXEL_MASKS is True, which cuts off what reaches into the mirror image",
-    )
-    sampling = config.CLASS_SAMPLING
-    require(
-        sampling is None or (_is_number(sampling) and 0 < sampling <= 1),
-        "CLASS_SAMPLING",
-        "None or a number above 0, at most 1",
     )
     names = config.OBJECT_CLASSES
     require(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.forking.python", "tests.small_data"]
+pytest_plugins = ["tests.browsing", "tests.forking.python", "tests.small_data"]
 
 # Test machines are shared and slow at times; a time limit on single examples would be noise.
 settings.register_profile("no-deadline", deadline=None)

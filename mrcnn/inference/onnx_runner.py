@@ -9,6 +9,7 @@ import numpy as np
 
 from mrcnn.inference.network_file import NetworkFile
 from mrcnn.inference.network_settings import values_of
+from mrcnn.inference.processors import processors
 from mrcnn.ops.outputs import InferenceOutputs
 
 # Errors; warnings are for those who write graphs.
@@ -30,13 +31,6 @@ def onnx_session(content: bytes) -> Any:
     # Threads that wait would take time from those that write results.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-
-
-def processors() -> int:
-    """How many processors this program may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class OnnxRunner:

@@ -1,7 +1,6 @@
 """The page in a browser: pictures in, looked at, corrected, saved, learned from."""
 
 import os
-import shutil
 import sys
 import threading
 import time
@@ -20,23 +19,12 @@ from tests.serve.made_up import made_up_model, made_up_state, png
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 uvicorn = pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser found ({', '.join(NAMES)})")
 
 # Milliseconds; a machine that does much else is slow.
 PATIENCE = 30_000
 playwright.expect.set_options(timeout=PATIENCE)
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 400, "height": 800}
 COMMAND = [sys.executable, str(Path(__file__).with_name("made_up_program.py"))]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

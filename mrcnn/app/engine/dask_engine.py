@@ -3,7 +3,6 @@
 import contextlib
 import importlib.util
 import logging
-import os
 import uuid
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from mrcnn.app.application import Application
 from mrcnn.app.engine.job import Job
 from mrcnn.errors import ConfigError
+from mrcnn.inference.processors import processors
 
 DASK = "dask"
 # So many tasks wait for each that is worked on: a worker never waits for the next, and a run of
@@ -137,7 +137,7 @@ def dask_engine(
     address = engine.partition("=")[2]
     with contextlib.ExitStack() as opened:
         if not address:
-            workers, threads = shares_of(_cores())
+            workers, threads = shares_of(processors())
             # Its log is of no use to who waits for pictures; what matters is raised.
             logging.getLogger("distributed").setLevel(logging.CRITICAL)
             cluster = LocalCluster(
@@ -170,9 +170,3 @@ def shares_of(cores: int) -> tuple[int, int]:
     """How many processes with how many threads each: several threads save memory, not time."""
     threads = 1 if cores < 8 else 2 if cores < 16 else 4
     return max(1, cores // threads), threads
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,6 +1,5 @@
 """The report of `detect` in a browser: what is drawn, and when."""
 
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -8,20 +7,6 @@ import pytest
 from mrcnn.report.page.detected import Card, detection_page
 from rbc import WORDS
 from tests.detection_runs import line, make_run, shown
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser found ({', '.join(NAMES)})")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
