@@ -12,6 +12,7 @@ import pytest
 from mrcnn.errors import ConfigError
 from mrcnn.runs.run import Run
 from mrcnn.training.distribution import Cluster, cluster_of, shared_among
+from mrcnn.training.replicas import Process
 from tests.backends.running import ROOT, backend_or_skip, output_of
 from tests.training.colors import train
 
@@ -159,6 +160,8 @@ def test_what_the_environment_tells_of_other_processes(environment, backend, exp
 def test_processes_that_were_started_together_do_not_train_alone(monkeypatch):
     monkeypatch.setattr("keras.backend.backend", lambda: "torch")
     monkeypatch.setattr("mrcnn.training.distribution._has_joined", lambda backend: False)
+    # What PyTorch, which need not be installed, says of a process that has joined no other.
+    monkeypatch.setattr("mrcnn.training.distribution.this_process", lambda: Process(0, 1))
     for name, value in TORCHRUN.items():
         monkeypatch.setenv(name, value)
     told = r"one of 4 processes .* GPU_COUNT is 1: give --devices"
