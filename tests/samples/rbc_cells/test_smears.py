@@ -10,6 +10,8 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 from skimage.draw import polygon as polygon_pixels
 
 from mrcnn.errors import DataError
+from mrcnn.instances import Instances
+from mrcnn.measure.hull import hull_area
 from rbc_cells import smears
 from rbc_cells.smears.shapes import Cell, visible_patches
 
@@ -121,20 +123,17 @@ def test_outline_lies_on_the_edge_of_the_cell():
 
 def test_classes_follow_the_size_rule(fields):
     for field in fields:
-        diameters = np.array(
-            [math.sqrt(4 / math.pi * smears.polygon_area(polygon)) for polygon in field.polygons]
-        )
-        ratios = diameters / np.median(diameters)
-        for polygon, ratio, name in zip(field.polygons, ratios, field.class_names, strict=True):
-            (top, left), (bottom, right) = polygon.min(axis=0), polygon.max(axis=0)
-            if top <= 0 or left <= 0 or bottom >= 199 or right >= 259:
+        ids = np.ones(len(field.polygons), int)
+        cells = Instances.from_polygons(field.polygons, ids, (200, 260))
+        hulls = np.array([hull_area(crop) for crop in cells.crops])
+        whole = ~cells.touches_border() & (cells.areas() >= 0.9 * hulls)
+        diameters = np.sqrt(cells.areas())
+        ratios = diameters / np.median(diameters[whole])
+        for is_whole, ratio, name in zip(whole, ratios, field.class_names, strict=True):
+            if not is_whole or ratio > 1.35:
                 assert name == "undefined"
-            elif name == "large":
-                assert 1.12 < ratio <= math.sqrt(2)
-            elif name == "normal":
-                assert 0.88 <= ratio <= 1.12
-            elif name == "small":
-                assert ratio < 0.88
+            else:
+                assert name == ("large" if ratio > 1.12 else "small" if ratio < 0.88 else "normal")
 
 
 def test_all_four_classes_occur(fields):
@@ -146,10 +145,11 @@ def test_size_classes_of_made_up_cells():
     turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
 
     def disc(y, x, radius):
-        return np.stack([y + radius * np.sin(turn), x + radius * np.cos(turn)], axis=1)
+        # Large enough for whole pixels to tell the sizes.
+        return 5 * np.stack([y + radius * np.sin(turn), x + radius * np.cos(turn)], axis=1)
 
     dented = disc(50, 250, 10)
-    dented[:20] = (50, 250)
+    dented[:20] = (250, 1250)
     polygons = [
         disc(50, 50, 10),
         disc(50, 90, 10),
@@ -157,11 +157,11 @@ def test_size_classes_of_made_up_cells():
         disc(50, 170, 11.3),
         disc(50, 210, 8.7),
         dented,
-        disc(90, 50, 14.5),
-        np.clip(disc(5, 300, 10), 0, 999),
+        disc(90, 50, 13.7),
+        np.clip(disc(5, 300, 10), 0, 1999),
         disc(90, 130, 11.1),
     ]
-    assert smears.size_classes(polygons, 1000, 1000) == [
+    assert smears.size_classes(polygons, 2000, 2000) == [
         "normal",
         "normal",
         "normal",
@@ -173,6 +173,11 @@ def test_size_classes_of_made_up_cells():
         "normal",
     ]
     assert smears.size_classes([], 100, 100) == []
+    without_pixel = np.array([[5.2, 5.2], [5.4, 5.2], [5.3, 5.4]])
+    assert smears.size_classes([without_pixel, disc(50, 50, 5)], 500, 500) == [
+        "undefined",
+        "normal",
+    ]
 
 
 def test_cells_touch_overlap_and_are_cut_by_the_border(fields):

@@ -16,22 +16,19 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy.spatial import ConvexHull
 
 from mrcnn.errors import DataError
 from mrcnn.files import atomic_write
+from mrcnn.formats import via_project
+from mrcnn.instances import Instances
+from rbc_cells.sizes import measured_class_ids
 from rbc_cells.smears.scene import add_debris, add_haze, add_texture, expose
 from rbc_cells.smears.shapes import place_cells, visible_patches
 from rbc_cells.smears.staining import cell_absorbance
 from rbc_cells.smears.styles import sample_style
+from rbc_cells.ways import SIZES, UNDEFINED
 
-CLASS_NAMES = ("large", "normal", "small", "undefined")
-LARGE_FROM = 1.12
-SMALL_BELOW = 0.88
-# More than twice the median area: several cells that no outline tells apart.
-CLUMP_FROM = math.sqrt(2)
-# Share of the convex hull that a cell must fill; below it is dented.
-DENTED_BELOW = 0.90
+CLASS_NAMES = SIZES
 ANNOTATION_NAME = "via_region_data.json"
 JPEG_QUALITY = 90
 SMALLEST_SIDE = 64
@@ -62,28 +59,17 @@ def polygon_area(polygon: np.ndarray) -> float:
 
 
 def size_classes(polygons: list[np.ndarray], height: int, width: int) -> list[str]:
-    """Name the size class of each cell of one field.
+    """Name the size class of each cell of one field; see `rbc_cells.sizes.measured_class_ids`.
 
-    The equivalent diameter is compared with the median of all cells of the field: over 1.12 is
-    large, under 0.88 small, between normal. A cell that touches the border, that is dented (fills
-    less than 0.90 of its convex hull) or has more than twice the median area is undefined.
+    Args:
+        polygons: each float [K, 2] of (y, x) in pixels; "undefined" is one that holds no pixel.
+        height, width: of the field in pixels.
     """
-    if not polygons:
-        return []
-    areas = np.array([polygon_area(polygon) for polygon in polygons])
-    diameters = np.sqrt(areas * 4 / math.pi)
-    ratios = diameters / np.median(diameters)
-    names = []
-    for polygon, area, ratio in zip(polygons, areas, ratios, strict=True):
-        low, high = polygon.min(axis=0), polygon.max(axis=0)
-        at_border = (low <= 0).any() or high[0] >= height - 1 or high[1] >= width - 1
-        dented = area < DENTED_BELOW * ConvexHull(polygon).volume
-        if at_border or dented or ratio > CLUMP_FROM:
-            names.append("undefined")
-        elif ratio > LARGE_FROM:
-            names.append("large")
-        else:
-            names.append("small" if ratio < SMALL_BELOW else "normal")
+    cells = Instances.from_polygons(polygons, np.arange(len(polygons)), (height, width))
+    names = [UNDEFINED] * len(polygons)
+    found = measured_class_ids(cells.boxes, cells.crops, cells.image_shape, CLASS_NAMES)
+    for number, class_id in zip(cells.class_ids, found, strict=True):
+        names[number] = CLASS_NAMES[class_id - 1]
     return names
 
 
@@ -152,18 +138,20 @@ def _encode(image: np.ndarray) -> bytes:
 
 
 def _via_entry(name: str, size: int, field: RenderedField, attributes: dict) -> dict:
-    regions = [
-        {
-            "shape_attributes": {
-                "name": "polygon",
-                "all_points_x": polygon[:, 1].tolist(),
-                "all_points_y": polygon[:, 0].tolist(),
-            },
-            "region_attributes": {"name": class_name},
-        }
-        for polygon, class_name in zip(field.polygons, field.class_names, strict=True)
+    """The image in VIA's plain export, which is the part of a project that tells of images."""
+    class_ids = [1 + CLASS_NAMES.index(class_name) for class_name in field.class_names]
+    boxes = [
+        (*np.floor(polygon.min(axis=0)), *(np.floor(polygon.max(axis=0)) + 1))
+        for polygon in field.polygons
     ]
-    return {"filename": name, "size": size, "regions": regions, "file_attributes": attributes}
+    project = via_project(
+        {name: Instances.from_boxes(field.image.shape, boxes, class_ids)},
+        CLASS_NAMES,
+        sizes={name: size},
+        outlines={name: field.polygons},
+    )
+    (entry,) = project["_via_img_metadata"].values()
+    return {**entry, "file_attributes": attributes}
 
 
 def _foreign(path: Path, why: str) -> DataError:
