@@ -32,12 +32,12 @@ def field(rng: np.random.Generator, cells: int) -> tuple[Instances, Instances]:
         (pitch * (number // columns + 0.5), pitch * (number % columns + 0.5))
         for number in range(cells)
     ]
-    centres = np.array(places) + rng.normal(0, 0.1 * pitch, (cells, 2))
-    centres = np.clip(centres, 2, np.array(SHAPE) - 3)
+    centers = np.array(places) + rng.normal(0, 0.1 * pitch, (cells, 2))
+    centers = np.clip(centers, 2, np.array(SHAPE) - 3)
     radii = 0.5 * pitch * rng.uniform(0.85, 1.1, cells)
-    truth = [disc(y, x, radius) for (y, x), radius in zip(centres, radii, strict=True)]
+    truth = [disc(y, x, radius) for (y, x), radius in zip(centers, radii, strict=True)]
     kept = rng.random(cells) < 0.93
-    moved = centres[kept] + rng.normal(0, 0.04 * pitch, (kept.sum(), 2))
+    moved = centers[kept] + rng.normal(0, 0.04 * pitch, (kept.sum(), 2))
     extra = rng.uniform(2, np.array(SHAPE) - 3, (cells // 8, 2))
     found = np.concatenate([np.clip(moved, 2, np.array(SHAPE) - 3), extra])
     sizes = np.concatenate([radii[kept], np.full(len(extra), 0.4 * pitch)])

@@ -72,11 +72,11 @@ class Disks(Dataset):
         """bool [SIZE, SIZE, 4]"""
         rows, columns = np.mgrid[:SIZE, :SIZE]
         generator = np.random.default_rng(image_id)
-        centres, radii = generator.integers(20, SIZE - 20, (4, 2)), generator.integers(8, 18, 4)
+        centers, radii = generator.integers(20, SIZE - 20, (4, 2)), generator.integers(8, 18, 4)
         return np.stack(
             [
                 (rows - y) ** 2 + (columns - x) ** 2 <= radius**2
-                for (y, x), radius in zip(centres, radii, strict=True)
+                for (y, x), radius in zip(centers, radii, strict=True)
             ],
             axis=-1,
         )

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.recipe_laboratories import CHULA_DIAMETER, centre_files, read_centres
+from benchmarks.recipe_laboratories import CHULA_DIAMETER, center_files, read_centers
 from benchmarks.scale import at_border, sample_finder, yolo
 from mrcnn.evaluation import match_one_to_one
 from mrcnn.files import atomic_write
@@ -153,7 +153,7 @@ def measure_txl(finder: Any, data: Path, most: int) -> dict[str, Any]:
 
 
 def measure_chula(finder: Any, data: Path, most: int) -> dict[str, Any]:
-    paths = [path for number, path in enumerate(centre_files(data / "chula")) if number % 10 == 9]
+    paths = [path for number, path in enumerate(center_files(data / "chula")) if number % 10 == 9]
     centers = own = 0
     diameters = []
     for path in paths[:most]:
@@ -162,7 +162,7 @@ def measure_chula(finder: Any, data: Path, most: int) -> dict[str, Any]:
         if found.diameter is not None:
             diameters.append(found.diameter)
         instances = found.instances
-        for y, x, _ in read_centres(path):
+        for y, x, _ in read_centers(path):
             centers += 1
             for row, ((y1, x1, y2, x2), crop) in enumerate(
                 zip(instances.boxes, instances.crops, strict=True)

@@ -13,7 +13,7 @@ STAGE = "layers on golden inputs (largest difference)"
 LIMIT = 1e-6
 PIXEL_SHAPE = (200, 300)
 DELTAS_NOTE = (
-    "float32 rounding: in this small graph the original added half the height last, (y1 - centre) "
+    "float32 rounding: in this small graph the original added half the height last, (y1 - center) "
     "+ height / 2, in its training graph first, as here; a rounding of 6e-8 is divided by 0.1 and "
     "by the height. Of the largest delta it is 9e-7"
 )
@@ -138,7 +138,7 @@ def _target_cases(golden: Golden) -> Iterator[Case]:
             expected.append(data["dt_full_masks"])
 
         for number, part in enumerate(parts):
-            # Deltas are not normalised: what rounding makes of them goes by their size.
+            # Deltas are not normalized: what rounding makes of them goes by their size.
             unit = float(np.abs(expected[number]).max()) if part == "deltas" else None
 
             def sample(layer, inputs=inputs, config=config, number=number, unit=unit):

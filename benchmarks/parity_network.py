@@ -75,14 +75,14 @@ def _inputs(golden: Golden, figures: Figures, model) -> None:
 
     data = golden["inference"]
     molded, metas, windows = model.mold_inputs([data["image"]])
-    # The original moulds in float64, in which the values are stored.
-    figures.add(FED, "moulded image", relative_difference(molded, data["molded_images"]), FED_LIMIT)
+    # The original molds in float64, in which the values are stored.
+    figures.add(FED, "molded image", relative_difference(molded, data["molded_images"]), FED_LIMIT)
     figures.add(FED, "image meta", relative_difference(metas, data["image_metas"]), FED_LIMIT)
     figures.add(FED, "window", difference(windows, data["windows"]), 0)
     anchors = pyramid_anchors(model.config, molded.shape[1:])
     figures.add(FED, "anchors in pixels", difference(anchors, data["anchors_px"]), FED_LIMIT)
     anchors = model.get_anchors(molded.shape[1:])
-    figures.add(FED, "anchors normalised", difference(anchors[None], data["anchors"]), FED_LIMIT)
+    figures.add(FED, "anchors normalized", difference(anchors[None], data["anchors"]), FED_LIMIT)
 
 
 def network_inputs(data: dict) -> list[np.ndarray]:
@@ -155,7 +155,7 @@ def compare_proposals(figures: Figures, stage: str, found, golden) -> tuple:
     moved = int((rows != paired).sum())
     note = f"{moved} of {len(rows)} proposals stand in another row" if moved else ""
     value = difference(found[rows], golden[paired])
-    figures.add(stage, "proposals: boxes (normalised)", value, OUTPUT_LIMIT, note=note)
+    figures.add(stage, "proposals: boxes (normalized)", value, OUTPUT_LIMIT, note=note)
     return rows, paired
 
 
@@ -173,7 +173,7 @@ def _compare_detections(figures: Figures, found: dict, data: dict) -> None:
     moved = int((rows != paired).sum())
     note = f"{moved} of {len(rows)} detections stand in another row" if moved else ""
     for name, columns, limit in (
-        ("boxes (normalised)", slice(0, 4), OUTPUT_LIMIT),
+        ("boxes (normalized)", slice(0, 4), OUTPUT_LIMIT),
         ("classes", slice(4, 5), 0),
         ("scores", slice(5, 6), OUTPUT_LIMIT),
     ):
@@ -247,12 +247,12 @@ def _detect(golden: Golden, figures: Figures, model) -> None:
     data = golden["inference"]
     result = model.detect([data["image"]])[0]
     masks = golden.masks("inference", "detect_masks")
-    normalised = data["detections"][0]
+    normalized = data["detections"][0]
     solid = np.flatnonzero(
-        (normalised[:, 2] > normalised[:, 0]) & (normalised[:, 3] > normalised[:, 1])
+        (normalized[:, 2] > normalized[:, 0]) & (normalized[:, 3] > normalized[:, 1])
     )
     note = (
-        f"{len(normalised) - len(solid)} of the original's {len(normalised)} detections have no "
+        f"{len(normalized) - len(solid)} of the original's {len(normalized)} detections have no "
         "area; they are left out here by design"
     )
     figures.add(DETECT, "count", abs(len(result["rois"]) - len(solid)), 0, note=note)

@@ -65,7 +65,7 @@ def _fed_targets(golden: Golden, figures: Figures) -> None:
 
     data, config = golden["training"], golden.config()
     images, *_, class_ids, boxes, masks = batch(golden)
-    # Normalised outside the graph, where no compiler turns the division into a product.
+    # Normalized outside the graph, where no compiler turns the division into a product.
     boxes = norm_boxes(boxes, images.shape[1:3])
     layer = DetectionTargetLayer(config, shuffle=False)
     outputs = layer([tensor(array) for array in (data["rpn_rois"], class_ids, boxes, masks)])
@@ -132,7 +132,7 @@ def _outputs(figures: Figures, found: dict, data: dict) -> None:
     moved = int((rows != paired).sum())
     note = f"{moved} of {len(rows)} regions stand in another row" if moved else ""
     value = difference(rois[rows], golden_rois[paired])
-    figures.add(TARGETS, "sampled regions: boxes (normalised)", value, OUTPUT_LIMIT, note=note)
+    figures.add(TARGETS, "sampled regions: boxes (normalized)", value, OUTPUT_LIMIT, note=note)
     for name in ("mrcnn_class_logits", "mrcnn_bbox"):
         value = relative_difference(found[name][0][rows], data[name][0][paired])
         figures.add(TARGETS, f"{name} of paired regions (relative)", value, OUTPUT_LIMIT)

@@ -56,7 +56,7 @@ class Variant:
     averaged: float = 0.0
 
 
-UNCHANGED_COLOURS = {"brightness": 0.0, "contrast": 0.0, "colour": 0.0, "gamma": 0.0}
+UNCHANGED_COLORS = {"brightness": 0.0, "contrast": 0.0, "color": 0.0, "gamma": 0.0}
 VARIANTS = {
     "recipe": Variant("the recipe"),
     "seed": Variant("another seed", options=("--seed", "2")),
@@ -77,12 +77,12 @@ VARIANTS = {
         options=("--scale", "auto"),
         augmentation={"scale": AUTO_JITTER},
     ),
-    "colours": Variant("- change of colours", augmentation=UNCHANGED_COLOURS),
+    "colors": Variant("- change of colors", augmentation=UNCHANGED_COLORS),
     "blur": Variant(
         "- blur and noise", augmentation={"blur_probability": 0.0, "noise_probability": 0.0}
     ),
     "batch": Variant(
-        "batch normalisation for group normalisation", options=("--normalization", "batch")
+        "batch normalization for group normalization", options=("--normalization", "batch")
     ),
     "anchors": Variant("the paper's anchors", options=("--anchors", "paper")),
     "whole": Variant(

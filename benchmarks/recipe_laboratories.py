@@ -5,14 +5,14 @@
 
 DIR of the data has `rbc/train`, `rbc/val` and `rbc/extra` (VIA polygons; `objects.csv` names white
 cells), `txl` (YOLO boxes of white cells, red cells and platelets) and `chula` (images with the
-centres of some red cells, lines of `x y class`). In the folder --out are made, once:
+centers of some red cells, lines of `x y class`). In the folder --out are made, once:
 
 - `fields`: train and extra of rbc but for 14 fields of extra, which are in its folder `held_out`
   and named in `held_out.txt`;
 - `smears`: rendered fields;
-- `chula`: the centres as masks. The shipped model finds cells, at the diameter that those of the
-  set have. A mask around one named centre is a red cell. Masks without a centre, with several or
-  around one of the class "uncategorised", and centres without a mask are regions to ignore: fields
+- `chula`: the centers as masks. The shipped model finds cells, at the diameter that those of the
+  set have. A mask around one named center is a red cell. Masks without a center, with several or
+  around one of the class "uncategorised", and centers without a mask are regions to ignore: fields
   name only some of their cells. Every tenth image is left out, for measures.
 
 Then `rbc.py train` learns from the four sets together, each at the scale of its cells; what follows
@@ -121,32 +121,32 @@ def lay(file: Path, folder: Path) -> None:
         shutil.copyfile(file, target)
 
 
-def read_centres(path: Path) -> np.ndarray:
+def read_centers(path: Path) -> np.ndarray:
     """Lines of `x y class` as int [N, 3] of y, x, class."""
     rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
     numbers = np.array(rows, float).reshape(-1, 3)
     return numbers[:, [1, 0, 2]].round().astype(int)
 
 
-def label_cells(found: Instances, centres: np.ndarray) -> Instances:
-    """Red cells, and regions to ignore, from found masks and named centres.
+def label_cells(found: Instances, centers: np.ndarray) -> Instances:
+    """Red cells, and regions to ignore, from found masks and named centers.
 
     Args:
         found: with scores, the best first.
-        centres: int [N, 3] of y, x, class.
+        centers: int [N, 3] of y, x, class.
     """
-    inside = np.zeros((len(found), len(centres)), bool)
+    inside = np.zeros((len(found), len(centers)), bool)
     for row, ((y1, x1, y2, x2), crop) in enumerate(zip(found.boxes, found.crops, strict=True)):
-        for column, (y, x, _) in enumerate(centres):
+        for column, (y, x, _) in enumerate(centers):
             if y1 <= y < y2 and x1 <= x < x2:
                 inside[row, column] = crop[y - y1, x - x1]
     alone = inside.sum(axis=1) == 1
-    # Of several masks around one centre the surest is the cell.
+    # Of several masks around one center the surest is the cell.
     first = np.zeros(len(found), bool)
-    for column in range(len(centres)):
+    for column in range(len(centers)):
         first[np.flatnonzero(inside[:, column] & alone)[:1]] = True
     named = np.array(
-        [alone[row] and centres[int(inside[row].argmax()), 2] != UNCATEGORISED
+        [alone[row] and centers[int(inside[row].argmax()), 2] != UNCATEGORISED
          for row in range(len(found))], bool,
     )  # fmt: skip
     scores = np.ones(len(found)) if found.scores is None else found.scores
@@ -155,7 +155,7 @@ def label_cells(found: Instances, centres: np.ndarray) -> Instances:
     half = CHULA_DIAMETER // 2
     without = [
         (max(y - half, 0), max(x - half, 0), min(y + half, height), min(x + half, width))
-        for y, x, _ in centres[~inside.any(axis=0)]
+        for y, x, _ in centers[~inside.any(axis=0)]
         if 0 <= y < height and 0 <= x < width
     ]
     cells = found.replaced(
@@ -168,15 +168,15 @@ def label_cells(found: Instances, centres: np.ndarray) -> Instances:
 
 
 def make_chula(source: Path, folder: Path, find: Callable[[np.ndarray], Instances]) -> None:
-    """The images with named centres as a data set with masks, in COCO's form."""
+    """The images with named centers as a data set with masks, in COCO's form."""
     target = folder / "train"
     target.mkdir(parents=True, exist_ok=True)
     images = {}
-    for number, path in enumerate(centre_files(source)):
+    for number, path in enumerate(center_files(source)):
         if number % 10 == 9:
             continue
         image = path.with_suffix(".jpg")
-        images[image.name] = label_cells(find(read_image(image)), read_centres(path))
+        images[image.name] = label_cells(find(read_image(image)), read_centers(path))
         lay(image, target)
         if number % 50 == 0:
             cells = sum(int((~each.ignore).sum()) for each in images.values())
@@ -184,7 +184,7 @@ def make_chula(source: Path, folder: Path, find: Callable[[np.ndarray], Instance
     write_coco(target / "instances.json", images, KINDS)
 
 
-def centre_files(source: Path) -> Iterator[Path]:
+def center_files(source: Path) -> Iterator[Path]:
     for path in sorted(source.glob("*.txt")):
         if path.with_suffix(".jpg").is_file():
             yield path

@@ -2,11 +2,11 @@
 
     python -m benchmarks.recipe_shapes --data DIR --out DIR [--folds 5] [--epochs 5]
 
-DIR of the data has `chula`: images, and beside each a file of lines `x y class`, the centres of
+DIR of the data has `chula`: images, and beside each a file of lines `x y class`, the centers of
 some cells with their shapes. In the folder --out are made, each once:
 
 - `crops.npz`: the named cells, cut out around the masks in which the shipped model finds their
-  centres; where there is none, or one mask has several centres, around the centre with a disc of
+  centers; where there is none, or one mask has several centers, around the center with a disc of
   the size of the field's median cell;
 - `fold_K.npz`: what a network says of the cells of every K-th part of the fields, which was taught
   those of all others. No field is in two parts;
@@ -30,8 +30,8 @@ from benchmarks.recipe_laboratories import (
     CHULA_DIAMETER,
     SURE,
     UNCATEGORISED,
-    centre_files,
-    read_centres,
+    center_files,
+    read_centers,
     shipped_finder,
 )
 from benchmarks.shapes_figures import figures_text
@@ -50,17 +50,17 @@ START = "efficientnet-lite0"
 
 
 def named_masks(
-    found: Instances, centres: np.ndarray, diameter: float
+    found: Instances, centers: np.ndarray, diameter: float
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """A box and a mask for each named centre.
+    """A box and a mask for each named center.
 
     Args:
         found: with scores, the best first.
-        centres: int [N, 3] of y, x, class.
-        diameter: of the discs that stand where no mask has one centre alone.
+        centers: int [N, 3] of y, x, class.
+        diameter: of the discs that stand where no mask has one center alone.
     """
-    owners = np.full(len(centres), -1)
-    for column, (y, x, _) in enumerate(centres):
+    owners = np.full(len(centers), -1)
+    for column, (y, x, _) in enumerate(centers):
         for row, ((y1, x1, y2, x2), crop) in enumerate(zip(found.boxes, found.crops, strict=True)):
             if y1 <= y < y2 and x1 <= x < x2 and crop[y - y1, x - x1]:
                 owners[column] = row
@@ -70,7 +70,7 @@ def named_masks(
     away = np.arange(-half, half + 1)
     disc = away[:, None] ** 2 + away**2 <= (diameter / 2) ** 2
     boxes, masks = [], []
-    for (y, x, _), owner in zip(centres, owners, strict=True):
+    for (y, x, _), owner in zip(centers, owners, strict=True):
         if owner >= 0 and alone[owner]:
             boxes.append(found.boxes[owner])
             masks.append(found.crops[owner])
@@ -88,18 +88,18 @@ def cut_cells(source: Path, find: Callable[[np.ndarray], Instances]) -> dict[str
         `SHAPES`, and "fields" [N], the names of the images.
     """
     crops, labels, fields = [], [], []
-    for number, path in enumerate(centre_files(source)):
-        centres = read_centres(path)
+    for number, path in enumerate(center_files(source)):
+        centers = read_centers(path)
         image = read_image(path.with_suffix(".jpg"))
         found = find(image)
         sure = found.take(np.flatnonzero(found.scores >= SURE))
         diameter = median_diameter(sure, np.ones(len(sure), bool)) or CHULA_DIAMETER
-        boxes, masks = named_masks(found, centres, diameter)
+        boxes, masks = named_masks(found, centers, diameter)
         cut = shape_crops(image, boxes, masks, diameter, color_curves(image, sure), MARGIN_SIDE)
-        named = centres[:, 2] != UNCATEGORISED
+        named = centers[:, 2] != UNCATEGORISED
         crops.append(cut[named])
         # Their classes are in the order of `SHAPES`, but for the one that is left out.
-        labels += [name - (name > UNCATEGORISED) for name in centres[named, 2]]
+        labels += [name - (name > UNCATEGORISED) for name in centers[named, 2]]
         fields += [path.stem] * int(named.sum())
         if number % 50 == 0:
             print(f"{path.name}: {len(labels)} cells so far", flush=True)

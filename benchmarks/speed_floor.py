@@ -34,7 +34,7 @@ def layer_work(model: keras.Model, image_shape: tuple[int, int], rows: dict[str,
 
     Args:
         model: a detector.
-        image_shape: (height, width) of the moulded image, where the model leaves it open.
+        image_shape: (height, width) of the molded image, where the model leaves it open.
         rows: regions of each head, by the name of its part.
     """
     work: dict[str, int] = {}
@@ -77,7 +77,7 @@ def _map_size(layer: keras.layers.Layer, image_shape: tuple[int, int]) -> tuple[
 
 
 def image_side(config) -> tuple[int, int]:
-    """(height, width) of the moulded image."""
+    """(height, width) of the molded image."""
     return int(config.IMAGE_SHAPE[0]), int(config.IMAGE_SHAPE[1])
 
 

@@ -66,16 +66,16 @@ def make_field(height: int, width: int, cells: int = 90, seed: int = 0) -> Field
     rows = -(-cells // columns)
     pitch = np.array([height / rows, width / columns])
     places = np.array([(number // columns, number % columns) for number in range(cells)]) + 0.5
-    centres = places * pitch + rng.normal(0, 0.04 * pitch.min(), (cells, 2))
+    centers = places * pitch + rng.normal(0, 0.04 * pitch.min(), (cells, 2))
     radii = 0.5 * pitch.min() * rng.uniform(0.85, 1.0, cells)
-    centres = np.clip(centres, radii[:, None] + 1, np.array([height, width]) - radii[:, None] - 2)
+    centers = np.clip(centers, radii[:, None] + 1, np.array([height, width]) - radii[:, None] - 2)
     angles = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
     ring = np.stack([np.sin(angles), np.cos(angles)], axis=1)
-    polygons = [centre + radius * ring for centre, radius in zip(centres, radii, strict=True)]
+    polygons = [center + radius * ring for center, radius in zip(centers, radii, strict=True)]
 
     image = rng.normal(225, 6, (height, width, 3))
     grid = np.mgrid[:height, :width]
-    for (y, x), radius in zip(centres, radii, strict=True):
+    for (y, x), radius in zip(centers, radii, strict=True):
         inside = (grid[0] - y) ** 2 + (grid[1] - x) ** 2 <= radius**2
         image[inside] -= (40, 75, 60)
     image = np.clip(image, 0, 255).astype(np.uint8)

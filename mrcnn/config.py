@@ -87,8 +87,8 @@ class Config:
     # C2 to P6.
     COMPUTE_BACKBONE_SHAPE: Any = None
     BACKBONE_STRIDES = [4, 8, 16, 32, 64]  # Pixels per feature cell on P2 to P6.
-    # "batch": batch normalisation, as in published weights; TRAIN_BN says whether it trains.
-    # "group": group normalisation (Wu & He 2018), for training from random weights.
+    # "batch": batch normalization, as in published weights; TRAIN_BN says whether it trains.
+    # "group": group normalization (Wu & He 2018), for training from random weights.
     NORMALIZATION: Annotated[str, one_of(NORMALIZATIONS)] = "batch"
     # False: batch norm uses stored statistics. True or None: it learns from the batches.
     TRAIN_BN: Annotated[bool | None, one_of((False, True, None))] = False
@@ -186,7 +186,7 @@ class Config:
     # a box that is too small does not cut the mask. More than 0 goes with SUBPIXEL_MASKS.
     MASK_MARGIN: NotNegative = 0.0
 
-    # --- Optimisation ------------------------------------------------------------------------
+    # --- Optimization ------------------------------------------------------------------------
     # For programs to give to `train`, which has no default of its own.
     LEARNING_RATE: Positive = 0.001
     LEARNING_MOMENTUM: NotNegative = 0.9  # Momentum of stochastic gradient descent.
@@ -194,8 +194,8 @@ class Config:
     LEARNING_RATE_SCHEDULE: Annotated[str, one_of(SCHEDULES)] = "constant"
     # Steps over which the learning rate rises from zero at the start of `train`.
     WARMUP_STEPS: CountFromZero = 0
-    # L2 regularisation: WEIGHT_DECAY * sum(w ** 2) / size(w) is added to the loss for each weight
-    # but the scales and offsets of normalisation.
+    # L2 regularization: WEIGHT_DECAY * sum(w ** 2) / size(w) is added to the loss for each weight
+    # but the scales and offsets of normalization.
     WEIGHT_DECAY: NotNegative = 0.0001
     LOSS_WEIGHTS = {name: 1.0 for name in LOSS_NAMES}  # Factor of each loss in the sum.
     GRADIENT_CLIP_NORM: Positive = 5.0  # Global norm to which the gradient is clipped.

@@ -18,7 +18,7 @@ from mrcnn.inference.keras_runner import KerasRunner
 from mrcnn.inference.limits import DetectionLimits
 from mrcnn.inference.matterport_result import as_dictionary, check_mask_form
 from mrcnn.inference.model_folder import ONE_AT_A_TIME, read_model_folder, weights_text
-from mrcnn.inference.moulding import anchors_by_shape
+from mrcnn.inference.molding import anchors_by_shape
 from mrcnn.inference.predictor import Predictor
 from mrcnn.matterport.log import log
 from mrcnn.matterport.methods import MatterportMethods
@@ -387,7 +387,7 @@ class MaskRCNN(MatterportMethods):
         return pyramid_anchors(self.config, self._anchor_shape)
 
     def get_anchors(self, image_shape: Sequence[int]) -> np.ndarray:
-        """Normalised anchors float32 [A, 4] of a moulded image shape."""
+        """Normalized anchors float32 [A, 4] of a molded image shape."""
         key = tuple(int(side) for side in image_shape[:2])
         self._anchor_shape = key
         return self._anchors_of(key)

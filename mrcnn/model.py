@@ -1,7 +1,7 @@
 """Matterport's `mrcnn.model`: the names that programs import; the work is done elsewhere."""
 
 from mrcnn.data.anchors import backbone_shapes as compute_backbone_shapes
-from mrcnn.data.moulding import mold_image, unmold_image
+from mrcnn.data.molding import mold_image, unmold_image
 from mrcnn.data.rpn_targets import build_rpn_targets
 from mrcnn.mask_rcnn import MaskRCNN
 from mrcnn.matterport.checkpoint_names import accept_hdf5_names

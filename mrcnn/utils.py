@@ -4,7 +4,7 @@
 import xml.etree.ElementTree  # noqa: F401
 
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.moulding import expand_mask, minimize_mask, mold_mask, unmold_mask
+from mrcnn.data.molding import expand_mask, minimize_mask, mold_mask, unmold_mask
 from mrcnn.data.resizing import resize, resize_image, resize_mask
 from mrcnn.evaluation.matterport import (
     compute_ap,

@@ -40,7 +40,7 @@ class CellsDataset(Dataset):
         self.add_class("cells", 2, "long")
         for number, count in enumerate(cells_per_image):
             image = rng.integers(0, 256, (*shape, 3)).astype(np.uint8)
-            centres = rng.uniform((0, 0), shape, (count, 2))
+            centers = rng.uniform((0, 0), shape, (count, 2))
             radii = rng.uniform(4, 12, (count, 1, 2))
             angles = np.arange(8) * np.pi / 4
             circle = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
@@ -49,7 +49,7 @@ class CellsDataset(Dataset):
                 number,
                 f"image{number}.png",
                 pixels=image,
-                polygons=list(centres[:, None] + radii * circle),
+                polygons=list(centers[:, None] + radii * circle),
                 class_ids=rng.integers(1, 3, count).astype(np.int32),
             )
         self.prepare()

@@ -17,7 +17,7 @@ FIELDS = ([(60, 60, 20), (30, 90, 12)], [(100, 30, 9)], [])
 
 
 def small_backbone(input_image, stage5, train_bn):
-    """A backbone of one's own: an operation that is no layer, and batch normalisation."""
+    """A backbone of one's own: an operation that is no layer, and batch normalization."""
     level = input_image * 0.02
     levels = []
     for stage, width in enumerate((8, 8, 8, 16, 16), start=1):

@@ -61,6 +61,6 @@ def _pixel_size(
     if picture.pixel_size is not None:
         return picture.pixel_size.side, f"by its {picture.pixel_size.told_by}"
     raise DataError(
-        f"{picture.name} does not tell how large its pixels are. Give --division MICROMETRES where "
-        "it shows a stage micrometer, or --pixel-size MICROMETRES."
+        f"{picture.name} does not tell how large its pixels are. Give --division MICROMETERS where "
+        "it shows a stage micrometer, or --pixel-size MICROMETERS."
     )

@@ -29,7 +29,7 @@ def counting_options(application: "Application") -> list[Option]:
             type=positive,
             nargs=2,
             metavar=("SMALL", "LARGE"),
-            help="diameters in micrometres below and above which {an_object} is small or large, "
+            help="diameters in micrometers below and above which {an_object} is small or large, "
             "whatever the others of its {image} are; adds the column size_by_limits",
         ),
         Option(
@@ -59,14 +59,14 @@ def _calibration() -> list[Option]:
             "--division",
             (CALIBRATE,),
             type=positive,
-            metavar="MICROMETRES",
+            metavar="MICROMETERS",
             help="distance of the lines of the stage micrometer in the picture, which is measured",
         ),
         Option(
             "--pixel-size",
             (CALIBRATE,),
             type=positive,
-            metavar="MICROMETRES",
+            metavar="MICROMETERS",
             help="side of a pixel, where it is known already",
         ),
     ]

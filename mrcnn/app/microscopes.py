@@ -95,7 +95,7 @@ def read_microscope(name: str) -> Microscope:
         others = f"Known are {', '.join(known)}." if known else "None was calibrated yet."
         raise ConfigError(
             f"--microscope {name}: there is no {path}. {others} `calibrate {name} PICTURE "
-            "--division MICROMETRES` makes it."
+            "--division MICROMETERS` makes it."
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -110,7 +110,7 @@ def _inputs(application: "Application") -> list[Option]:
             type=channel_numbers,
             metavar="R,G,B",
             help="of files with several channels the three to take for red, green and blue, or "
-            "one for grey, counted from 1 (default: the file's colors, else the first three)",
+            "one for gray, counted from 1 (default: the file's colors, else the first three)",
         ),
         Option(
             "--subset",
@@ -319,8 +319,8 @@ def _detection(application: "Application") -> list[Option]:
             "--pixel-size",
             (DETECT, SERVE),
             type=positive,
-            metavar="MICROMETRES",
-            help="side of a pixel; adds columns in micrometres",
+            metavar="MICROMETERS",
+            help="side of a pixel; adds columns in micrometers",
         ),
         Option(
             "--diameter",

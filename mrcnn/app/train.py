@@ -61,7 +61,7 @@ def training_settings(
     """
     given = application.settings_from(options)
     if options.weights in PUBLISHED:
-        # Published weights come with frozen batch normalisation, and know no other.
+        # Published weights come with frozen batch normalization, and know no other.
         settings = {"NORMALIZATION": "batch", **given}
         backbone = settings.get("BACKBONE", application.config.BACKBONE)
         backbones = _PUBLISHED_BACKBONES[options.weights]
@@ -78,7 +78,7 @@ def training_settings(
             )
         if settings["NORMALIZATION"] != "batch":
             raise ConfigError(
-                f"--weights {options.weights} was trained with batch normalisation: leave "
+                f"--weights {options.weights} was trained with batch normalization: leave "
                 "--normalization group to --weights none."
             )
         # All but these backbones is new then, and learns as from random weights.
@@ -208,7 +208,7 @@ def augmentation_of(options: Any) -> Any:
         scale=tuple(options.scale_jitter or usual),
         **{
             name: min(options.color_jitter * getattr(Augmentation, name), _MOST_COLORFUL)
-            for name in ("brightness", "contrast", "colour", "gamma")
+            for name in ("brightness", "contrast", "color", "gamma")
         },
     )
 
@@ -255,7 +255,7 @@ def run(application: Application, options: Any) -> int:
     config = application.make_config(settings)
     if options.batch_norm and config.NORMALIZATION != "batch":
         raise ConfigError(
-            "--batch-norm is about batch normalisation, and this network has another: leave it "
+            "--batch-norm is about batch normalization, and this network has another: leave it "
             "out, or give --normalization batch."
         )
     if goes_on and weights is not None:

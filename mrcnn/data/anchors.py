@@ -14,7 +14,7 @@ def backbone_shapes(config: Any, image_shape: Sequence[int]) -> np.ndarray:
 
     Args:
         config: needs `BACKBONE`, `COMPUTE_BACKBONE_SHAPE` and `BACKBONE_STRIDES`.
-        image_shape: (height, width, ...) of the moulded image in pixels.
+        image_shape: (height, width, ...) of the molded image in pixels.
 
     Returns:
         int array [levels, 2] of (height, width), from the finest level to the coarsest.

@@ -1,7 +1,9 @@
-"""Random variations of training images: place, size, orientation, colour, sharpness, noise."""
+"""Random variations of training images: place, size, orientation, color, sharpness, noise."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy.ndimage
@@ -9,7 +11,25 @@ import scipy.ndimage
 from mrcnn.data.frames import Frame
 from mrcnn.errors import ConfigError, DataError
 
+_Kind = TypeVar("_Kind", bound=type)
 
+
+def _also_as_colour(kind: _Kind) -> _Kind:
+    """`color` by the name that earlier versions had for it, to be given and to be read."""
+    made: Any = vars(kind)["__init__"]
+
+    @functools.wraps(made)
+    def made_of(self: Any, *values: Any, **named: Any) -> None:
+        if "colour" in named:
+            named["color"] = named.pop("colour")
+        made(self, *values, **named)
+
+    setattr(kind, "__init__", made_of)  # noqa: B010
+    setattr(kind, "colour", property(lambda self: self.color))  # noqa: B010
+    return kind
+
+
+@_also_as_colour
 @dataclass(frozen=True)
 class Augmentation:
     """What may vary, and how much. All draws come from the generator that is handed in.
@@ -22,12 +42,12 @@ class Augmentation:
             smaller than the input gets a random place in it; of a larger one a random part is
             shown.
         brightness: largest relative change of all pixels.
-        contrast: largest relative change of the distance to the mean grey.
-        colour: largest relative change of each colour channel by itself.
+        contrast: largest relative change of the distance to the mean gray.
+        color: largest relative change of each color channel by itself.
         gamma: the exponent is drawn from 1 / (1 + gamma) to 1 + gamma.
         blur: largest standard deviation in pixels.
         blur_probability: share of images that are blurred.
-        noise: largest standard deviation in grey levels of 255.
+        noise: largest standard deviation in gray levels of 255.
         noise_probability: share of images with noise.
         overlay: share of images that objects of another image are laid over, beside and partly
             over those that are there; see `mrcnn.data.overlay`. For images in transmitted light.
@@ -40,7 +60,7 @@ class Augmentation:
     scale: tuple[float, float] = (0.8, 1.25)
     brightness: float = 0.15
     contrast: float = 0.2
-    colour: float = 0.08
+    color: float = 0.08
     gamma: float = 0.2
     blur: float = 1.0
     blur_probability: float = 0.2
@@ -53,7 +73,7 @@ class Augmentation:
         probabilities = "flip_horizontal flip_vertical blur_probability noise_probability overlay"
         for name in probabilities.split():
             self._require(name, 0 <= getattr(self, name) <= 1, "a probability from 0 to 1")
-        for name in ("brightness", "contrast", "colour"):
+        for name in ("brightness", "contrast", "color"):
             self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
         self._require("overlay_most", self.overlay_most >= 1, "at least 1")
         for name in ("gamma", "blur", "noise"):
@@ -95,7 +115,7 @@ class Augmentation:
         return frame
 
     def vary_pixels(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Random changes of colour, sharpness and noise.
+        """Random changes of color, sharpness and noise.
 
         Args:
             image: uint8 [H, W, C], the picture without padding.
@@ -112,7 +132,7 @@ class Augmentation:
                 f"Augmentation varies images of type uint8, not {image.dtype}: convert them in "
                 "load_image, or train without augmentation."
             )
-        image = self._vary_colours(image, rng)
+        image = self._vary_colors(image, rng)
         if self.blur > 0 and rng.random() < self.blur_probability:
             sigma = rng.uniform(0, self.blur)
             image = scipy.ndimage.gaussian_filter(image, (sigma, sigma, 0), truncate=2.5)
@@ -124,12 +144,12 @@ class Augmentation:
             image = np.clip(np.rint(noise, out=noise), 0, 255, out=noise).astype(np.uint8)
         return image
 
-    def _vary_colours(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _vary_colors(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """All changes that treat pixels alike, as one table for each channel."""
         gamma = (1 + self.gamma) ** rng.uniform(-1, 1)
         contrast = 1 + self.contrast * rng.uniform(-1, 1)
         gains = (1 + self.brightness * rng.uniform(-1, 1)) * (
-            1 + self.colour * rng.uniform(-1, 1, image.shape[2])
+            1 + self.color * rng.uniform(-1, 1, image.shape[2])
         )
         levels = 255 * (np.arange(256) / 255) ** gamma
         # A coarse sample is enough for the mean.

@@ -9,7 +9,7 @@ from mrcnn.data.anchors import pyramid_anchors
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.failed_images import FailedImage, FailedImages, image_name
 from mrcnn.data.limits import LimitNotes
-from mrcnn.data.moulding import IGNORED_CLASS_ID, mini_masks, mold_image, whole_masks
+from mrcnn.data.molding import IGNORED_CLASS_ID, mini_masks, mold_image, whole_masks
 from mrcnn.data.prepared_image import ImageCache
 from mrcnn.data.region_targets import generate_random_rois
 from mrcnn.data.rpn_targets import AnchorIndex, build_rpn_targets

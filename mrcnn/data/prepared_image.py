@@ -12,7 +12,7 @@ from mrcnn.data.dataset import Dataset, instances_of_boxes
 from mrcnn.data.failed_images import asked, image_name
 from mrcnn.data.frames import Frame
 from mrcnn.data.mirroring import mirror_boxes, mirror_masks, mirror_polygons
-from mrcnn.data.moulding import warn_of_range
+from mrcnn.data.molding import warn_of_range
 from mrcnn.data.resizing import (
     ResizePlan,
     nearest_indices,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.data.moulding import expand_mask
+from mrcnn.data.molding import expand_mask
 from mrcnn.data.resizing import resize
 from mrcnn.errors import DataError
 from mrcnn.instances.geometry import box_refinement, compute_overlaps

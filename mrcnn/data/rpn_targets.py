@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.data.moulding import IGNORED_CLASS_ID, IGNORED_SHARE
+from mrcnn.data.molding import IGNORED_CLASS_ID, IGNORED_SHARE
 from mrcnn.instances.geometry import box_areas, box_deltas, compute_iou, compute_overlaps
 
 _POSITIVE_IOU = 0.7

@@ -27,7 +27,7 @@ def export_network(
     weights_as: str = FLOAT32,
     pictures: Iterable[np.ndarray] = (),
 ) -> None:
-    """Write the network alone: moulded pictures in, detections and masks of their boxes out.
+    """Write the network alone: molded pictures in, detections and masks of their boxes out.
 
     Args:
         config: of the model; the network computes in float32, whatever its MIXED_PRECISION.

@@ -13,7 +13,7 @@ import numpy as np
 
 from mrcnn.deploy.network import Network
 from mrcnn.errors import ConfigError
-from mrcnn.inference.moulding import anchors_by_shape, batch_inputs, mould
+from mrcnn.inference.molding import anchors_by_shape, batch_inputs, mold
 
 # Layers that stay in float32: the first one, and those whose values are boxes, classes and masks.
 _EXACT = (
@@ -76,7 +76,7 @@ def _inputs(network: Network, pictures: Iterable[np.ndarray]) -> Iterator[dict[s
     anchors_for = anchors_by_shape(config)
     names = [port.name for port in network.inputs]
     for picture in pictures:
-        arrays = [each[:1] for each in batch_inputs([mould(picture, config)], config, anchors_for)]
+        arrays = [each[:1] for each in batch_inputs([mold(picture, config)], config, anchors_for)]
         yield dict(zip(names, map(np.ascontiguousarray, arrays), strict=True))
 
 

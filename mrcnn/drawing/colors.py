@@ -41,7 +41,7 @@ def class_colors(class_ids: Iterable[int]) -> list[Color]:
     For `display_instances(..., colors=class_colors(class_ids))`.
 
     Args:
-        class_ids: N integers; 0, the background, is grey.
+        class_ids: N integers; 0, the background, is gray.
 
     Returns:
         N tuples (red, green, blue), each 0..1.

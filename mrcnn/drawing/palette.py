@@ -19,7 +19,7 @@ PREDICTION: Rgb = (214, 41, 0)
 
 
 def class_color(class_id: int) -> Rgb:
-    """The color of class 1, 2, ..., repeated where there are more; that of 0 is grey."""
+    """The color of class 1, 2, ..., repeated where there are more; that of 0 is gray."""
     return CLASS_COLORS[(class_id - 1) % len(CLASS_COLORS)] if class_id else BACKGROUND
 
 

@@ -106,7 +106,7 @@ def plot_overlaps(
         if overlap > threshold:
             is_match = gt_class_ids[column] == pred_class_ids[row]
             mark = "match" if is_match else "wrong"
-        color = "white" if overlap > dark else "black" if overlap > 0 else "grey"
+        color = "white" if overlap > dark else "black" if overlap > 0 else "gray"
         ax.text(
             column,
             row,

@@ -41,7 +41,7 @@ def draw_rois(
 ) -> Axes:
     """Show ROIs in a new figure, and print how many are positive.
 
-    A negative ROI is grey; a positive one has a color, its mask, and a line to the refined box
+    A negative ROI is gray; a positive one has a color, its mask, and a line to the refined box
     with the name of the class.
 
     Args:
@@ -113,7 +113,7 @@ def draw_boxes(
         refined_boxes: [N, 4] in pixels, drawn with solid lines; a line joins each to its box.
         masks: [H, W, N], inside where above 0.5.
         captions: N texts, beside the refined box if there is one.
-        visibilities: for each box 0: dim grey, without its refined box; 1: in a color of its own,
+        visibilities: for each box 0: dim gray, without its refined box; 1: in a color of its own,
             dotted; 2: in its color, solid. 1 by default.
         title: above the image.
         ax: where to draw; by default a new figure.

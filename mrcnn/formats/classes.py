@@ -84,7 +84,7 @@ class ClassReader:
             having = Counter(name for _, attributes in regions for name in attributes)
             candidates = [name for name in names if having[name] == len(regions)]
         else:
-            # An attribute with one misspelt value is still the class attribute: the reader names
+            # An attribute with one misspelled value is still the class attribute: the reader names
             # that region then. Several qualify only by all of their values.
             hits = Counter(
                 name

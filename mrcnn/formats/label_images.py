@@ -81,7 +81,7 @@ def decode_labels(content: bytes, path: Path) -> np.ndarray:
     with explained(path):
         values = _png_values(content, path) if content.startswith(_PNG) else _tiff(content, path)
     if values.ndim == 3 and values.shape[2] >= 3:
-        # Grey that was saved as color.
+        # Gray that was saved as color.
         first, *others = np.moveaxis(values[..., :3], 2, 0)
         if all(np.array_equal(first, other) for other in others):
             values = first
@@ -103,7 +103,7 @@ def _png_values(content: bytes, path: Path) -> np.ndarray:
     with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
         check_size(path, *image.size)
         if content[24:25] == b"\x10" and not image.mode.startswith("I"):
-            raise Unreadable("it is in color, of 16 bits; a label image is grey")
+            raise Unreadable("it is in color, of 16 bits; a label image is gray")
         # The numbers of a palette are the labels, whatever their colors.
         return np.asarray(image)
 

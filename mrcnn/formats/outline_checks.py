@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
-from mrcnn.instances.polygons import rasterise_polygons
+from mrcnn.instances.polygons import rasterize_polygons
 
 # Share of an outline that may lie outside; of a cell at the border, a part is drawn beyond it.
 _OUTSIDE = 0.5
@@ -50,7 +50,7 @@ def check_outlines(
         pixels as another (IoU 0.9).
     """
     height, width = (int(side) for side in image_shape[:2])
-    boxes, crops, kept = rasterise_polygons(polygons, (0, 0, height, width))
+    boxes, crops, kept = rasterize_polygons(polygons, (0, 0, height, width))
     areas = np.zeros(len(polygons))
     areas[kept] = [np.count_nonzero(crop) for crop in crops]
     problems = []
@@ -59,7 +59,7 @@ def check_outlines(
         problems += _crosses(index, polygon)
     outside = {problem.index for problem in problems if problem.kind == "outside"}
     for index in sorted(set(range(len(polygons))) - set(kept.tolist()) - outside):
-        problems.append(OutlineProblem(index, "no pixel", "covers the centre of no pixel"))
+        problems.append(OutlineProblem(index, "no pixel", "covers the center of no pixel"))
     problems += _tiny(areas[kept], kept)
     problems += _duplicates(boxes, crops, areas[kept], kept)
     return sorted(problems, key=lambda problem: problem.index)

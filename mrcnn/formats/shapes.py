@@ -77,7 +77,7 @@ def ellipse(x: float, y: float, rx: float, ry: float, theta: float = 0.0) -> np.
     Args:
         x, y: its middle, in pixels.
         rx, ry: the radii, in pixels.
-        theta: by how much `rx` is turned from the x axis towards the y axis, in radians.
+        theta: by how much `rx` is turned from the x axis toward the y axis, in radians.
 
     Returns:
         float64 [K, 2] of (y, x) in pixels, K at least 32.

@@ -1,7 +1,7 @@
 """Detection over any images: a `Predictor` is a configuration and a `Runner` of the network.
 
 Modules from the outside in: `predictor` is what programs use and `prediction` what it gives,
-`stream` and `moulding` bring images to the network, `runner` says what runs it (`keras_runner` is
+`stream` and `molding` bring images to the network, `runner` says what runs it (`keras_runner` is
 the only file that knows Keras), `placing` brings its outputs back to the pixels of the image, and
 `limits` tells what settings cost. `model_folder` finds settings and weights. `scaled` brings
 pictures to the scale of the training, which `scale` finds. `tiles` takes pictures of any size:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mrcnn.data.moulding import spread_mask
+from mrcnn.data.molding import spread_mask
 from mrcnn.instances import Instances
 from mrcnn.instances.geometry import denorm_boxes, norm_boxes
 
@@ -35,17 +35,17 @@ def unmold(
     image_shape: Sequence[int],
     window: ArrayLike,
 ) -> Instances:
-    """Undo the moulding of one image's detections.
+    """Undo the molding of one image's detections.
 
     A detection without area, which the original returned as a box of one pixel, is left out.
 
     Args:
-        detections: float [D, 6] of (y1, x1, y2, x2, class id, score), normalized to the moulded
+        detections: float [D, 6] of (y1, x1, y2, x2, class id, score), normalized to the molded
             image; rows of class 0 end the list.
         masks: float [D, h, w, classes] from 0 to 1.
         original_image_shape: (H, W, ...) of the image as it was given.
-        image_shape: (H, W, ...) of the moulded image.
-        window: (y1, x1, y2, x2) of the picture in the moulded image, in pixels.
+        image_shape: (H, W, ...) of the molded image.
+        window: (y1, x1, y2, x2) of the picture in the molded image, in pixels.
 
     Returns:
         by falling score; a mask may have no pixel.
@@ -72,10 +72,10 @@ def unmold(
 def pixels_of_boxes(
     boxes: np.ndarray, window: np.ndarray, original_image_shape: Sequence[int]
 ) -> np.ndarray:
-    """Boxes in whole pixels of the image, int32 [N, 4], from boxes and window of the moulded one.
+    """Boxes in whole pixels of the image, int32 [N, 4], from boxes and window of the molded one.
 
     Args:
-        boxes: float [N, 4], normalized to the moulded image.
+        boxes: float [N, 4], normalized to the molded image.
         window: float [4], the part of it that shows the image, normalized as well.
         original_image_shape: (H, W, ...) of the image.
     """
@@ -91,7 +91,7 @@ def of_the_picture(
 
     Args:
         detections: float [D, 6], see `unmold`.
-        image_shape: (H, W, ...) of the moulded image.
+        image_shape: (H, W, ...) of the molded image.
         window: (y1, x1, y2, x2) of the picture in it, in pixels.
 
     Returns:
@@ -128,18 +128,18 @@ def place_masks(
     margin: float = 0.0,
     seen: ArrayLike | None = None,
 ) -> Instances:
-    """Undo the moulding of one image's detections without rounding their boxes.
+    """Undo the molding of one image's detections without rounding their boxes.
 
     A detection whose mask has no pixel is left out; the boxes are those of the masks.
 
     Args:
-        detections: float [D, 6] of (y1, x1, y2, x2, class id, score), normalized to the moulded
+        detections: float [D, 6] of (y1, x1, y2, x2, class id, score), normalized to the molded
             image; rows of class 0 end the list.
         masks: float [D, h, w, classes] from 0 to 1, of the boxes widened by `margin`; their
             corners lie on the centers of the boxes' corner pixels.
         original_image_shape: (H, W, ...) of the image as it was given.
-        image_shape: (H, W, ...) of the moulded image.
-        window: (y1, x1, y2, x2) of the picture in the moulded image, in pixels.
+        image_shape: (H, W, ...) of the molded image.
+        window: (y1, x1, y2, x2) of the picture in the molded image, in pixels.
         margin: see `widen_boxes`.
         seen: (y1, x1, y2, x2) of what was seen as image, in pixels: `window`, or more where the
             padding mirrors the picture. What lies outside the picture is cut off.

@@ -13,23 +13,23 @@ import numpy as np
 from mrcnn.errors import ConfigError
 from mrcnn.inference.limits import DetectionLimits
 from mrcnn.inference.model_folder import ONE_AT_A_TIME, read_model_folder, weights_text
-from mrcnn.inference.moulding import (
-    MouldedImage,
+from mrcnn.inference.molding import (
+    MoldedImage,
     anchors_by_shape,
     batch_inputs,
-    mould,
+    mold,
     network_inputs,
 )
 from mrcnn.inference.placing import count_filled, of_the_picture, placement, unmold
 from mrcnn.inference.prediction import Prediction
 from mrcnn.inference.quality import LIMIT
 from mrcnn.inference.runner import Runner, named_outputs
-from mrcnn.inference.stream import Waiting, batches, mould_ahead, pixels_of
+from mrcnn.inference.stream import Waiting, batches, mold_ahead, pixels_of
 from mrcnn.instances import Instances
 from mrcnn.ops.outputs import InferenceOutputs
 from mrcnn.pictures import Picture
 
-# What the settings of moulding and placing have to have in common with those of the network.
+# What the settings of molding and placing have to have in common with those of the network.
 _SHARED = ("NUM_CLASSES", "IMAGE_CHANNEL_COUNT", "IMAGE_META_SIZE", "MASK_MARGIN")
 # How many batches of images may come before a batch that is not full is run as it is.
 _BATCHES_AHEAD = 2
@@ -43,13 +43,13 @@ class Predictor:
             print(len(prediction.instances), prediction.notes)
 
     Args:
-        config: an instance of `mrcnn.config.Config`: how images are moulded and masks are placed.
+        config: an instance of `mrcnn.config.Config`: how images are molded and masks are placed.
             BATCH_SIZE images go through the network at a time.
         runner: runs the network.
         model: which model that is, for `Prediction.model`.
         limits: notes what the limits of the configuration cost; a new one by default.
         watch_limits: False looks for no such costs: nothing is noted, and nobody is warned.
-        anchors_for: normalized anchors [A, 4] of the (height, width) of moulded images; by default
+        anchors_for: normalized anchors [A, 4] of the (height, width) of molded images; by default
             those of the configuration.
 
     Attributes:
@@ -127,8 +127,8 @@ class Predictor:
         if scale is None:
             return self.predict_all([image], stacklevel=stacklevel + 1)[0]
         began = perf_counter()
-        moulded = mould(pixels_of(image), self.config, scale)
-        found = self._predict_batch([Waiting(0, moulded, perf_counter() - began)])[0]
+        molded = mold(pixels_of(image), self.config, scale)
+        found = self._predict_batch([Waiting(0, molded, perf_counter() - began)])[0]
         self._say(stacklevel)
         return found
 
@@ -160,7 +160,7 @@ class Predictor:
     ) -> Iterator[Prediction]:
         """Detect in images one after the other, with a few of them in memory at a time.
 
-        While the network works on an image the next one is moulded. So one image is taken ahead
+        While the network works on an image the next one is molded. So one image is taken ahead
         of each prediction, and with a BATCH_SIZE of B some 3 B: a batch waits a while for more
         images of its shape.
 
@@ -183,10 +183,10 @@ class Predictor:
                 self._say(1)
                 yield prediction
 
-    def predict_moulded(
+    def predict_molded(
         self, images: np.ndarray, image_metas: np.ndarray, *, stacklevel: int = 1
     ) -> list[Instances]:
-        """Detect in one batch of images that are moulded already.
+        """Detect in one batch of images that are molded already.
 
         Args:
             images: float [B, H, W, C], mean subtracted.
@@ -194,7 +194,7 @@ class Predictor:
             stacklevel: see `predict_all`.
 
         Returns:
-            the detections of each image, in pixels of the moulded image.
+            the detections of each image, in pixels of the molded image.
         """
         inputs = network_inputs(images, image_metas, self._anchors_for)
         outputs, _ = self._run(inputs, len(images))
@@ -208,6 +208,9 @@ class Predictor:
             )
         ]
 
+    # The name of earlier versions.
+    predict_moulded = predict_molded
+
     def _stream(
         self,
         images: Iterable[Any],
@@ -216,8 +219,8 @@ class Predictor:
     ) -> Generator[Prediction]:
         done: dict[int, Prediction] = {}
         due = 0
-        with contextlib.closing(mould_ahead(images, self.config, scales)) as moulded:
-            for batch in batches(moulded, self.config.BATCH_SIZE, most_waiting):
+        with contextlib.closing(mold_ahead(images, self.config, scales)) as molded:
+            for batch in batches(molded, self.config.BATCH_SIZE, most_waiting):
                 done.update(self._predict_batch(batch))
                 batch.clear()
                 while due in done:
@@ -243,6 +246,7 @@ class Predictor:
                 image.scale,
                 notes[slot],
                 {
+                    # Under the name that stored predictions have.
                     "mould": seconds + (stacked - began) / len(batch),
                     "network": (ran - stacked) / len(batch),
                     "place": perf_counter() - began_placing,
@@ -253,7 +257,7 @@ class Predictor:
             )
         return found
 
-    def _placed(self, detections: np.ndarray, masks: np.ndarray, image: MouldedImage) -> Instances:
+    def _placed(self, detections: np.ndarray, masks: np.ndarray, image: MoldedImage) -> Instances:
         shapes = (image.original_shape, image.picture.shape, image.window)
         if self.config.IMAGE_PADDING != "reflect":
             return self._place(detections, masks, *shapes)

@@ -26,7 +26,7 @@ class Runner(Protocol):
 
         Args:
             inputs: three float32 arrays. B is BATCH_SIZE, M IMAGE_META_SIZE, A the number of
-                anchors of a moulded image of H x W pixels, both of which 64 divides:
+                anchors of a molded image of H x W pixels, both of which 64 divides:
 
                 - images [B, H, W, C], 0 to 255 less MEAN_PIXEL;
                 - image meta [B, M], see `mrcnn.ops.image_meta.compose_image_meta`;
@@ -34,7 +34,7 @@ class Runner(Protocol):
 
         Returns:
             seven arrays of floats in the order of `mrcnn.ops.outputs.InferenceOutputs`, boxes
-            normalized to the moulded image. D is DETECTION_MAX_INSTANCES, R
+            normalized to the molded image. D is DETECTION_MAX_INSTANCES, R
             POST_NMS_ROIS_INFERENCE, K NUM_CLASSES:
 
             - detections [B, D, 6] of (y1, x1, y2, x2, class id, score) by falling score, padded

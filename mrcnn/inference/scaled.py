@@ -10,7 +10,7 @@ import numpy as np
 
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.inference.levels import level_for
-from mrcnn.inference.moulding import usual_scale
+from mrcnn.inference.molding import usual_scale
 from mrcnn.inference.prediction import Prediction
 from mrcnn.inference.predictor import Predictor
 from mrcnn.inference.quality import doubts_of_scale

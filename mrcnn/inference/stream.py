@@ -1,4 +1,4 @@
-"""A stream of images: moulded one ahead of the network, and put together to batches."""
+"""A stream of images: molded one ahead of the network, and put together to batches."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from mrcnn.inference.moulding import MouldedImage, mould
+from mrcnn.inference.molding import MoldedImage, mold
 from mrcnn.pictures import Picture
 
 
@@ -19,11 +19,11 @@ class Waiting(NamedTuple):
     Attributes:
         number: its place in the stream.
         image: as the network takes it.
-        seconds: that moulding took.
+        seconds: that molding took.
     """
 
     number: int
-    image: MouldedImage
+    image: MoldedImage
     seconds: float
 
 
@@ -36,22 +36,22 @@ def pixels_of(image: Any) -> np.ndarray:
     return image.pixels() if isinstance(image, Picture) else np.asarray(image)
 
 
-def mould_ahead(
+def mold_ahead(
     images: Iterable[Any], config: Any, scales: Iterable[float | None] | None = None
 ) -> Generator[Waiting]:
-    """Mould images, the next one in a thread while the present one is worked on.
+    """Mold images, the next one in a thread while the present one is worked on.
 
     One image is taken from `images` ahead of its turn, in the thread that asks. No thread is
     left when the iterator ends or is closed. `scales` has for each image the scale of
-    `mrcnn.inference.moulding.mould`.
+    `mrcnn.inference.molding.mold`.
 
     Raises:
-        Exception: what `images` or moulding raised, once all images before have been given.
+        Exception: what `images` or molding raised, once all images before have been given.
     """
     source = enumerate(zip(images, repeat(None) if scales is None else scales, strict=False))
-    pool = ThreadPoolExecutor(1, thread_name_prefix="mould")
+    pool = ThreadPoolExecutor(1, thread_name_prefix="mold")
     try:
-        # Nothing else is to be done while the first is moulded.
+        # Nothing else is to be done while the first is molded.
         following = _next(source, partial, config)
         while following is not None:
             current = following()
@@ -68,24 +68,24 @@ def _next(
     begin: Callable[..., Callable[[], Waiting]],
     config: Any,
 ) -> Callable[[], Waiting] | None:
-    """What gives the next image moulded, or raises why there is none; None at the end."""
+    """What gives the next image molded, or raises why there is none; None at the end."""
     try:
         number, (image, scale) = next(source)
     except StopIteration:
         return None
     except Exception as error:
         return partial(_raise, error)
-    return begin(_mould, number, image, config, scale)
+    return begin(_mold, number, image, config, scale)
 
 
 def _submit(pool: ThreadPoolExecutor, *work: Any) -> Callable[[], Waiting]:
     return pool.submit(*work).result
 
 
-def _mould(number: int, image: Any, config: Any, scale: float | None) -> Waiting:
+def _mold(number: int, image: Any, config: Any, scale: float | None) -> Waiting:
     began = perf_counter()
-    moulded = mould(pixels_of(image), config, scale)
-    return Waiting(number, moulded, perf_counter() - began)
+    molded = mold(pixels_of(image), config, scale)
+    return Waiting(number, molded, perf_counter() - began)
 
 
 def _raise(error: Exception) -> NoReturn:
@@ -95,7 +95,7 @@ def _raise(error: Exception) -> NoReturn:
 def batches(
     stream: Iterable[Waiting], batch_size: int, most_waiting: int
 ) -> Iterator[list[Waiting]]:
-    """Groups of images of one moulded shape.
+    """Groups of images of one molded shape.
 
     Args:
         stream: the images in their order.

@@ -16,7 +16,7 @@ from mrcnn.instances.overlap import (
     mask_intersections,
     touches_border,
 )
-from mrcnn.instances.polygons import rasterise_polygons
+from mrcnn.instances.polygons import rasterize_polygons
 from mrcnn.instances.rows import Rows, shape_of
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Instances(Rows):
             window: (y1, x1, y2, x2) pixels that may be filled; the whole image by default.
         """
         shape = shape_of(image_shape)
-        boxes, crops, indices = rasterise_polygons(polygons, window or (0, 0, *shape))
+        boxes, crops, indices = rasterize_polygons(polygons, window or (0, 0, *shape))
         ids = np.asarray(class_ids, np.int32).reshape(-1)
         return cls.trusted(shape, boxes, crops, ids[indices])
 

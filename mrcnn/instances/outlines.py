@@ -18,7 +18,7 @@ from scipy import ndimage
 from skimage.measure import find_contours, points_in_poly
 
 from mrcnn.errors import DataError
-from mrcnn.instances.polygons import rasterise_polygons
+from mrcnn.instances.polygons import rasterize_polygons
 
 # Outlines are simplified as long as they keep this IoU with the mask, under any rule for pixels
 # whose center lies exactly on an edge.
@@ -70,7 +70,7 @@ def outline_polygon(crop: np.ndarray, top_left: ArrayLike = (0, 0)) -> np.ndarra
 
     Small parts are dropped and small holes filled; those that are too large for that are tied to
     the rest by a line that is walked forth and back, so that it encloses nothing. The polygon,
-    filled by `mrcnn.instances.polygons.rasterise_polygons`, has an IoU with the mask of at least
+    filled by `mrcnn.instances.polygons.rasterize_polygons`, has an IoU with the mask of at least
     `TARGET_IOU`.
 
     Args:
@@ -230,7 +230,7 @@ def _least_iou(rings: list[np.ndarray], mask: np.ndarray) -> float:
     """The IoU of the rings with the mask when pixel centers on an edge count as is worst."""
     height, width = mask.shape
     frame = np.array([(-0.75, -0.75), (-0.75, width), (height, width), (height, -0.75)])
-    boxes, crops, indices = rasterise_polygons(
+    boxes, crops, indices = rasterize_polygons(
         [_walk(rings), _walk([frame, *rings])], (0, 0, height, width)
     )
     inside, outside = np.zeros((2, height, width), bool)

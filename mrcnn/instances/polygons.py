@@ -16,7 +16,7 @@ _NEAR = 1e-6
 _CORNER = 1e-12
 
 
-def rasterise_polygons(
+def rasterize_polygons(
     polygons: Sequence[np.ndarray], window: Sequence[int]
 ) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
     """Masks of polygons, each only as large as its own box.

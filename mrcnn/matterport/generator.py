@@ -15,7 +15,7 @@ from mrcnn.data.batches import BatchMaker
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.failed_images import FailedImage
 from mrcnn.data.imgaug_augmentation import apply_imgaug, is_imgaug
-from mrcnn.data.moulding import mini_masks
+from mrcnn.data.molding import mini_masks
 from mrcnn.data.region_targets import build_detection_targets, generate_random_rois
 from mrcnn.data.training_item import load_training_item
 

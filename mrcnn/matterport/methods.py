@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from mrcnn.config import Config
 from mrcnn.inference.matterport_result import as_dictionary
-from mrcnn.inference.moulding import mould_together, network_inputs
+from mrcnn.inference.molding import mold_together, network_inputs
 from mrcnn.inference.placing import unmold
 from mrcnn.inference.predictor import Predictor
 from mrcnn.matterport.log import log
@@ -40,14 +40,14 @@ class MatterportMethods(ABC):
 
     @abstractmethod
     def get_anchors(self, image_shape: Sequence[int]) -> np.ndarray:
-        """Normalized anchors float32 [A, 4] of a moulded image shape."""
+        """Normalized anchors float32 [A, 4] of a molded image shape."""
 
     # --- Detection in steps ------------------------------------------------------------------
 
     def detect_molded(
         self, molded_images: np.ndarray, image_metas: np.ndarray, verbose: int = 0
     ) -> list[dict[str, Any]]:
-        """Detect in images that are moulded already.
+        """Detect in images that are molded already.
 
         Args:
             molded_images: float [B, H, W, C], mean subtracted.
@@ -55,27 +55,27 @@ class MatterportMethods(ABC):
             verbose: 1 prints shapes and ranges of the images.
 
         Returns:
-            as `detect`, with boxes and masks in the pixels of the moulded images.
+            as `detect`, with boxes and masks in the pixels of the molded images.
         """
         predictor = self.predictor
         molded_images = np.asarray(molded_images)
         if verbose:
-            log(f"{len(molded_images)} moulded images to detect in")
+            log(f"{len(molded_images)} molded images to detect in")
             for image in molded_images:
                 log("image", image)
-        found = predictor.predict_moulded(molded_images, image_metas, stacklevel=2)
+        found = predictor.predict_molded(molded_images, image_metas, stacklevel=2)
         return [as_dictionary(instances) for instances in found]
 
     def mold_inputs(
         self, images: Sequence[np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Resize images and subtract the mean; see `mrcnn.inference.moulding.mould_together`.
+        """Resize images and subtract the mean; see `mrcnn.inference.molding.mold_together`.
 
         Returns:
-            moulded images float64 [B, H, W, C], image meta float64 [B, M], windows int64 [B, 4]
+            molded images float64 [B, H, W, C], image meta float64 [B, M], windows int64 [B, 4]
             in pixels.
         """
-        return mould_together(images, self.config)
+        return mold_together(images, self.config)
 
     def unmold_detections(
         self,
@@ -117,9 +117,9 @@ class MatterportMethods(ABC):
         """The values that tensors inside the network take on images.
 
         Args:
-            images: [H, W, C] arrays of 0 to 255; or moulded ones, where `image_metas` is given.
+            images: [H, W, C] arrays of 0 to 255; or molded ones, where `image_metas` is given.
             outputs: pairs of a name for the result and a symbolic tensor.
-            image_metas: float [B, M]; given, `images` are moulded images [B, H, W, C].
+            image_metas: float [B, M]; given, `images` are molded images [B, H, W, C].
 
         Returns:
             the values under their names, in order; their shapes and ranges are printed.

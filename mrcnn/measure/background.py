@@ -78,10 +78,10 @@ def background_of(image: np.ndarray, objects: Instances) -> Background:
     shape = samples.shape[:2]
     inside = covered(objects, shape)
     beside = ~ndimage.binary_dilation(inside, np.ones((3, 3)))
-    grey = samples.mean(axis=2)
+    gray = samples.mean(axis=2)
     if beside.any() and inside.any():
-        bright = np.quantile(grey[beside], 0.9)
-        beside &= grey > (bright + np.median(grey[inside])) / 2
+        bright = np.quantile(gray[beside], 0.9)
+        beside &= gray > (bright + np.median(gray[inside])) / 2
     rows, columns = np.nonzero(beside)
     if len(rows) < max(_FEWEST, _LEAST_SHARE * beside.size):
         levels = np.quantile(samples.reshape(-1, samples.shape[2]), 0.99, axis=0)
@@ -120,7 +120,7 @@ def white_level_of(image: np.ndarray) -> tuple[float, float, float]:
     """
     step = max(1, max(image.shape[:2]) // _MOST_ALONG)
     samples = image[::step, ::step].reshape(-1, 3)
-    grey = samples.mean(axis=1)
-    bright = samples[grey >= 0.9 * np.quantile(grey, 0.995)]
+    gray = samples.mean(axis=1)
+    bright = samples[gray >= 0.9 * np.quantile(gray, 0.995)]
     red, green, blue = (max(1.0, float(level)) for level in np.median(bright, axis=0))
     return red, green, blue

@@ -39,10 +39,10 @@ def ruling_of(image: np.ndarray) -> Ruling | None:
     height, width = image.shape[:2]
     side = (min(height, _SIDE), min(width, _SIDE))
     top, left = (height - side[0]) // 2, (width - side[1]) // 2
-    grey = image[top : top + side[0], left : left + side[1]].mean(axis=2, dtype=np.float32)
+    gray = image[top : top + side[0], left : left + side[1]].mean(axis=2, dtype=np.float32)
     window = np.outer(np.hanning(side[0]), np.hanning(side[1])).astype(np.float32)
-    grey = (grey - (grey * window).sum() / window.sum()) * window
-    spectrum = np.abs(np.fft.rfft2(grey))
+    gray = (gray - (gray * window).sum() / window.sum()) * window
+    spectrum = np.abs(np.fft.rfft2(gray))
     # Frequencies (cycles in a picture of this size) below the fewest lines are light and shade.
     y = np.fft.fftfreq(side[0], 1 / side[0])[:, None]
     x = np.fft.rfftfreq(side[1], 1 / side[1])[None]

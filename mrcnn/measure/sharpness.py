@@ -32,10 +32,10 @@ def edge_width(image: np.ndarray, objects: np.ndarray, diameter: float) -> float
     outline[:, :reach] = outline[:, -reach:] = False
     if np.count_nonzero(outline) < _FEWEST:
         return None
-    grey = ndimage.gaussian_filter(image.mean(axis=2, dtype=np.float32), _NOISE * diameter)
+    gray = ndimage.gaussian_filter(image.mean(axis=2, dtype=np.float32), _NOISE * diameter)
     size = 2 * reach + 1
-    contrast = ndimage.maximum_filter(grey, size) - ndimage.minimum_filter(grey, size)
-    slope = np.hypot(*np.gradient(grey))
+    contrast = ndimage.maximum_filter(gray, size) - ndimage.minimum_filter(gray, size)
+    slope = np.hypot(*np.gradient(gray))
     steepest = ndimage.maximum_filter(slope, size)
     width = contrast[outline] / np.maximum(steepest[outline], 1e-6)
     return float(np.median(width)) / diameter

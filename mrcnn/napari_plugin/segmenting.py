@@ -11,7 +11,7 @@ from mrcnn.app.commands import DETECT
 from mrcnn.app.detection.picture import visible_objects
 from mrcnn.app.methods import Method, choose_detector
 from mrcnn.errors import DataError
-from mrcnn.pictures.conversion import grey_to_rgb, scale_to_bytes
+from mrcnn.pictures.conversion import gray_to_rgb, scale_to_bytes
 from mrcnn.report.detection_files import object_rows, object_titles
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ def segment_layer(
     """Outline the objects of a layer and measure them.
 
     Args:
-        image: a layer of one picture, RGB or grey.
+        image: a layer of one picture, RGB or gray.
         objects: which program looks at it.
         model: folder or weights file of a model; empty for the one that comes with the project.
         min_confidence: smallest confidence of an object.
-        pixel_size_um: side of a pixel in micrometres; 0 where it is not known.
+        pixel_size_um: side of a pixel in micrometers; 0 where it is not known.
 
     Returns:
         one labels layer, as napari takes it: labels [H, W], 1 to N by falling score; what is told
@@ -120,7 +120,7 @@ def pixels_of(data: Any) -> np.ndarray:
             "(height, width, 3). Take a slice of a stack."
         )
     array = scale_to_bytes(array[..., :3] if is_color else array, [])
-    return np.ascontiguousarray(array if is_color else grey_to_rgb(array))
+    return np.ascontiguousarray(array if is_color else gray_to_rgb(array))
 
 
 def _plain(value: Any) -> Any:

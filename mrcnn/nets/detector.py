@@ -59,7 +59,7 @@ class RegionNetwork:
 
 
 def region_network(input_image: Tensor, config: Config) -> RegionNetwork:
-    """Backbone, feature pyramid and RPN on a batch of moulded images [B, H, W, C]."""
+    """Backbone, feature pyramid and RPN on a batch of molded images [B, H, W, C]."""
     pyramid = feature_pyramid(backbone_stages(input_image, config), config.TOP_DOWN_PYRAMID_SIZE)
     rpn = build_rpn(
         config.RPN_ANCHOR_STRIDE,

@@ -81,7 +81,7 @@ def normalize_anchors(anchors: np.ndarray, image_shape: Sequence[int]) -> np.nda
 
     Args:
         anchors: float64 [anchors, 4] in pixels.
-        image_shape: (height, width, ...) of the moulded image in pixels.
+        image_shape: (height, width, ...) of the molded image in pixels.
 
     Returns:
         float32 [anchors, 4].

@@ -6,7 +6,7 @@ from mrcnn.ops.tensor import Tensor
 
 
 class InferenceOutputs(NamedTuple):
-    """Outputs of the inference graph; boxes are normalized to the moulded image.
+    """Outputs of the inference graph; boxes are normalized to the molded image.
 
     B images of A anchors; D is DETECTION_MAX_INSTANCES, R POST_NMS_ROIS_INFERENCE, K NUM_CLASSES.
 

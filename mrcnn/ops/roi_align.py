@@ -13,7 +13,7 @@ def roi_levels(boxes: Tensor, image_area: Tensor, finest: int = 2, coarsest: int
 
     Args:
         boxes: float32 [B, R, 4], normalized.
-        image_area: height * width of the moulded image in pixels; scalar or scalar tensor.
+        image_area: height * width of the molded image in pixels; scalar or scalar tensor.
         finest, coarsest: range of the levels.
 
     Returns:
@@ -150,10 +150,10 @@ def pyramid_roi_align(
         feature_maps: list of float [B, H_l, W_l, C], from the finest to the coarsest.
         pool_shape: (height, width) of the grid.
         finest: level of the first feature map.
-        image_shape: (height, width) of the moulded image in pixels, as float. Where it is given,
+        image_shape: (height, width) of the molded image in pixels, as float. Where it is given,
             a box is read at the same place of the feature cells wherever it lies in the image.
             Without it 1 is the center of the last cell, as in the original, but also the center
-            of the last pixel: towards the upper left what is read lies up to half a cell too far
+            of the last pixel: toward the upper left what is read lies up to half a cell too far
             to the lower right, and the reverse.
 
     Returns:

@@ -41,7 +41,7 @@ def check_channels(channels: Sequence[int] | None, count: int) -> tuple[int, ...
         return None
     if len(channels) not in (1, 3):
         raise Unreadable(
-            f"{len(channels)} channels were asked for: name one, which is grey, or three for red, "
+            f"{len(channels)} channels were asked for: name one, which is gray, or three for red, "
             "green and blue"
         )
     for channel in channels:
@@ -60,7 +60,7 @@ def channels_note(taken: Sequence[int], count: int) -> str:
     """That of several channels some were taken, numbers from 0, and how to take others."""
     names = ", ".join(str(number + 1) for number in taken)
     said = (
-        f"channel {names} of {count} was taken as grey"
+        f"channel {names} of {count} was taken as gray"
         if len(taken) == 1
         else f"channels {names} of {count} were taken as red, green and blue"
     )

@@ -167,6 +167,6 @@ def scale_to_bytes(
     return found.to_bytes(samples)
 
 
-def grey_to_rgb(samples: np.ndarray) -> np.ndarray:
+def gray_to_rgb(samples: np.ndarray) -> np.ndarray:
     """[H, W] as [H, W, 3]."""
     return np.repeat(samples[:, :, None], 3, axis=2)

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from mrcnn.errors import DataError
-from mrcnn.pictures.conversion import Range, ToldRange, grey_to_rgb
+from mrcnn.pictures.conversion import Range, ToldRange, gray_to_rgb
 from mrcnn.pictures.explaining import check_size, explained
 from mrcnn.pictures.picture import Level, Picture
 from mrcnn.pictures.pixel_size import PixelSize
@@ -32,7 +32,7 @@ class Planes(Protocol):
     notes: list[str]
 
     def read(self, y: int, x: int, height: int, width: int) -> np.ndarray:
-        """Grey [height, width] or colors [height, width, 3] of any type; uint8 is final."""
+        """Gray [height, width] or colors [height, width, 3] of any type; uint8 is final."""
 
 
 class LayeredPicture(Picture):
@@ -111,7 +111,7 @@ class LayeredPicture(Picture):
                     self.__dict__["_range"] = Range.noted(values, self.told_range)
                 values = self._range[0].to_bytes(values)
             if values.ndim == 2:
-                return grey_to_rgb(values)
+                return gray_to_rgb(values)
             return np.require(values, requirements=["C", "W"])
 
     @property

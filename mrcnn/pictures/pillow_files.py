@@ -17,7 +17,7 @@ from mrcnn.pictures.conversion import (
     ALPHA_DROPPED,
     Range,
     ToldRange,
-    grey_to_rgb,
+    gray_to_rgb,
     scale_to_bytes,
 )
 from mrcnn.pictures.explaining import Unreadable, check_size, explained
@@ -54,7 +54,7 @@ class PillowPicture(Picture):
             with explained(path):
                 # Once the file is decoded, which its size may take, Pillow does not tell it.
                 tiles = self._image.tile
-                self._is_deep_grey = bool(tiles) and tiles[0].args == "LA;16B"
+                self._is_deep_gray = bool(tiles) and tiles[0].args == "LA;16B"
                 # To count the pictures Pillow goes through them: only where it is asked for.
                 self._page = 1 if page is None else chosen_page(page, self._count)
                 if self._page > 1:
@@ -158,8 +158,8 @@ class PillowPicture(Picture):
     def _decode_deep_png(self, notes: list[str]) -> np.ndarray:
         """16-bit color, of which Pillow decodes one half of each sample at a time."""
         mode = self._image.mode
-        if self._is_deep_grey:
-            samples = _grey_of_deep_png(self.path)
+        if self._is_deep_gray:
+            samples = _gray_of_deep_png(self.path)
         else:
             with Image.open(self.path) as low:
                 # The second byte of a sample is the low one. Unpacked as if the first were, it is
@@ -171,7 +171,7 @@ class PillowPicture(Picture):
         if mode != "RGB" or "transparency" in self._image.info:
             notes.append(ALPHA_DROPPED)
         values = scale_to_bytes(self._orientation.upright(samples), notes, _told_range(self.path))
-        return grey_to_rgb(values) if values.ndim == 2 else np.ascontiguousarray(values)
+        return gray_to_rgb(values) if values.ndim == 2 else np.ascontiguousarray(values)
 
 
 def image_to_rgb(image: Image.Image, notes: list[str], told: ToldRange | None = None) -> np.ndarray:
@@ -186,7 +186,7 @@ def image_to_rgb(image: Image.Image, notes: list[str], told: ToldRange | None = 
         uint8 [H, W, 3].
     """
     if image.mode in ("F", "I") or image.mode.startswith("I;"):
-        return grey_to_rgb(scale_to_bytes(np.asarray(image), notes, told))
+        return gray_to_rgb(scale_to_bytes(np.asarray(image), notes, told))
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         notes.append(ALPHA_DROPPED)
     if image.mode == "P" and "transparency" in image.info:
@@ -217,8 +217,8 @@ def _told_range(path: Path) -> ToldRange | None:
     return None
 
 
-def _grey_of_deep_png(path: Path) -> np.ndarray:
-    """uint16 [H, W] of 16-bit grey with alpha, whose bytes lie as those of 8-bit RGBA do."""
+def _gray_of_deep_png(path: Path) -> np.ndarray:
+    """uint16 [H, W] of 16-bit gray with alpha, whose bytes lie as those of 8-bit RGBA do."""
     content = bytearray(path.read_bytes())
     content[24:26] = bytes([8, 6])
     content[_PNG_HEAD] = struct.pack(">I", zlib.crc32(content[_PNG_KIND]))

@@ -37,7 +37,7 @@ def open_picture(
         path: the file; for Zarr its folder.
         page: of a file with several pictures, such as a stack, the number of the one to take,
             counted from 1. By default the first, but for a thumbnail before a larger picture.
-        channels: numbers of one channel, which is taken for grey, or of three, which are taken for
+        channels: numbers of one channel, which is taken for gray, or of three, which are taken for
             red, green and blue; counted from 1. By default the colors that the file tells; of
             channels without a meaning the first three, or the first one of two.
 
@@ -78,7 +78,7 @@ def read_image(
 ) -> np.ndarray:
     """Read an image file.
 
-    Grey images become RGB, palettes are looked up, transparency is dropped, and the orientation
+    Gray images become RGB, palettes are looked up, transparency is dropped, and the orientation
     that cameras note is applied. Images with more than 8 bits are scaled so that their lowest
     value becomes 0 and their highest 255, of all channels together. Outliers, such as the hot
     pixels of a camera, count for neither: up to a thousandth of the values at either end, if they

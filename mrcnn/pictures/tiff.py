@@ -91,7 +91,7 @@ class TiffPicture(LayeredPicture):
 
 
 class _Planes:
-    """The planes of one picture at one level as grey values or colors, upright.
+    """The planes of one picture at one level as gray values or colors, upright.
 
     Attributes:
         shape: (height, width) upright.
@@ -129,7 +129,7 @@ class _Planes:
             self._parts.append((reader, colors))
 
     def read(self, y: int, x: int, height: int, width: int) -> np.ndarray:
-        """Grey [height, width] or colors [height, width, 3] of a region; uint8 is final."""
+        """Gray [height, width] or colors [height, width, 3] of a region; uint8 is final."""
         stored = self._orientation.stored(y, x, height, width, self.shape)
         parts = [
             colors(reader.read(*stored)) if colors else reader.read(*stored)

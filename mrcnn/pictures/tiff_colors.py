@@ -1,4 +1,4 @@
-"""What the samples of a TIFF page mean: grey values or colors, by its photometric tag."""
+"""What the samples of a TIFF page mean: gray values or colors, by its photometric tag."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ from mrcnn.pictures.explaining import Unreadable
 from mrcnn.pictures.tiff_segments import YCBCR, decodes_colors
 
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, CMYK = 0, 1, 2, 3, 5
-GREY = (MIN_IS_WHITE, MIN_IS_BLACK)
+GRAY = (MIN_IS_WHITE, MIN_IS_BLACK)
 _SMALLEST, _LARGEST = 340, 341  # tags SMinSampleValue and SMaxSampleValue
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # kinds of alpha
 _HOW_TO_CONVERT = "save it as RGB, for example with Fiji: Image > Type > RGB Color"
@@ -29,11 +29,11 @@ _REFUSED = {
 
 
 class Colors:
-    """Makes grey values or colors of a page's samples.
+    """Makes gray values or colors of a page's samples.
 
     Args:
         page: a page of tifffile.
-        channels: numbers, from 0, of samples that are taken for grey, or for red, green and blue;
+        channels: numbers, from 0, of samples that are taken for gray, or for red, green and blue;
             by default what the tags say.
         samples: how many a pixel has.
 
@@ -52,7 +52,7 @@ class Colors:
             raise Unreadable(_REFUSED[self._photometric])
         if self._photometric == YCBCR and decodes_colors(page):
             self._photometric = RGB
-        needed = {**dict.fromkeys((*GREY, PALETTE), 1), RGB: 3, YCBCR: 3, CMYK: 4}
+        needed = {**dict.fromkeys((*GRAY, PALETTE), 1), RGB: 3, YCBCR: 3, CMYK: 4}
         if self._photometric not in needed:
             raise Unreadable(f"its colors are of an unknown kind ({self._photometric})")
         if samples < needed[self._photometric]:
@@ -66,7 +66,7 @@ class Colors:
 
     def _check(self) -> None:
         page, bits = self.page, self.page.bitspersample
-        if self._channels is not None and self._photometric not in (*GREY, RGB):
+        if self._channels is not None and self._photometric not in (*GRAY, RGB):
             kind = getattr(page.photometric, "name", page.photometric)
             raise Unreadable(f"its colors are {kind}, which are no channels to choose from")
         if self._photometric == PALETTE and (page.colormap is None or bits > 16):
@@ -91,7 +91,7 @@ class Colors:
         if _ASSOCIATED in kinds and self._photometric == RGB:
             self._alpha = first_extra + kinds.index(_ASSOCIATED)
         left = [n for n in range(samples) if n not in alphas]
-        if self._photometric in GREY:
+        if self._photometric in GRAY:
             # Tags say nothing of what channels are: three and more are shown as colors.
             self._channels = tuple(left[:3]) if len(left) >= 3 else (0,)
             if len(left) > 1:
@@ -100,7 +100,7 @@ class Colors:
             self.notes.append(f"{len(left) - needed} of {samples} channels were left out")
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
-        """Samples [H, W, S] as grey [H, W] or colors [H, W, 3], of any type; uint8 is final."""
+        """Samples [H, W, S] as gray [H, W] or colors [H, W, 3], of any type; uint8 is final."""
         if self._photometric == PALETTE:
             return self._looked_up(samples[..., 0])
         if self._photometric == CMYK:
@@ -130,7 +130,7 @@ class Colors:
 
 
 def told_range(page: Any) -> ToldRange | None:
-    """Black and white of grey values and colors, where the tags of a page tell them.
+    """Black and white of gray values and colors, where the tags of a page tell them.
 
     The tags MinSampleValue and MaxSampleValue are for statistics only, by the standard.
     """

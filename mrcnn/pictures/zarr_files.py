@@ -82,7 +82,7 @@ class _Planes:
         self._indices, self._channels = indices, channels
 
     def read(self, y: int, x: int, height: int, width: int) -> np.ndarray:
-        """Grey [height, width] or colors [height, width, 3] of any type."""
+        """Gray [height, width] or colors [height, width, 3] of any type."""
         rectangle = {"y": slice(y, y + height), "x": slice(x, x + width)}
         low, high = min(self._channels), max(self._channels) + 1
         where = {**self._indices, **rectangle, "c": slice(low, high)}

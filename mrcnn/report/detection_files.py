@@ -8,7 +8,7 @@ import numpy as np
 
 from mrcnn.instances import Instances
 from mrcnn.measure.shape import shape_of
-from mrcnn.report.measured_columns import MICROMETRE_COLUMNS, MeasuredColumns, in_micrometres
+from mrcnn.report.measured_columns import MICROMETER_COLUMNS, MeasuredColumns, in_micrometers
 from mrcnn.report.table import Table
 from mrcnn.report.table_text import csv_text
 from mrcnn.report.words import Words
@@ -88,9 +88,9 @@ def object_rows(
         instances: objects 1, 2, ... of `labels`, with scores.
         labels: uint16 [H, W].
         class_names: of classes 1, 2, ...
-        pixel_size: micrometres as the user gives them, or None.
+        pixel_size: micrometers as the user gives them, or None.
         measured: names of columns of `instances`, which follow the others.
-        told_size: micrometres as the file tells them, taken where the user gives none.
+        told_size: micrometers as the file tells them, taken where the user gives none.
         size_limits: see `MeasuredColumns`.
     """
     visible = np.bincount(labels.ravel(), minlength=len(instances) + 1)[1:]
@@ -152,11 +152,11 @@ def iterate_rows(
             _column(centroid_x, 2),
         ]
         if pixel_size is not None:
-            row += in_micrometres(shape, pixel_size)
+            row += in_micrometers(shape, pixel_size)
         row += [_told(instances.columns, column, index) for column in measured]
         row += columns.values(index, crop, shape)
         if pixel_size is None:
-            row += in_micrometres(shape, told_size)
+            row += in_micrometers(shape, told_size)
         yield row
 
 
@@ -187,19 +187,19 @@ def _told(columns: Mapping[str, np.ndarray], column: str, index: int) -> object:
 
 
 def object_titles(
-    with_micrometres: bool, measured: Sequence[str] = (), has_limits: bool = False
+    with_micrometers: bool, measured: Sequence[str] = (), has_limits: bool = False
 ) -> list[str]:
     """The columns of the table of objects.
 
-    Those that were there first keep their places, so micrometres stand before what the application
+    Those that were there first keep their places, so micrometers stand before what the application
     measures where the user gives the size of a pixel, and else at the end.
 
     Args:
-        with_micrometres: the user gives the size of a pixel.
+        with_micrometers: the user gives the size of a pixel.
         measured: names of the columns that the application measures.
         has_limits: sizes are compared with limits.
     """
-    first, last = (MICROMETRE_COLUMNS, ()) if with_micrometres else ((), MICROMETRE_COLUMNS)
+    first, last = (MICROMETER_COLUMNS, ()) if with_micrometers else ((), MICROMETER_COLUMNS)
     return [
         *OBJECT_COLUMNS,
         *first,
@@ -211,22 +211,22 @@ def object_titles(
 
 def objects_csv(
     images: Iterable[DetectedImage],
-    with_micrometres: bool,
+    with_micrometers: bool,
     measured: Sequence[str] = (),
     has_limits: bool = False,
 ) -> str:
     """The text of the table of objects: a line for each object of each image."""
-    return csv_text(objects_table(images, with_micrometres, measured, has_limits))
+    return csv_text(objects_table(images, with_micrometers, measured, has_limits))
 
 
 def objects_table(
     images: Iterable[DetectedImage],
-    with_micrometres: bool,
+    with_micrometers: bool,
     measured: Sequence[str] = (),
     has_limits: bool = False,
 ) -> Table:
     """The table of objects; its rows are made while they are gone over. See `object_titles`."""
-    titles = object_titles(with_micrometres, measured, has_limits)
+    titles = object_titles(with_micrometers, measured, has_limits)
     return Table.of_values(titles, (row for image in images for row in image.rows))
 
 
@@ -253,7 +253,7 @@ def summary_table(
     `diameter_px` is the size of objects that the scale of the image was chosen for, and
     `scale_source` how it is known. The counts of an image that could not be read are empty, and
     `problem` says why. `quality` has the reasons to doubt a result, or "ok". `pixel_size_um` is the
-    side of a pixel in micrometres, where it is known.
+    side of a pixel in micrometers, where it is known.
 
     Args:
         images: gone over once.

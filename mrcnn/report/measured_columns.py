@@ -20,9 +20,9 @@ SHAPE_COLUMNS = (
     "touches_border",
     "overlap_share",
 )
-SHAPE_MICROMETRE_COLUMNS = ("perimeter_um", "major_axis_um", "minor_axis_um")
+SHAPE_MICROMETER_COLUMNS = ("perimeter_um", "major_axis_um", "minor_axis_um")
 # Of figures that the first columns have in pixels.
-MICROMETRE_COLUMNS = (
+MICROMETER_COLUMNS = (
     "area_um2",
     "equivalent_diameter_um",
     "centroid_y_um",
@@ -32,10 +32,10 @@ LIMITS_COLUMN = "size_by_limits"
 SMALL, NORMAL, LARGE = "small", "normal", "large"
 
 
-def in_micrometres(shape: Shape, pixel_size: float | None) -> list[str]:
-    """The values of `MICROMETRE_COLUMNS`; empty where the size of a pixel is not known."""
+def in_micrometers(shape: Shape, pixel_size: float | None) -> list[str]:
+    """The values of `MICROMETER_COLUMNS`; empty where the size of a pixel is not known."""
     if pixel_size is None:
-        return [""] * len(MICROMETRE_COLUMNS)
+        return [""] * len(MICROMETER_COLUMNS)
     y, x = shape.centroid
     return [
         f"{shape.area * pixel_size**2:.4f}",
@@ -45,15 +45,20 @@ def in_micrometres(shape: Shape, pixel_size: float | None) -> list[str]:
     ]
 
 
+# Names of earlier versions.
+SHAPE_MICROMETRE_COLUMNS, MICROMETRE_COLUMNS = SHAPE_MICROMETER_COLUMNS, MICROMETER_COLUMNS
+in_micrometres = in_micrometers
+
+
 class MeasuredColumns:
     """What is measured of the objects of one picture.
 
     Args:
         instances: the objects, each with a mask.
-        pixel_size: micrometres, or None.
+        pixel_size: micrometers, or None.
         measured: names of the columns of `instances` that are written. Of one that ends in "_px" or
-            "_px2" the same in micrometres follows.
-        size_limits: micrometres; an object with a smaller equivalent diameter than the first is
+            "_px2" the same in micrometers follows.
+        size_limits: micrometers; an object with a smaller equivalent diameter than the first is
             small, with a larger one than the second large. None leaves the column out.
     """
 
@@ -79,7 +84,7 @@ class MeasuredColumns:
         """
         limits = (LIMITS_COLUMN,) if has_limits else ()
         scaled = (name for name, _, _ in _in_pixels(measured))
-        return (*SHAPE_COLUMNS, *SHAPE_MICROMETRE_COLUMNS, *scaled, *limits)
+        return (*SHAPE_COLUMNS, *SHAPE_MICROMETER_COLUMNS, *scaled, *limits)
 
     def values(self, row: int, crop: np.ndarray, shape: Shape) -> list:
         """The values of one object.
@@ -103,11 +108,11 @@ class MeasuredColumns:
             int(cut),
             f"{self._neighbors.shared(row, instances.crops):.4f}",
             *("" if size is None else f"{length * size:.4f}" for length in lengths),
-            *(self._in_micrometres(name, power, row) for _, name, power in self._scaled),
+            *(self._in_micrometers(name, power, row) for _, name, power in self._scaled),
             *([] if self._limits is None else [self._size(shape, cut)]),
         ]
 
-    def _in_micrometres(self, name: str, power: int, row: int) -> str:
+    def _in_micrometers(self, name: str, power: int, row: int) -> str:
         value = float(self._instances.columns[name][row])
         if self._pixel_size is None or np.isnan(value):
             return ""
@@ -123,7 +128,7 @@ class MeasuredColumns:
 
 
 def _in_pixels(measured: Sequence[str]) -> list[tuple[str, str, int]]:
-    """Name in micrometres, name, and power of the pixel's side, of the columns in pixels."""
+    """Name in micrometers, name, and power of the pixel's side, of the columns in pixels."""
     found = []
     for name in measured:
         for unit, power in (("px", 1), ("px2", 2)):

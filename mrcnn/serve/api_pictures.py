@@ -204,10 +204,10 @@ def routes(state: State) -> APIRouter:
 
 
 def figures(state: State) -> dict[str, Any]:
-    """Counts by class of all pictures, and equivalent diameters in pixels or micrometres."""
+    """Counts by class of all pictures, and equivalent diameters in pixels or micrometers."""
     counts: Counter[str] = Counter()
     diameters: list[float] = []
-    in_micrometres = True
+    in_micrometers = True
     pictures = 0
     for name in state.project.names():
         with state.project.editing():
@@ -219,7 +219,7 @@ def figures(state: State) -> dict[str, Any]:
         pictures += 1
         counts.update(cell["class"] for cell in kept)
         size = result.scale.get("pixel_size_um")
-        in_micrometres &= size is not None
+        in_micrometers &= size is not None
         diameters += [
             (size or 1.0) * (4 * cell["area"] / 3.141592653589793) ** 0.5 for cell in kept
         ]
@@ -227,7 +227,7 @@ def figures(state: State) -> dict[str, Any]:
         "pictures": pictures,
         "counts": dict(counts),
         "diameters": [round(each, 2) for each in diameters] if pictures else [],
-        "unit": "um" if in_micrometres and pictures else "px",
+        "unit": "um" if in_micrometers and pictures else "px",
     }
 
 

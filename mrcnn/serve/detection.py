@@ -37,7 +37,7 @@ class Detection:
         cells: objects that count, by falling score, as plain values, see `cell`.
         weak: those that are less sure than the model's confidence, without measurements.
         scale: for which diameter in pixels the picture was shown, who says so, and how large a
-            pixel is in micrometres.
+            pixel is in micrometers.
         doubts: reasons to doubt the result, each with a text.
         notes: what of the file was not taken or was changed.
     """

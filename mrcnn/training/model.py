@@ -86,7 +86,7 @@ class ActiveClasses(keras.layers.Layer):
 
 @register
 class TrainingModel(DetectorModel):
-    """A model of `TrainingOutputs`; training minimises the weighted sum of their losses + L2.
+    """A model of `TrainingOutputs`; training minimizes the weighted sum of their losses + L2.
 
     L2 is `weight_decay * sum(w ** 2) / size(w)` for each trainable weight but the scales and
     shifts of normalization layers.
@@ -111,7 +111,7 @@ class TrainingModel(DetectorModel):
         self.get_layer(SAMPLED_ANCHORS).read_from(self.get_layer("rpn_model"))
 
     def set_loss_weights(self, loss_weights: dict[str, float] | None, weight_decay: float) -> None:
-        """Change what the training minimises; it counts from the next `compile`."""
+        """Change what the training minimizes; it counts from the next `compile`."""
         self.loss_weights = {name: 1.0 for name in LOSS_NAMES} | (loss_weights or {})
         self.weight_decay = weight_decay
 

@@ -30,7 +30,7 @@ from mrcnn.training.replicas import mean_of_gradients
 def l2_factor(variable: Any, weight_decay: float) -> float:
     """What the sum of squares of a weight is multiplied by: `weight_decay / size`, or 0.
 
-    Scales and shifts of normalization layers are not regularised.
+    Scales and shifts of normalization layers are not regularized.
     """
     return 0.0 if variable.name in ("gamma", "beta") else weight_decay / math.prod(variable.shape)
 

@@ -12,7 +12,7 @@ import keras
 from keras import ops
 
 from mrcnn.config import Config
-from mrcnn.data.moulding import IGNORED_CLASS_ID, IGNORED_SHARE
+from mrcnn.data.molding import IGNORED_CLASS_ID, IGNORED_SHARE
 from mrcnn.nets.layers import register
 from mrcnn.ops.boxes import box_refinement, pairwise_iou, pairwise_share
 from mrcnn.ops.nms import order_by_score, take_rows

@@ -112,7 +112,7 @@ def with_channels(kernel: np.ndarray, count: int) -> np.ndarray:
     """A kernel for RGB, [height, width, 3, filters], for another number of channels.
 
     Those of red, green and blue stay, and each further one gets their mean. Of fewer than three
-    each gets as much as makes a grey image what it was as RGB.
+    each gets as much as makes a gray image what it was as RGB.
     """
     mean = kernel.mean(axis=_CHANNEL_AXIS, keepdims=True)
     if count < _RGB:

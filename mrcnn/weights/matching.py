@@ -90,7 +90,7 @@ class LoadReport:
             ("not in the file, left as they were", self.missing),
             ("in the file but not in the model", self.unused),
             ("left out as asked", self.excluded),
-            ("to leave out, which neither model nor file has (misspelt?)", self.unknown),
+            ("to leave out, which neither model nor file has (misspelled?)", self.unknown),
         ):
             if names:
                 lines.append(f"  {len(names)} {title}: {_shortened(names)}")

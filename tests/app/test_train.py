@@ -36,7 +36,7 @@ def test_anchors_from_cells(capsys):
         train.anchors_for_objects(RBCDataset(), config, APPLICATION.words)
 
 
-def test_random_weights_get_group_normalisation_and_a_schedule():
+def test_random_weights_get_group_normalization_and_a_schedule():
     config = APPLICATION.make_config(training_settings(train_options("--weights", "none"), None))
     assert config.NORMALIZATION == "group"
     assert config.LEARNING_RATE_SCHEDULE == "cosine"
@@ -71,7 +71,7 @@ def test_published_weights_keep_the_paper_and_frozen_batch_norm(weights):
     ("arguments", "reason"),
     [
         (("--backbone", "resnet18"), "has no resnet18.*--weights none"),
-        (("--normalization", "group"), "batch normalisation"),
+        (("--normalization", "group"), "batch normalization"),
     ],
 )
 def test_what_published_weights_cannot_do(arguments, reason):
@@ -186,7 +186,7 @@ def test_colors_vary_by_the_factor(factor, expected):
     options = train_options("--color-jitter", str(factor))
     options.scale, options.no_augmentation, options.overlay = "image-size", False, 0.0
     augmentation = train.augmentation_of(options)
-    assert (augmentation.brightness, augmentation.colour) == pytest.approx(expected)
+    assert (augmentation.brightness, augmentation.color) == pytest.approx(expected)
     assert augmentation.scale == (0.8, 1.25)
 
 

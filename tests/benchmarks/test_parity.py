@@ -1,4 +1,4 @@
-"""The parity command: its judgement, its table, and what it says when it cannot measure."""
+"""The parity command: its judgment, its table, and what it says when it cannot measure."""
 
 import json
 import math
@@ -43,7 +43,7 @@ class StoredGolden:
         return type("StoredConfig", (Config,), {**settings, **changes})()
 
 
-# --- Judgement ------------------------------------------------------------------------------------
+# --- Judgment ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -20,21 +20,21 @@ def squares(*corners, scores=None):
     return Instances(SHAPE, boxes, crops, [3] * len(boxes), scores or [0.9] * len(boxes))
 
 
-def test_cells_are_masks_around_one_named_centre():
+def test_cells_are_masks_around_one_named_center():
     found = squares(
         (0, 0), (0, 2), (0, 20), (0, 40), (20, 0), (20, 20), scores=[0.9, 0.8, 0.9, 0.9, 0.5, 0.9]
     )
     # One in the first and second mask, two in the third, none in the fourth, one in the fifth,
     # which is not sure, one that nobody could name, and one where nothing was found.
-    centres = [[5, 5, 0], [2, 22, 0], [8, 28, 4], [25, 5, 1], [25, 25, 10], [50, 70, 2]]
-    labelled = recipe.label_cells(found, np.array(centres))
-    assert labelled.ignore.tolist() == [False, True, True, True, True, True, True]
-    assert labelled.has_mask().tolist() == [True] * 6 + [False]
-    assert labelled.boxes[-1].tolist() == [28, 48, 60, 80]
-    assert labelled.class_ids.tolist() == [1] * 7
+    centers = [[5, 5, 0], [2, 22, 0], [8, 28, 4], [25, 5, 1], [25, 25, 10], [50, 70, 2]]
+    labeled = recipe.label_cells(found, np.array(centers))
+    assert labeled.ignore.tolist() == [False, True, True, True, True, True, True]
+    assert labeled.has_mask().tolist() == [True] * 6 + [False]
+    assert labeled.boxes[-1].tolist() == [28, 48, 60, 80]
+    assert labeled.class_ids.tolist() == [1] * 7
 
 
-def test_centres_become_a_data_set(tmp_path):
+def test_centers_become_a_data_set(tmp_path):
     source = tmp_path / "chula"
     source.mkdir()
     for number in range(10):

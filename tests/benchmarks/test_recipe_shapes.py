@@ -22,9 +22,9 @@ SQUARES = Instances(
 )
 
 
-def test_a_named_cell_has_the_mask_that_holds_its_centre_alone_or_a_disc():
-    centres = np.array([(5, 5, 0), (2, 22, 4), (8, 28, 4), (50, 70, 1)])
-    boxes, masks = recipe.named_masks(SQUARES, centres, 8.0)
+def test_a_named_cell_has_the_mask_that_holds_its_center_alone_or_a_disc():
+    centers = np.array([(5, 5, 0), (2, 22, 4), (8, 28, 4), (50, 70, 1)])
+    boxes, masks = recipe.named_masks(SQUARES, centers, 8.0)
     assert boxes.tolist() == [[0, 0, 10, 10], [-2, 18, 7, 27], [4, 24, 13, 33], [46, 66, 55, 75]]
     assert [mask.sum() for mask in masks] == [100, 49, 49, 49]
 

@@ -1,5 +1,7 @@
 """Frames move pictures, masks and polygons alike; augmentation draws them from its generator."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ shapes = st.tuples(st.integers(1, 20), st.integers(1, 20))
 moves = st.lists(st.sampled_from(["flip 0", "flip 1", "transpose", "turn"]), max_size=5)
 STILL = Augmentation(
     flip_horizontal=0, flip_vertical=0, quarter_turns=False, scale=(1, 1), brightness=0,
-    contrast=0, colour=0, gamma=0, blur=0, noise=0,
+    contrast=0, color=0, gamma=0, blur=0, noise=0,
 )  # fmt: skip
 
 
@@ -111,7 +113,7 @@ def test_scaled_masks_and_polygons_stay_together(scale, offset, steps, seed):
     assert frame.scale == pytest.approx(scale)
 
 
-def test_scaled_image_interpolates_between_pixel_centres():
+def test_scaled_image_interpolates_between_pixel_centers():
     """A ramp stays a ramp: its value at a place is that of the place it came from."""
     ramp = np.zeros((40, 60, 3), np.uint8)
     ramp[:, :, 0] = 4 * np.arange(60)
@@ -206,10 +208,10 @@ def test_scale_stays_in_its_range():
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
-def test_colours_vary_within_their_limits(value):
+def test_colors_vary_within_their_limits(value):
     picture = np.full((16, 16, 3), value, np.uint8)
     augmentation = Augmentation(
-        brightness=0.1, contrast=0, colour=0.05, gamma=0, blur_probability=0, noise_probability=0
+        brightness=0.1, contrast=0, color=0.05, gamma=0, blur_probability=0, noise_probability=0
     )
     varied = np.array(
         [
@@ -227,7 +229,7 @@ def test_colours_vary_within_their_limits(value):
 def test_noise_and_blur_do_what_they_say():
     edge = np.zeros((32, 32, 3), np.uint8)
     edge[:, 16:] = 200
-    still = {name: 0 for name in ("brightness", "contrast", "colour", "gamma")}
+    still = {name: 0 for name in ("brightness", "contrast", "color", "gamma")}
     blurred = Augmentation(**still, blur=2, blur_probability=1, noise=0).vary_pixels(
         edge, np.random.default_rng(1)
     )
@@ -262,3 +264,14 @@ def test_tiny_and_empty_pictures(shape):
 def test_values_that_cannot_be(name, value, allowed):
     with pytest.raises(ConfigError, match=rf"Augmentation\.{name} is .*{allowed}"):
         Augmentation(**{name: value})
+
+
+def test_the_earlier_name_of_color():
+    augmentation = Augmentation(colour=0.3, gamma=0.1)
+    assert augmentation == Augmentation(color=0.3, gamma=0.1)
+    assert (augmentation.colour, Augmentation().colour) == (0.3, 0.08)
+    assert dataclasses.replace(augmentation, color=0.2).colour == 0.2
+    with pytest.raises(ConfigError, match=r"Augmentation\.color is 2: must be"):
+        Augmentation(colour=2)
+    with pytest.raises(TypeError, match="hue"):
+        Augmentation(hue=2)

@@ -7,7 +7,7 @@ from mrcnn.data.anchors import pyramid_anchors
 from mrcnn.data.batches import BatchMaker
 from mrcnn.data.dataset import Dataset, instances_of_boxes
 from mrcnn.data.imgaug_augmentation import apply_imgaug
-from mrcnn.data.moulding import IGNORED_CLASS_ID
+from mrcnn.data.molding import IGNORED_CLASS_ID
 from mrcnn.data.overlay import lay_over
 from mrcnn.data.training_item import load_training_item
 from mrcnn.errors import DataError

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from mrcnn import model, utils
-from mrcnn.data import moulding
+from mrcnn.data import molding
 from mrcnn.data.rpn_targets import build_rpn_targets
 from mrcnn.errors import ConfigError
 
-COLOURS = SimpleNamespace(MEAN_PIXEL=np.array([123.7, 116.8, 103.9]))
+COLORS = SimpleNamespace(MEAN_PIXEL=np.array([123.7, 116.8, 103.9]))
 
 
 def assert_same(actual, expected):
@@ -108,9 +108,9 @@ def test_resize(recorded, shape):
 
 
 def test_mold_and_unmold_image(recorded):
-    molded = moulding.mold_image(recorded["rs_image"], COLOURS)
+    molded = molding.mold_image(recorded["rs_image"], COLORS)
     assert_same(molded, recorded["mold_image"])
-    assert_same(moulding.unmold_image(molded, COLOURS), recorded["unmold_image"])
+    assert_same(molding.unmold_image(molded, COLORS), recorded["unmold_image"])
 
 
 def test_image_meta(recorded):
@@ -169,7 +169,7 @@ def test_pad64_wants_a_divisible_minimum():
         utils.resize_image(np.zeros((4, 4, 3), np.uint8), min_dim=100, mode="pad64")
 
 
-def test_a_box_without_area_cannot_be_minimised():
+def test_a_box_without_area_cannot_be_minimized():
     with pytest.raises(ValueError, match=r"mask 0, \[3, 3, 3, 9\], has no area"):
         utils.minimize_mask(np.array([[3, 3, 3, 9]]), np.ones((10, 10, 1), bool), (28, 28))
 

@@ -8,7 +8,7 @@ import pytest
 from mrcnn.data.anchors import pyramid_anchors
 from mrcnn.data.augmentation import Augmentation
 from mrcnn.data.loader import BatchLoader
-from mrcnn.data.moulding import mini_masks, mold_image
+from mrcnn.data.molding import mini_masks, mold_image
 from mrcnn.data.rpn_targets import build_rpn_targets
 from mrcnn.data.training_item import load_training_item
 from mrcnn.errors import ConfigError, DataError
@@ -223,12 +223,12 @@ def test_class_counts_must_agree(dataset, small_config):
 
 
 def test_images_with_another_number_of_channels_are_named(dataset, small_config):
-    class Grey(small_config):
+    class Gray(small_config):
         IMAGE_CHANNEL_COUNT = 1
         MEAN_PIXEL = np.array([128.0])
 
     with pytest.raises(DataError, match=r"Image .*IMAGE_CHANNEL_COUNT is 1"):
-        BatchLoader(dataset, Grey(), threads=0)[0]
+        BatchLoader(dataset, Gray(), threads=0)[0]
 
 
 def test_regions_come_along_where_the_rpn_s_are_not_used(dataset, small_config):

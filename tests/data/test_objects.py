@@ -20,7 +20,7 @@ class Pictures(Dataset):
         self.prepare()
 
 
-class Misspelt(Pictures):
+class Misspelled(Pictures):
     def load_masks(self, image_id):
         return np.ones((8, 8, 1), bool), np.ones(1, np.int32)
 
@@ -62,9 +62,11 @@ def with_attributes(dataset, **attributes):
     return dataset
 
 
-def test_a_dataset_without_a_method_for_masks_is_told_of_the_one_that_it_misspelt():
-    with pytest.raises(DataError, match=r"^Misspelt does not say .* It has load_masks, which nob"):
-        require_objects(Misspelt())
+def test_a_dataset_without_a_method_for_masks_is_told_of_the_one_that_it_misspelled():
+    with pytest.raises(
+        DataError, match=r"^Misspelled does not say .* It has load_masks, which nob"
+    ):
+        require_objects(Misspelled())
     with pytest.raises(DataError, match=r"^Pictures does not say which objects") as raised:
         require_objects(Pictures())
     assert "nobody calls" not in str(raised.value)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mrcnn.data.resizing import plan_resize, resize_image
 from mrcnn.errors import ConfigError
-from mrcnn.inference.moulding import mould
+from mrcnn.inference.molding import mold
 
 SIDE = st.integers(20, 2500)
 
@@ -44,6 +44,6 @@ def test_whole_images_are_detected_in_where_parts_are_trained_on(tiny_config):
     config = tiny_config(
         IMAGE_RESIZE_MODE="crop", IMAGE_FIT=True, IMAGE_MIN_DIM=64, IMAGE_MAX_DIM=256
     )
-    moulded = mould(np.zeros((300, 400, 3), np.uint8), config)
-    assert moulded.picture.shape == (192, 256, 3)
-    assert moulded.window.tolist() == [0, 0, 192, 256]
+    molded = mold(np.zeros((300, 400, 3), np.uint8), config)
+    assert molded.picture.shape == (192, 256, 3)
+    assert molded.window.tolist() == [0, 0, 192, 256]

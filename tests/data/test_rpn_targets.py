@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mrcnn.data.moulding import IGNORED_CLASS_ID
+from mrcnn.data.molding import IGNORED_CLASS_ID
 from mrcnn.data.rpn_targets import AnchorIndex, build_rpn_targets
 from mrcnn.ops.anchors import generate_pyramid_anchors
 from mrcnn.utils import box_refinement, compute_overlaps

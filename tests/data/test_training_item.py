@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mrcnn import utils
 from mrcnn.data.augmentation import Augmentation
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.moulding import mini_masks
+from mrcnn.data.molding import mini_masks
 from mrcnn.data.prepared_image import ImageCache
 from mrcnn.data.training_item import load_training_item
 from mrcnn.errors import DataError
@@ -128,7 +128,7 @@ def test_augmented_masks_follow_the_picture(small_config, as_polygons):
     image = np.zeros((90, 120, 3), np.uint8)
     image[20:40, 30:60, 0] = 255
     dataset = Square(image, image[:, :, :1] > 0, np.array([2]))
-    geometry = Augmentation(brightness=0, contrast=0, colour=0, gamma=0, blur=0, noise=0)
+    geometry = Augmentation(brightness=0, contrast=0, color=0, gamma=0, blur=0, noise=0)
     shown = 0
     for seed in range(25):
         item = load_training_item(dataset, small_config(), 0, generator(seed), geometry)
@@ -150,7 +150,7 @@ def test_augmented_masks_follow_the_picture(small_config, as_polygons):
     assert shown > 20
 
 
-def test_padding_stays_black_under_colour_changes(cells_dataset, small_config):
+def test_padding_stays_black_under_color_changes(cells_dataset, small_config):
     item = load_training_item(
         cells_dataset([3]), small_config(), 0, generator(), Augmentation(scale=(0.6, 0.6))
     )

@@ -120,7 +120,7 @@ def test_more_neighbors_than_colors_share_them_evenly():
     assert [colors.count(color) for color in class_colors(range(1, 8))] == [3] * 7
 
 
-def test_background_is_grey():
+def test_background_is_gray():
     ((red, green, blue),) = class_colors([0])
     assert red == green == blue
 

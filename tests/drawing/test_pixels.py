@@ -143,8 +143,8 @@ def test_fractions_of_pixels_are_cut():
     ],
 )
 def test_image_as_8_bit_rgb(values, kind, expected):
-    grey = np.array([values]).astype(kind)
-    for image in (grey, grey[:, :, None], np.stack([grey] * 3, axis=2)):
+    gray = np.array([values]).astype(kind)
+    for image in (gray, gray[:, :, None], np.stack([gray] * 3, axis=2)):
         rgb = as_rgb(image)
         assert rgb.dtype == np.uint8
         np.testing.assert_array_equal(rgb, np.array(expected)[None, :, None].repeat(3, axis=2))

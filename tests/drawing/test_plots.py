@@ -54,7 +54,7 @@ def test_grid_of_overlaps(grid, shows):
         (0, 0): ("0.700\nwrong", "white"),
         (1, 0): ("0.900\nmatch", "white"),
         (0, 1): ("0.300\n", "black"),
-        (1, 1): ("0.000\n", "grey"),
+        (1, 1): ("0.000\n", "gray"),
     }
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Ground truth", "Predictions")
     assert shows == []

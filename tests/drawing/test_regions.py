@@ -11,7 +11,7 @@ from mrcnn.drawing.regions import draw_boxes, draw_rois
 from mrcnn.errors import DataError
 
 NAMES = ["BG", "cat", "dog"]
-GREY = to_rgba("gray")[:3]
+GRAY = to_rgba("gray")[:3]
 
 
 def rectangles(ax):
@@ -51,7 +51,7 @@ def test_rois(rois, image, capsys, shows):
     first, refined, negative = rectangles(ax)
     assert first.get_edgecolor() == (*refined.get_edgecolor()[:3], 0.5)
     assert refined.get_edgecolor()[3] == 1
-    assert negative.get_edgecolor() == (*GREY, 0.5)
+    assert negative.get_edgecolor() == (*GRAY, 0.5)
     assert lines(ax) == [((20, 18), (10, 12.5))]
     assert [(text.get_text(), text.get_position()) for text in ax.texts] == [("dog", (18, 20.5))]
     assert ax.get_title() == "3 ROIs"
@@ -148,7 +148,7 @@ def test_boxes_are_dotted_in_colors_of_their_own(image, shows):
 def test_visibilities(image):
     ax = draw_boxes(image, BOXES, BOXES + 2.9, visibilities=np.array([0, 1, 2]))
     dim, dotted, refined_dotted, solid, refined_solid = styles(ax)
-    assert dim == ("dotted", (*GREY, 0.5))
+    assert dim == ("dotted", (*GRAY, 0.5))
     assert (dotted[0], solid[0]) == ("dotted", "solid")
     assert refined_dotted == ("solid", dotted[1])
     assert refined_solid == ("solid", solid[1])

@@ -154,10 +154,10 @@ def random_field(
         ellipse = anywhere()
         if annotated and rng.random() < 0.4:
             # Beside another one, so that they touch or overlap a little.
-            neighbour = annotated[rng.integers(len(annotated))]
+            neighbor = annotated[rng.integers(len(annotated))]
             angle, distance = rng.uniform(0, 2 * np.pi), radius * rng.uniform(1.4, 2)
-            ellipse.y = neighbour.y + distance * np.sin(angle)
-            ellipse.x = neighbour.x + distance * np.cos(angle)
+            ellipse.y = neighbor.y + distance * np.sin(angle)
+            ellipse.x = neighbor.x + distance * np.cos(angle)
         annotated.append(ellipse)
     truth, sources = _draw_all(annotated, shape, overlapping)
     truth.class_ids = [int(rng.integers(1, classes + 1)) for _ in sources]

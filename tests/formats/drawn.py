@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from mrcnn.formats.shapes import join_outlines
 from mrcnn.instances import Instances
-from mrcnn.instances.polygons import rasterise_polygons
+from mrcnn.instances.polygons import rasterize_polygons
 
 CLASSES = ("large", "normal", "small")
 
@@ -92,7 +92,7 @@ def full_masks(image: Instances) -> np.ndarray:
 def filled(outlines: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
     """The pixels inside an odd number of outlines, bool of that shape."""
     mask = np.zeros(shape, bool)
-    boxes, crops, _ = rasterise_polygons([join_outlines(outlines)], (0, 0, *shape))
+    boxes, crops, _ = rasterize_polygons([join_outlines(outlines)], (0, 0, *shape))
     for (y1, x1, y2, x2), crop in zip(boxes, crops, strict=True):
         mask[y1:y2, x1:x2] = crop
     return mask

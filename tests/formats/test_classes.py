@@ -104,8 +104,8 @@ def test_class_without_value(via, value):
 
 
 def test_missing_attribute(via):
-    other = via.region("x", attribute="colour")
-    with pytest.raises(DataError, match=r"region 2: .*'name'.*is missing.*'colour'"):
+    other = via.region("x", attribute="color")
+    with pytest.raises(DataError, match=r"region 2: .*'name'.*is missing.*'color'"):
         read_via(via.save(via.image(via.region(), other)), NAMES)
 
 

@@ -14,8 +14,8 @@ from tests.formats.drawn import CLASSES, disc, field, full_masks, image_of, iou,
 COLORS = [(1.0, 0.5, 0.0), (0.0, 0.0, 1.0), (0.2, 0.2, 0.2)]
 
 
-def rasterised(geometry: dict, size: tuple[int, int]) -> np.ndarray:
-    """Pixels, as squares between their indices and the next ones, whose centre is inside."""
+def rasterized(geometry: dict, size: tuple[int, int]) -> np.ndarray:
+    """Pixels, as squares between their indices and the next ones, whose center is inside."""
     rows, columns = np.mgrid[: size[0], : size[1]]
     inside = shapely.contains_xy(shape(geometry), columns.ravel() + 0.5, rows.ravel() + 0.5)
     return inside.reshape(size)
@@ -27,7 +27,7 @@ def test_masks_come_back(mask):
     (feature,) = feature_collection(image, CLASSES)["features"]
     geometry = feature["geometry"]
     assert shapely.is_valid(shape(geometry))
-    assert iou(rasterised(geometry, image.image_shape), full_masks(image)[0]) >= 0.98
+    assert iou(rasterized(geometry, image.image_shape), full_masks(image)[0]) >= 0.98
     polygons = geometry["coordinates"]
     if geometry["type"] == "Polygon":
         polygons = [polygons]
@@ -50,7 +50,7 @@ def test_a_field():
     assert len(features[1]["geometry"]["coordinates"]) == 2
     for feature, mask in zip(features, full_masks(field()), strict=True):
         assert feature["type"] == "Feature"
-        assert iou(rasterised(feature["geometry"], mask.shape), mask) >= 0.98
+        assert iou(rasterized(feature["geometry"], mask.shape), mask) >= 0.98
     assert features[0]["properties"] == {
         "objectType": "annotation",
         "classification": {"name": "large", "color": [255, 128, 0]},

@@ -14,14 +14,14 @@ from mrcnn.formats import imagej_rois, write_imagej
 from tests.formats.drawn import CLASSES, disc, field, full_masks, image_of, iou, masks, no_instances
 
 
-def rasterised(roi, size: tuple[int, int]) -> np.ndarray:
-    """Pixels, as squares between their indices and the next ones, whose centre is inside an odd
+def rasterized(roi, size: tuple[int, int]) -> np.ndarray:
+    """Pixels, as squares between their indices and the next ones, whose center is inside an odd
     number of rings."""
     rows, columns = np.mgrid[: size[0], : size[1]]
-    centres = np.column_stack([columns.ravel(), rows.ravel()]) + 0.5
-    inside = np.zeros(len(centres), bool)
+    centers = np.column_stack([columns.ravel(), rows.ravel()]) + 0.5
+    inside = np.zeros(len(centers), bool)
     for ring in roi.coordinates(multi=True) if roi.composite else [roi.coordinates()]:
-        inside ^= Outline(ring).contains_points(centres)
+        inside ^= Outline(ring).contains_points(centers)
     return inside.reshape(size)
 
 
@@ -31,7 +31,7 @@ def test_masks_come_back(tmp_path_factory, mask):
     image = image_of(mask, (3, 5))
     write_imagej(path, image, CLASSES)
     (roi,) = roiread(path)
-    assert iou(rasterised(roi, image.image_shape), full_masks(image)[0]) >= 0.98
+    assert iou(rasterized(roi, image.image_shape), full_masks(image)[0]) >= 0.98
 
 
 def test_a_field(tmp_path):
@@ -47,7 +47,7 @@ def test_a_field(tmp_path):
         "score: 1.0000\n",
     ]
     for roi, mask, box in zip(rois, full_masks(field()), field().boxes, strict=True):
-        assert iou(rasterised(roi, mask.shape), mask) >= 0.98
+        assert iou(rasterized(roi, mask.shape), mask) >= 0.98
         if roi.composite:
             assert (roi.top, roi.left, roi.bottom, roi.right) == tuple(box)
     with zipfile.ZipFile(tmp_path / "cells.zip") as archive:

@@ -89,7 +89,7 @@ def test_regions():
         assert set(shape) == {"name", "all_points_x", "all_points_y"}
         assert shape["name"] == "polygon"
         xs, ys = np.array(shape["all_points_x"]), np.array(shape["all_points_y"])
-        # Pixel centres are whole numbers.
+        # Pixel centers are whole numbers.
         assert x1 - 0.5 <= xs.min() and xs.max() <= x2 - 0.5
         assert y1 - 0.5 <= ys.min() and ys.max() <= y2 - 0.5
         assert 3 <= len(xs) == len(ys) <= 40
@@ -147,7 +147,7 @@ def test_settings_are_those_that_via_knows():
     settings = via_project(FIELD, CLASSES, attribute="class", project_name="Feld 7")
     settings = settings["_via_settings"]
     assert kinds(settings) == known
-    # Labels and colours of the regions are those of their classes.
+    # Labels and colors of the regions are those of their classes.
     assert settings["ui"]["image"]["region_label"] == "class"
     assert settings["ui"]["image"]["region_color"] == "class"
     assert settings["project"]["name"] == "Feld 7"

@@ -75,7 +75,7 @@ def test_detections_beyond_the_limit(detector):
 
 
 @pytest.mark.usefixtures("eager")
-def test_moulded_images_are_looked_at_too(detector):
+def test_molded_images_are_looked_at_too(detector):
     model = detector(DETECTION_MAX_INSTANCES=3)
     molded, metas, _ = model.mold_inputs([IMAGE])
     with pytest.warns(LimitWarning, match="DETECTION_MAX_INSTANCES is 3"):

@@ -9,26 +9,26 @@ from keras import ops
 from mrcnn.inference.placing import place_masks, unmold, widen_boxes
 from mrcnn.nets.layers import WidenBoxes
 
-MOULDED = (128, 128, 3)
+MOLDED = (128, 128, 3)
 WINDOW = (16, 0, 112, 128)
 ORIGINAL = (288, 384, 3)
 SCALE = 3
 
 
-def disk(centre, radius, shape=ORIGINAL[:2]):
+def disk(center, radius, shape=ORIGINAL[:2]):
     rows, columns = np.ogrid[: shape[0], : shape[1]]
-    return (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 <= radius**2
+    return (rows - center[0]) ** 2 + (columns - center[1]) ** 2 <= radius**2
 
 
-def as_detected(centre, radius, side=28, margin=0.0):
+def as_detected(center, radius, side=28, margin=0.0):
     """A disk of the original image as a network without fault would return it.
 
     Returns:
         one row of detections and its mask: 0.5 on the outline, falling off linearly.
     """
-    centre = np.array(centre, float)
-    # Pixel centres of the moulded image.
-    middle = (centre + 0.5) / SCALE - 0.5 + np.array(WINDOW[:2])
+    center = np.array(center, float)
+    # Pixel centers of the molded image.
+    middle = (center + 0.5) / SCALE - 0.5 + np.array(WINDOW[:2])
     reach = radius / SCALE
     low, high = middle - reach, middle + reach
     box = np.concatenate([low, high]) / 127
@@ -51,7 +51,7 @@ def iou(one, other):
 @given(st.floats(60, 220), st.floats(60, 320), st.floats(20, 55), st.sampled_from([0.0, 0.05, 0.2]))
 def test_outlines_come_back_where_they_were(y, x, radius, margin):
     detections, masks = as_detected((y, x), radius, margin=margin)
-    found = place_masks(detections, masks, ORIGINAL, MOULDED, WINDOW, margin)
+    found = place_masks(detections, masks, ORIGINAL, MOLDED, WINDOW, margin)
     assert iou(found.full_masks()[:, :, 0], disk((y, x), radius)) >= 0.97
     assert found.class_ids.tolist() == [1] and found.scores.tolist() == [np.float32(0.9)]
 
@@ -63,7 +63,7 @@ def test_rounded_boxes_are_less_exact():
         detections, masks = as_detected((120 + shift, 150 + shift), 40)
         truth = disk((120 + shift, 150 + shift), 40)
         for results, place in ((exact, place_masks), (rounded, unmold)):
-            found = place(detections, masks, ORIGINAL, MOULDED, WINDOW)
+            found = place(detections, masks, ORIGINAL, MOLDED, WINDOW)
             results.append(iou(found.full_masks()[:, :, 0], truth))
     assert np.mean(exact) >= np.mean(rounded) + 0.02
 
@@ -73,7 +73,7 @@ def test_without_scaling_a_mask_of_the_box_s_size_is_itself():
     mask = rng.random((20, 30)).astype(np.float32)
     detections = np.array([[10 / 127, 40 / 127, 29 / 127, 69 / 127, 1, 0.8]], np.float32)
     masks = np.stack([np.zeros_like(mask), mask], axis=-1)[None]
-    found = place_masks(detections, masks, MOULDED, MOULDED, (0, 0, 128, 128))
+    found = place_masks(detections, masks, MOLDED, MOLDED, (0, 0, 128, 128))
     expected = np.zeros((128, 128), bool)
     expected[10:30, 40:70] = mask >= 0.5
     differing = found.full_masks()[:, :, 0] != expected
@@ -87,7 +87,7 @@ def test_without_scaling_a_mask_of_the_box_s_size_is_itself():
 
 def test_a_mask_that_fills_the_window_fills_the_image():
     detections = np.array([[16 / 127, 0, 111 / 127, 1, 1, 0.8]], np.float32)
-    found = place_masks(detections, np.ones((1, 28, 28, 2)), ORIGINAL, MOULDED, WINDOW, 0.1)
+    found = place_masks(detections, np.ones((1, 28, 28, 2)), ORIGINAL, MOLDED, WINDOW, 0.1)
     np.testing.assert_array_equal(found.boxes, [[0, 0, *ORIGINAL[:2]]])
     assert found.crops[0].all()
 
@@ -96,12 +96,12 @@ def test_empty_masks_and_padding_are_left_out():
     detections, masks = as_detected((120, 150), 40)
     detections = np.stack([detections[0], detections[0], detections[1]])
     masks[1] = 0.49
-    found = place_masks(detections, masks, ORIGINAL, MOULDED, WINDOW)
+    found = place_masks(detections, masks, ORIGINAL, MOLDED, WINDOW)
     assert len(found.crops) == len(found.boxes) == len(found.scores) == 1
-    nothing = place_masks(detections[2:], masks[2:], ORIGINAL, MOULDED, WINDOW)
+    nothing = place_masks(detections[2:], masks[2:], ORIGINAL, MOLDED, WINDOW)
     assert nothing.boxes.shape == (0, 4) and nothing.full_masks().shape == (288, 384, 0)
     point = np.array([[0.5, 0.5, 0.5, 0.5, 1, 0.9]], np.float32)
-    assert len(place_masks(point, np.ones((1, 28, 28, 2)), ORIGINAL, MOULDED, WINDOW).crops) == 1
+    assert len(place_masks(point, np.ones((1, 28, 28, 2)), ORIGINAL, MOLDED, WINDOW).crops) == 1
 
 
 @settings(max_examples=40, deadline=None)
@@ -116,7 +116,7 @@ def test_the_graph_widens_boxes_as_placing_does(corners, margin):
         axis=1,
     )
     meta = np.zeros((1, 14), np.float32)
-    meta[0, 4:7], meta[0, 7:11] = MOULDED, WINDOW
+    meta[0, 4:7], meta[0, 7:11] = MOLDED, WINDOW
     found = ops.convert_to_numpy(WidenBoxes(margin)([boxes[None], meta]))[0]
     window = np.array([16, 0, 111, 127]) / 127
     np.testing.assert_allclose(found, widen_boxes(boxes, margin, window), atol=1e-6)

@@ -25,7 +25,7 @@ def predictor(**settings):
 
 
 def threads():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("mould")]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("mold")]
 
 
 def test_what_a_prediction_tells():
@@ -138,27 +138,27 @@ def test_few_of_many_images_are_in_memory(batch_size):
     assert max(most) <= 3 * batch_size + 3
 
 
-def test_the_next_image_is_moulded_while_the_network_works(monkeypatch):
-    moulding = threading.Event()
+def test_the_next_image_is_molded_while_the_network_works(monkeypatch):
+    molding = threading.Event()
     import mrcnn.inference.stream as stream
 
-    plain = stream.mould
+    plain = stream.mold
 
     def noticed(image, config, scale):
-        moulding.set()
+        molding.set()
         return plain(image, config, scale)
 
     class Waits(BrightSpots):
         def run(self, inputs):
             if len(self.batches) < 2:
-                assert moulding.wait(10)
-            moulding.clear()
+                assert molding.wait(10)
+            molding.clear()
             return super().run(inputs)
 
     config = SpotsConfig()
     made = Predictor(config, Waits(config))
     source = iter([field(), field(), field()])
-    monkeypatch.setattr(stream, "mould", noticed)
+    monkeypatch.setattr(stream, "mold", noticed)
     assert len(list(made.predict_many(source))) == 3
     # The network runs in the thread that asks.
     assert made.runner.threads == {threading.current_thread().name}

@@ -274,7 +274,7 @@ def test_the_iterator_may_be_left_early():
     parts = tiled(diameter=20, side=256).predict_parts(Endless(1024), 1.0)
     assert len(next(parts)) > 10
     parts.close()
-    assert not [each for each in threading.enumerate() if each.name.startswith("mould")]
+    assert not [each for each in threading.enumerate() if each.name.startswith("mold")]
 
 
 @pytest.mark.parametrize("diameter", [0, -3, math.nan, math.inf])

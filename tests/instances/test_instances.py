@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mrcnn import utils
-from mrcnn.data.moulding import mini_masks
+from mrcnn.data.molding import mini_masks
 from mrcnn.instances import Instances
 
 stacks = hnp.arrays(

@@ -8,7 +8,7 @@ from skimage.measure import find_contours
 
 from mrcnn.errors import DataError
 from mrcnn.instances.outlines import TARGET_IOU, outline_parts, outline_polygon
-from mrcnn.instances.polygons import rasterise_polygons
+from mrcnn.instances.polygons import rasterize_polygons
 from tests.formats.drawn import disc, iou, masks, picture
 
 AWKWARD = {
@@ -22,7 +22,7 @@ AWKWARD = {
     "a hole": picture("###", "#.#", "###"),
     "holes that touch by a corner": picture("####", "#.##", "##.#", "####"),
     "a cell in a hole": np.pad(np.pad(disc(5), 2), 3, constant_values=True),
-    "a chequerboard": np.indices((9, 9)).sum(axis=0) % 2 == 0,
+    "a checkerboard": np.indices((9, 9)).sum(axis=0) % 2 == 0,
     "everything": np.ones((40, 60), bool),
     "a thin ring": disc(41) & ~np.pad(disc(37), 2),
     "a comb": np.tile(picture("#..."), (30, 8)) | (np.arange(30) > 26)[:, None],
@@ -32,7 +32,7 @@ AWKWARD = {
 def fill(polygon: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """The mask of a polygon, under the rule of the reader of annotations."""
     mask = np.zeros(shape, bool)
-    boxes, crops, _ = rasterise_polygons([polygon], (0, 0, *shape))
+    boxes, crops, _ = rasterize_polygons([polygon], (0, 0, *shape))
     for (y1, x1, y2, x2), crop in zip(boxes, crops, strict=True):
         mask[y1:y2, x1:x2] = crop
     return mask
@@ -42,13 +42,13 @@ def geometry(parts: list[list[np.ndarray]]) -> shapely.MultiPolygon:
     return shapely.MultiPolygon([(part[0], part[1:]) for part in parts])
 
 
-def centres_inside(shape: shapely.Geometry, size: tuple[int, int]) -> np.ndarray:
+def centers_inside(shape: shapely.Geometry, size: tuple[int, int]) -> np.ndarray:
     rows, columns = np.mgrid[: size[0], : size[1]]
     return shapely.contains_xy(shape, rows.ravel(), columns.ravel()).reshape(size)
 
 
-def centres_covered(shape: shapely.Geometry, size: tuple[int, int]) -> np.ndarray:
-    """As `centres_inside`, with those on the edge."""
+def centers_covered(shape: shapely.Geometry, size: tuple[int, int]) -> np.ndarray:
+    """As `centers_inside`, with those on the edge."""
     rows, columns = np.mgrid[: size[0], : size[1]]
     return shapely.intersects_xy(shape, rows.ravel(), columns.ravel()).reshape(size)
 
@@ -66,8 +66,8 @@ def test_a_polygon_gives_any_mask_back(mask):
 def test_parts_give_any_mask_back_and_make_a_valid_geometry(mask):
     shape = geometry(outline_parts(mask))
     assert shapely.is_valid(shape), shapely.is_valid_reason(shape)
-    # Whichever way a rasteriser takes centres on an edge.
-    inside, covered = centres_inside(shape, mask.shape), centres_covered(shape, mask.shape)
+    # Whichever way a rasterizer takes centers on an edge.
+    inside, covered = centers_inside(shape, mask.shape), centers_covered(shape, mask.shape)
     assert np.count_nonzero(mask & inside) >= TARGET_IOU * np.count_nonzero(mask | covered)
 
 
@@ -75,7 +75,7 @@ def test_parts_give_any_mask_back_and_make_a_valid_geometry(mask):
 def test_awkward_masks(mask):
     shape = geometry(outline_parts(mask))
     assert shapely.is_valid(shape)
-    for back in (fill(outline_polygon(mask), mask.shape), centres_inside(shape, mask.shape)):
+    for back in (fill(outline_polygon(mask), mask.shape), centers_inside(shape, mask.shape)):
         assert iou(back, mask) >= TARGET_IOU
         if mask.sum() < 60:
             # No pixel can be wrong.
@@ -90,7 +90,7 @@ def test_awkward_masks(mask):
         ("a hole", [2]),
         ("holes that touch by a corner", [3]),
         ("a cell in a hole", [2, 1]),
-        ("a chequerboard", [25]),
+        ("a checkerboard", [25]),
     ],
 )
 def test_parts_and_holes(name, rings):
@@ -128,7 +128,7 @@ def test_specks_and_pin_holes_are_left_out_of_a_polygon_but_not_of_parts():
     filled = fill(outline_polygon(mask), mask.shape)
     assert filled[50, 50] and not filled[0, 0]
     shape = geometry(outline_parts(mask))
-    inside = centres_inside(shape, mask.shape)
+    inside = centers_inside(shape, mask.shape)
     assert not inside[50, 50] and inside[0, 0]
 
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrcnn.instances import Instances
-from mrcnn.instances.polygons import rasterise_polygons
+from mrcnn.instances.polygons import rasterize_polygons
 
-# Whole numbers, halves and thirds put corners and edges exactly on pixel centres.
+# Whole numbers, halves and thirds put corners and edges exactly on pixel centers.
 coordinates = st.one_of(
     st.integers(-8, 40).map(float),
     st.integers(-16, 80).map(lambda n: n / 2),
@@ -45,7 +45,7 @@ def test_equal_to_skimage_on_the_full_image(polygons, height, width):
 @given(polygon_lists, st.integers(0, 10), st.integers(0, 10), st.integers(11, 30))
 def test_a_window_cuts(polygons, top, left, end):
     window = (top, left, end, end)
-    boxes, crops, indices = rasterise_polygons(polygons, window)
+    boxes, crops, indices = rasterize_polygons(polygons, window)
     inside = np.zeros((40, 40), bool)
     inside[top:end, left:end] = True
     found = dict(zip(indices.tolist(), zip(boxes, crops, strict=True), strict=True))

@@ -15,7 +15,7 @@ def inference(tiny_config, tmp_path_factory):
     return MaskRCNN("inference", tiny_config(), tmp_path_factory.mktemp("logs"))
 
 
-def test_moulded_images_give_the_same_detections(inference):
+def test_molded_images_give_the_same_detections(inference):
     square = np.random.default_rng(1).integers(0, 255, (128, 128, 3), dtype=np.uint8)
     molded, metas, _ = inference.mold_inputs([square])
     direct, molded_result = inference.detect([square])[0], inference.detect_molded(molded, metas)[0]
@@ -24,7 +24,7 @@ def test_moulded_images_give_the_same_detections(inference):
 
 
 def test_a_program_may_take_the_steps_itself(inference):
-    """Mould, run, put back: what `detect` does."""
+    """Mold, run, put back: what `detect` does."""
     image = np.random.default_rng(2).integers(0, 255, (90, 120, 3), dtype=np.uint8)
     molded, metas, windows = inference.mold_inputs([image])
     anchors = inference.get_anchors(molded.shape[1:])
@@ -41,7 +41,7 @@ def test_a_program_may_take_the_steps_itself(inference):
         np.testing.assert_array_equal(values, expected[name])
 
 
-def test_moulded_images_are_for_inference(tiny_config, tmp_path):
+def test_molded_images_are_for_inference(tiny_config, tmp_path):
     model = MaskRCNN("training", tiny_config(), tmp_path)
     with pytest.raises(ConfigError, match="mode='inference'"):
         model.detect_molded(np.zeros((1, 128, 128, 3)), np.zeros((1, 15)))
@@ -62,4 +62,4 @@ def test_a_name_of_no_layer_to_leave_out_is_printed(inference, tmp_path, capsys)
     inference.save_weights(tmp_path / "a.h5")
     report = inference.load_weights(tmp_path / "a.h5", exclude=["mrcnn_bbox_fc", "mrcnn_bbox_cf"])
     assert (report.excluded, report.unknown) == (["mrcnn_bbox_fc"], ["mrcnn_bbox_cf"])
-    assert "(misspelt?): mrcnn_bbox_cf" in capsys.readouterr().out
+    assert "(misspelled?): mrcnn_bbox_cf" in capsys.readouterr().out

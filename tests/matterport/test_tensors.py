@@ -49,14 +49,14 @@ def test_boxes_are_clipped_to_a_window():
 
 
 @pytest.mark.parametrize("shape", [(101, 201), np.array([101, 201], np.int32)])
-def test_normalising_there_and_back(shape):
+def test_normalizing_there_and_back(shape):
     boxes = np.array([[0, 0, 101, 201], [10, 20, 31, 41]])
-    normalised = modellib.norm_boxes_graph(boxes, shape)
-    np.testing.assert_allclose(array(normalised), [[0, 0, 1, 1], [0.1, 0.1, 0.3, 0.2]], atol=1e-7)
-    pixels = array(modellib.denorm_boxes_graph(normalised, shape))
+    normalized = modellib.norm_boxes_graph(boxes, shape)
+    np.testing.assert_allclose(array(normalized), [[0, 0, 1, 1], [0.1, 0.1, 0.3, 0.2]], atol=1e-7)
+    pixels = array(modellib.denorm_boxes_graph(normalized, shape))
     assert pixels.dtype == np.int32
     np.testing.assert_array_equal(pixels, boxes)
-    np.testing.assert_array_equal(pixels, utils.denorm_boxes(array(normalised), (101, 201)))
+    np.testing.assert_array_equal(pixels, utils.denorm_boxes(array(normalized), (101, 201)))
 
 
 def test_logarithm():
@@ -104,7 +104,7 @@ def test_image_meta_is_taken_apart(golden):
 
 def test_symbolic_tensors_are_taken_too():
     boxes = keras.Input((4,), batch_size=5)
-    normalised = modellib.norm_boxes_graph(boxes, (11, 21))
-    model = keras.Model(boxes, normalised)
+    normalized = modellib.norm_boxes_graph(boxes, (11, 21))
+    model = keras.Model(boxes, normalized)
     values = np.tile(np.float32([0, 0, 11, 21]), (5, 1))
     np.testing.assert_allclose(array(model(values)), np.tile([0, 0, 1, 1], (5, 1)))

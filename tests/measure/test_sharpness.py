@@ -14,9 +14,9 @@ INSIDE[:, 300:] = False
 
 def picture(blur: float, noise: float = 0.0) -> np.ndarray:
     """Dark discs, blurred by so many diameters, and the noise of a camera."""
-    grey = ndimage.gaussian_filter(np.where(INSIDE, 120.0, 220.0), blur * DIAMETER)
-    grey += np.random.default_rng(0).normal(0, noise, grey.shape)
-    return np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    gray = ndimage.gaussian_filter(np.where(INSIDE, 120.0, 220.0), blur * DIAMETER)
+    gray += np.random.default_rng(0).normal(0, noise, gray.shape)
+    return np.repeat(np.clip(gray, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def test_the_width_grows_with_the_blur():

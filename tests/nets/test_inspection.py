@@ -69,7 +69,7 @@ def test_ancestors_are_found_by_name(model):
     assert model.ancestor(detections, "mrcnn_mask_conv1") is None
 
 
-def test_moulded_images_are_taken_as_they_are(model, image, capsys):
+def test_molded_images_are_taken_as_they_are(model, image, capsys):
     molded, metas, _ = model.mold_inputs([image])
     output = model.keras_model.get_layer("res2b_out").output
     one = model.run_graph([image], {"res2b_out": output})["res2b_out"]
@@ -109,13 +109,13 @@ def test_anchors_in_pixels_are_those_last_asked_for(model, image):
     assert model.anchors.shape == (4092, 4)
     model.detect([image])
     pixels = model.anchors
-    normalised = model.get_anchors((128, 128, 3))
-    np.testing.assert_allclose(pixels, normalised * 127 + [0, 0, 1, 1], atol=1e-4)
+    normalized = model.get_anchors((128, 128, 3))
+    np.testing.assert_allclose(pixels, normalized * 127 + [0, 0, 1, 1], atol=1e-4)
     model.get_anchors((64, 128, 3))
     assert model.anchors.shape == (2046, 4)
 
 
-def test_moulding_gives_the_original_s_types(model, image):
+def test_molding_gives_the_original_s_types(model, image):
     molded, metas, windows = model.mold_inputs([image, image])
     assert [array.dtype.name for array in (molded, metas, windows)] == [
         "float64", "float64", "int64",
@@ -123,7 +123,7 @@ def test_moulding_gives_the_original_s_types(model, image):
     assert windows.tolist() == [[10, 0, 117, 128]] * 2
 
 
-def test_images_that_mould_to_several_shapes_are_refused(tiny_config, tmp_path, image):
+def test_images_that_mold_to_several_shapes_are_refused(tiny_config, tmp_path, image):
     config = tiny_config(IMAGE_RESIZE_MODE="pad64", IMAGE_MIN_DIM=None)
     model = modellib.MaskRCNN("inference", config, tmp_path)
     with pytest.raises(DataError, match="one batch needs at least one image and one shape"):

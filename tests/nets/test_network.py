@@ -1,4 +1,4 @@
-"""The whole network against the original, and its normalisation."""
+"""The whole network against the original, and its normalization."""
 
 import json
 

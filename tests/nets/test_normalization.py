@@ -101,13 +101,13 @@ def test_outputs_of_single_layers_are_what_they_are_called(tiny_config):
     give_statistics(model)
     names = ("res2a_branch2a", "bn2a_branch2a")
     part = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
-    convolved, normalised = map(ops.convert_to_numpy, part(pictures()))
+    convolved, normalized = map(ops.convert_to_numpy, part(pictures()))
     norm = model.get_layer("bn2a_branch2a")
     gamma, beta, mean, variance = map(
         ops.convert_to_numpy, (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
     )
     expected = (convolved - mean) / np.sqrt(variance + 1e-3) * gamma + beta
-    np.testing.assert_allclose(normalised, expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(normalized, expected, atol=1e-4 * np.abs(expected).max())
 
 
 @pytest.mark.usefixtures("eager")

@@ -74,7 +74,7 @@ def test_area_of_a_box_turned_inside_out_is_zero():
     st.integers(2, 700),
     st.integers(2, 700),
 )
-def test_normalising_undoes_itself(boxes, height, width):
+def test_normalizing_undoes_itself(boxes, height, width):
     normalized = ops.convert_to_numpy(normalize_boxes(boxes, (height, width)))
     back = ops.convert_to_numpy(denormalize_boxes(normalized, (height, width)))
     np.testing.assert_array_equal(back, boxes)

@@ -131,7 +131,7 @@ def normalized_to_a_row(boxes):
     return normalize_boxes(boxes, (1, 1024))
 
 
-def test_areas_and_normalised_boxes(all_finite):
+def test_areas_and_normalized_boxes(all_finite):
     reachable = ODD[np.abs(ODD).max(axis=1) < 1e10]
     all_finite(box_area, reachable)
     all_finite(normalized_to_a_row, reachable)
@@ -140,9 +140,9 @@ def test_areas_and_normalised_boxes(all_finite):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (9, 1)])
 def test_a_single_row_or_column_of_pixels(shape):
     boxes = np.array([[0, 0, *shape]], np.float32)
-    normalised = values(lambda boxes: normalize_boxes(boxes, shape), boxes)
-    np.testing.assert_array_equal(normalised[0], [0, 0, *(float(side > 1) for side in shape)])
-    again = values(lambda boxes: denormalize_boxes(boxes, shape), normalised)
+    normalized = values(lambda boxes: normalize_boxes(boxes, shape), boxes)
+    np.testing.assert_array_equal(normalized[0], [0, 0, *(float(side > 1) for side in shape)])
+    again = values(lambda boxes: denormalize_boxes(boxes, shape), normalized)
     np.testing.assert_array_equal(again, boxes)
 
 

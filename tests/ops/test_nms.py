@@ -87,7 +87,7 @@ def test_keeps_what_the_original_keeps(golden, threshold):
 
 
 def test_a_chain_of_suppressions_longer_than_a_tile_is_settled():
-    # Each box overlaps its neighbours only: the greedy rule keeps every second one.
+    # Each box overlaps its neighbors only: the greedy rule keeps every second one.
     top = np.arange(100, dtype=np.float32)[:, None] * 4
     boxes = np.hstack([top, top * 0, top + 10, top * 0 + 10]).astype(np.float32)[None]
     indices, counts = tensor_nms(boxes, np.ones((1, 100), bool), 100, 0.3, tile=32)

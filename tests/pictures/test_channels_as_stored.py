@@ -44,8 +44,8 @@ def test_files_of_pillow_keep_what_they_have(tmp_path):
     image = samples("uint8", 4)
     Image.fromarray(image).save(tmp_path / "rgba.png")
     np.testing.assert_array_equal(read_channels(tmp_path / "rgba.png"), image)
-    Image.fromarray(image[..., 0]).save(tmp_path / "grey.png")
-    np.testing.assert_array_equal(read_channels(tmp_path / "grey.png"), image[..., :1])
+    Image.fromarray(image[..., 0]).save(tmp_path / "gray.png")
+    np.testing.assert_array_equal(read_channels(tmp_path / "gray.png"), image[..., :1])
     deep = samples("uint16", 1)[..., 0]
     Image.fromarray(deep).save(tmp_path / "deep.png")
     np.testing.assert_array_equal(read_channels(tmp_path / "deep.png")[..., 0], deep)

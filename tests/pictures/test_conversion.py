@@ -53,7 +53,7 @@ def with_spots(samples, value, count):
 
 
 @pytest.mark.parametrize("suffix", SAVERS)
-@pytest.mark.parametrize("samples", [FIELD, COLORS], ids=["grey", "color"])
+@pytest.mark.parametrize("samples", [FIELD, COLORS], ids=["gray", "color"])
 @pytest.mark.parametrize(("value", "count"), [(65535, 1), (65535, 3), (9000, 2)])
 def test_hot_pixels_change_no_other(tmp_path, suffix, samples, value, count):
     save = SAVERS[suffix]

@@ -8,7 +8,7 @@ from PIL import Image
 from mrcnn.pictures import open_picture
 
 COLORS = np.random.default_rng(0).integers(0, 256, (11, 17, 3)).astype(np.uint8)
-GREYS = COLORS[:, :, 0]
+GRAYS = COLORS[:, :, 0]
 ALPHA = "the transparency was dropped, not blended"
 
 
@@ -19,14 +19,14 @@ def notes_of(path):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "a.bmp", "a.gif", "a.webp"])
-@pytest.mark.parametrize("pixels", [COLORS, GREYS], ids=["color", "grey"])
+@pytest.mark.parametrize("pixels", [COLORS, GRAYS], ids=["color", "gray"])
 def test_a_plain_picture_has_none(tmp_path, name, pixels):
     Image.fromarray(pixels).save(tmp_path / name)
     assert notes_of(tmp_path / name) == ()
 
 
 def test_transparency(tmp_path):
-    alpha = np.concatenate([COLORS, GREYS[:, :, None]], axis=2)
+    alpha = np.concatenate([COLORS, GRAYS[:, :, None]], axis=2)
     Image.fromarray(alpha).save(tmp_path / "rgba.png")
     Image.fromarray(alpha[:, :, 2:]).save(tmp_path / "la.png")
     Image.fromarray(COLORS).quantize(16).save(tmp_path / "p.png", transparency=bytes([0, 128] * 8))
@@ -36,7 +36,7 @@ def test_transparency(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
-def test_16_bit_grey(tmp_path, name):
+def test_16_bit_gray(tmp_path, name):
     pixels = np.linspace(100, 4095, 12 * 16).reshape(12, 16).astype(np.uint16)
     Image.fromarray(pixels).save(tmp_path / name)
     assert notes_of(tmp_path / name) == ("values of 100 to 4095 were scaled to 0 to 255",)
@@ -94,7 +94,7 @@ def test_channels_and_slices_of_imagej(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": "ZCYX"})
     assert notes_of(tmp_path / "a.tif")[:2] == (
         "page 1 of 3 was read, the others were left out; --page takes another",
-        "channel 1 of 2 was taken as grey; --channels takes others",
+        "channel 1 of 2 was taken as gray; --channels takes others",
     )
 
 
@@ -104,5 +104,5 @@ def test_a_second_channel(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="minisblack", planarconfig="contig")
     assert (
         notes_of(tmp_path / "a.tif")[0]
-        == "channel 1 of 2 was taken as grey; --channels takes others"
+        == "channel 1 of 2 was taken as gray; --channels takes others"
     )

@@ -170,9 +170,9 @@ def test_channels_of_colors(tmp_path):
         np.testing.assert_array_equal(
             read(tmp_path / name, channels=(3, 1, 2))[0], COLORS[..., [2, 0, 1]]
         )
-        grey, notes = read(tmp_path / name, channels=(2,))
-        np.testing.assert_array_equal(grey, COLORS[..., [1, 1, 1]])
-        assert grey.flags.writeable and notes == ()
+        gray, notes = read(tmp_path / name, channels=(2,))
+        np.testing.assert_array_equal(gray, COLORS[..., [1, 1, 1]])
+        assert gray.flags.writeable and notes == ()
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])

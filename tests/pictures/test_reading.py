@@ -10,12 +10,12 @@ from PIL import Image
 from mrcnn.errors import DataError
 from mrcnn.pictures import read_image
 
-COLOURS = np.random.default_rng(0).integers(0, 256, (11, 17, 3)).astype(np.uint8)
-GREYS = COLOURS[:, :, 0]
+COLORS = np.random.default_rng(0).integers(0, 256, (11, 17, 3)).astype(np.uint8)
+GRAYS = COLORS[:, :, 0]
 
 
-def grey_rgb(grey):
-    return np.repeat(np.asarray(grey)[:, :, None], 3, axis=2)
+def gray_rgb(gray):
+    return np.repeat(np.asarray(gray)[:, :, None], 3, axis=2)
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def check(path, expected):
 
 
 @pytest.mark.parametrize("name", ["image.png", "image.bmp", "image.tif", "image.ppm"])
-def test_colour(saved, name):
-    check(saved(Image.fromarray(COLOURS), name), COLOURS)
+def test_color(saved, name):
+    check(saved(Image.fromarray(COLORS), name), COLORS)
 
 
 def test_jpeg_is_close(saved):
@@ -46,37 +46,37 @@ def test_jpeg_is_close(saved):
     assert np.abs(image.astype(int) - smooth).max() <= 4
 
 
-def test_grey(saved):
-    check(saved(Image.fromarray(GREYS)), grey_rgb(GREYS))
+def test_gray(saved):
+    check(saved(Image.fromarray(GRAYS)), gray_rgb(GRAYS))
 
 
 def test_one_bit(saved):
-    bits = GREYS > 127
-    check(saved(Image.fromarray(bits)), grey_rgb(bits * 255))
+    bits = GRAYS > 127
+    check(saved(Image.fromarray(bits)), gray_rgb(bits * 255))
 
 
 def test_palette(saved):
-    image = Image.fromarray(COLOURS).quantize(16)
+    image = Image.fromarray(COLORS).quantize(16)
     check(saved(image), np.asarray(image.convert("RGB")))
 
 
 @pytest.mark.filterwarnings("error")
 def test_palette_with_transparency(saved):
-    image = Image.fromarray(COLOURS).quantize(16)
+    image = Image.fromarray(COLORS).quantize(16)
     check(saved(image, transparency=bytes([0, 128] * 8)), np.asarray(image.convert("RGB")))
 
 
 def test_alpha_is_dropped_not_blended(saved):
     alpha = np.random.default_rng(1).integers(0, 256, (11, 17, 1)).astype(np.uint8)
-    check(saved(Image.fromarray(np.concatenate([COLOURS, alpha], axis=2))), COLOURS)
+    check(saved(Image.fromarray(np.concatenate([COLORS, alpha], axis=2))), COLORS)
     check(
-        saved(Image.fromarray(np.concatenate([GREYS[:, :, None], alpha], axis=2))), grey_rgb(GREYS)
+        saved(Image.fromarray(np.concatenate([GRAYS[:, :, None], alpha], axis=2))), gray_rgb(GRAYS)
     )
 
 
 @pytest.mark.parametrize("name", ["image.png", "image.tif"])
 @pytest.mark.parametrize("highest", [255, 4095, 65535])
-def test_16_bit_grey_is_scaled_by_its_range(saved, name, highest):
+def test_16_bit_gray_is_scaled_by_its_range(saved, name, highest):
     pixels = np.linspace(100, highest, 12 * 16).reshape(12, 16).astype(np.uint16)
     image = read_image(saved(Image.fromarray(pixels), name))
     assert image.shape == (12, 16, 3)
@@ -91,10 +91,10 @@ def test_constant_16_bit_keeps_its_level(saved):
     check(saved(Image.fromarray(np.zeros((3, 4), np.uint16))), np.zeros((3, 4, 3)))
 
 
-def test_16_bit_colour_tiff(tmp_path):
-    tifffile.imwrite(tmp_path / "image.tif", COLOURS.astype(np.uint16) * 16, photometric="rgb")
-    lowest, highest = int(COLOURS.min()), int(COLOURS.max())
-    expected = np.rint((COLOURS.astype(float) - lowest) * 255 / (highest - lowest))
+def test_16_bit_color_tiff(tmp_path):
+    tifffile.imwrite(tmp_path / "image.tif", COLORS.astype(np.uint16) * 16, photometric="rgb")
+    lowest, highest = int(COLORS.min()), int(COLORS.max())
+    expected = np.rint((COLORS.astype(float) - lowest) * 255 / (highest - lowest))
     check(tmp_path / "image.tif", expected.astype(np.uint8))
 
 
@@ -109,23 +109,23 @@ def test_a_deep_tiff_with_too_many_pixels_is_refused(tmp_path, monkeypatch, mode
 
 def test_float_tiff(tmp_path):
     tifffile.imwrite(tmp_path / "image.tif", np.array([[0.0, 0.25], [0.5, 1.0]], np.float32))
-    check(tmp_path / "image.tif", grey_rgb([[0, 64], [128, 255]]))
+    check(tmp_path / "image.tif", gray_rgb([[0, 64], [128, 255]]))
 
 
 def test_one_pixel(saved):
-    check(saved(Image.fromarray(COLOURS[:1, :1])), COLOURS[:1, :1])
-    check(saved(Image.fromarray(GREYS[:1, :1])), grey_rgb(GREYS[:1, :1]))
+    check(saved(Image.fromarray(COLORS[:1, :1])), COLORS[:1, :1])
+    check(saved(Image.fromarray(GRAYS[:1, :1])), gray_rgb(GRAYS[:1, :1]))
 
 
 def test_exif_orientation(saved):
-    image = Image.fromarray(COLOURS)
+    image = Image.fromarray(COLORS)
     exif = image.getexif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise to see it upright
-    check(saved(image, exif=exif), np.rot90(COLOURS, -1))
+    check(saved(image, exif=exif), np.rot90(COLORS, -1))
 
 
 def test_cmyk(saved):
-    image = Image.fromarray(COLOURS).convert("CMYK")
+    image = Image.fromarray(COLORS).convert("CMYK")
     check(saved(image, "image.tif"), np.asarray(image.convert("RGB")))
 
 
@@ -165,7 +165,7 @@ def test_truncated(saved, name, share):
 
 
 def test_damaged_chunk(saved):
-    path = saved(Image.fromarray(COLOURS))
+    path = saved(Image.fromarray(COLORS))
     content = bytearray(path.read_bytes())
     start = content.index(b"IDAT") + 8
     content[start : start + 20] = bytes(20)

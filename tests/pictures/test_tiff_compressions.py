@@ -44,7 +44,7 @@ def test_as_pillow_reads_it(tmp_path, mode, compression, orientation):
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"])
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
-def test_deep_grey(tmp_path, dtype, compression):
+def test_deep_gray(tmp_path, dtype, compression):
     values = SMOOTH[..., 0].astype(dtype) * 100
     Image.fromarray(values).save(tmp_path / "a.tif", compression=compression)
     tifffile.imwrite(tmp_path / "b.tif", values)

@@ -23,7 +23,7 @@ def reference():
 
 
 REFERENCE = reference()
-GREY = np.repeat(REFERENCE[:, :, :1], 3, axis=2)
+GRAY = np.repeat(REFERENCE[:, :, :1], 3, axis=2)
 INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 TYPES = [*INTEGERS, "float16", "float32", "float64"]
 LAYOUTS = {
@@ -59,7 +59,7 @@ def of_type(pixels, dtype):
 def write(path, channels, dtype="uint8", orientation=1, planar="contig", **options):
     """A file of the reference with further channels behind it; returns what it should be read as.
 
-    One or two channels are grey, the last one meaningless; three to five are colors.
+    One or two channels are gray, the last one meaningless; three to five are colors.
     """
     color = channels >= 3
     extra = 255 - np.roll(REFERENCE[:, :, :2], 3, axis=1)
@@ -72,7 +72,7 @@ def write(path, channels, dtype="uint8", orientation=1, planar="contig", **optio
     options = {"photometric": "rgb" if color else "minisblack", "metadata": None, **many, **options}
     options["extratags"] = [(274, "H", 1, orientation, True)]
     tifffile.imwrite(path, samples.squeeze() if channels == 1 else samples, **options)
-    return REFERENCE if color else GREY
+    return REFERENCE if color else GRAY
 
 
 def check(path, expected, what, tolerance=0):
@@ -157,7 +157,7 @@ def test_white_is_the_smallest(tmp_path, dtype, layout):
     negative = of_type(255 - REFERENCE[:, :, 0], dtype)
     options = {"photometric": "miniswhite", "metadata": None, **LAYOUTS[layout]}
     tifffile.imwrite(tmp_path / "a.tif", negative, **options)
-    check(tmp_path / "a.tif", GREY, dtype, tolerance=dtype != "uint8")
+    check(tmp_path / "a.tif", GRAY, dtype, tolerance=dtype != "uint8")
 
 
 @pytest.mark.parametrize("orientation", STORED)
@@ -230,4 +230,4 @@ def test_channels_that_were_written_as_columns(tmp_path, channels):
     """What tifffile makes of an array [H, W, C] without a word on its colors: H pages of W x C."""
     pixels = np.concatenate([REFERENCE, REFERENCE], axis=2)[:, :, :channels]
     tifffile.imwrite(tmp_path / "a.tif", np.ascontiguousarray(pixels))
-    check(tmp_path / "a.tif", GREY if channels == 2 else REFERENCE, channels)
+    check(tmp_path / "a.tif", GRAY if channels == 2 else REFERENCE, channels)

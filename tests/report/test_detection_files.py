@@ -17,7 +17,7 @@ from mrcnn.report.detection_files import (
     objects_csv,
     summary_csv,
 )
-from mrcnn.report.measured_columns import MICROMETRE_COLUMNS
+from mrcnn.report.measured_columns import MICROMETER_COLUMNS
 from mrcnn.report.words import Words
 from tests.drawn_objects import objects_of
 
@@ -46,12 +46,12 @@ def test_rectangle_has_its_known_moments():
     assert int(row["area"]) == int(row["visible_area"]) == 60
     assert float(row["equivalent_diameter"]) == pytest.approx(math.sqrt(240 / math.pi), abs=1e-3)
     assert (float(row["centroid_y"]), float(row["centroid_x"])) == (13.0, 25.0)
-    # Variance of n pixel centres in a row: (n ** 2 - 1) / 12.
+    # Variance of n pixel centers in a row: (n ** 2 - 1) / 12.
     assert float(row["eccentricity"]) == pytest.approx(math.sqrt(1 - 35 / 99), abs=1e-4)
     assert row["area_um2"] == row["perimeter_um"] == ""
 
 
-def test_micrometres():
+def test_micrometers():
     (row,) = rows_of(objects_of((40, 50), [[10, 20, 16, 30]]), pixel_size=0.5)
     assert float(row["area_um2"]) == 15.0
     assert float(row["equivalent_diameter_um"]) == pytest.approx(math.sqrt(60 / math.pi), abs=1e-3)
@@ -103,13 +103,13 @@ def test_what_is_not_defined_is_empty():
 
 
 def test_columns_that_were_there_first_keep_their_places():
-    """The micrometres too, where the user gives the size of a pixel."""
+    """The micrometers too, where the user gives the size of a pixel."""
     told = objects_of((20, 20), [[2, 3, 5, 9]]).with_columns(darkness=[1.0])
     without, given = (list(rows_of(told, size, ("darkness",))[0].items()) for size in (None, 0.5))
     assert [name for name, _ in given[: len(OBJECT_COLUMNS) + 5]] == [
-        *OBJECT_COLUMNS, *MICROMETRE_COLUMNS, "darkness",
+        *OBJECT_COLUMNS, *MICROMETER_COLUMNS, "darkness",
     ]  # fmt: skip
-    assert [name for name, _ in without[-len(MICROMETRE_COLUMNS) :]] == [*MICROMETRE_COLUMNS]
+    assert [name for name, _ in without[-len(MICROMETER_COLUMNS) :]] == [*MICROMETER_COLUMNS]
     assert dict(given).keys() == dict(without).keys()
 
 
@@ -149,7 +149,7 @@ def test_sizes_against_limits():
         assert [row[at] for row in rows] == expected
 
 
-def test_what_an_application_measures_in_pixels_has_micrometres_at_the_end():
+def test_what_an_application_measures_in_pixels_has_micrometers_at_the_end():
     cells = objects_of((20, 20), [[0, 0, 5, 5], [6, 6, 9, 9]]).with_columns(
         length_px=[2.0, 4.0], od_px2=[8.0, np.nan], kind=["a", "b"]
     )

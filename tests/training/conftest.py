@@ -12,7 +12,7 @@ from mrcnn.training.run_state import Stage
 
 
 class Brightness(keras.Model):
-    """Takes the batches of a training, and learns from the mean colours of their images."""
+    """Takes the batches of a training, and learns from the mean colors of their images."""
 
     def __init__(self):
         super().__init__()

@@ -22,10 +22,10 @@ OUTPUT_LAYERS = ("rpn_class_raw", "rpn_bbox_pred", "mrcnn_class_logits", "mrcnn_
                  "mrcnn_mask")  # fmt: skip
 
 
-def squares(centres, side):
+def squares(centers, side):
     """Polygons [4, 2] of (y, x) around the pixels of squares."""
     corners = np.array([[0, 0], [0, 1], [1, 1], [1, 0]]) * (side - 1)
-    return [np.asarray(centre) + corners for centre in centres]
+    return [np.asarray(center) + corners for center in centers]
 
 
 def picture(level):

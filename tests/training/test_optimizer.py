@@ -82,7 +82,7 @@ def test_a_schedule():
     np.testing.assert_allclose(values(weights)[0], before[0] - 1.5, rtol=1e-5)
 
 
-def test_settings_survive_serialisation():
+def test_settings_survive_serialization():
     optimizer = RegularizedSGD(0.1, 0.8, 3.0, 0.01)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert isinstance(again, RegularizedSGD)
@@ -96,7 +96,7 @@ def test_weighted_squares():
     assert float(weighted_squares([])) == 0
 
 
-def test_l2_leaves_normalisation_alone():
+def test_l2_leaves_normalization_alone():
     factors = {weight.name: l2_factor(weight, 0.12) for weight in variables()}
     assert factors == {"kernel": 0.12 / 12, "bias": 0.12 / 4, "gamma": 0.0, "beta": 0.0}
 

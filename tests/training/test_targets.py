@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from mrcnn.data.moulding import IGNORED_CLASS_ID
+from mrcnn.data.molding import IGNORED_CLASS_ID
 from mrcnn.training.targets import DetectionTargetLayer, TargetSettings, detection_targets
 from tests.compiling import compiled, outputs_of
 

@@ -34,7 +34,7 @@ def test_the_loss_is_the_weighted_sum_and_the_l2_term(tiny_config, disks):
     np.testing.assert_allclose(float(logs["loss"]), expected, rtol=1e-5)
 
 
-def test_l2_leaves_normalisation_and_frozen_layers_out(tiny_config):
+def test_l2_leaves_normalization_and_frozen_layers_out(tiny_config):
     model = build_training_model(tiny_config(WEIGHT_DECAY=0.5))
     set_trainable(model, "conv1|gn_conv1")
     kernel, bias = (ops.convert_to_numpy(w) for w in model.get_layer("conv1").weights)

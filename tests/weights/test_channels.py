@@ -39,7 +39,7 @@ def test_further_channels_get_the_mean(file, channels):
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_a_grey_image_is_what_it_was_as_rgb(file, channels):
+def test_a_gray_image_is_what_it_was_as_rgb(file, channels):
     path, (kernel, *_) = file
     model = network(channels)
     load_weights(model, path)

@@ -197,7 +197,7 @@ ADDRESS = 8
 @pytest.mark.parametrize(
     ("mark", "offset", "said"),
     [
-        # A tree whose node has a neighbour, one whose node is its own child, one of another kind.
+        # A tree whose node has a neighbor, one whose node is its own child, one of another kind.
         (b"TREE", 8, "damaged tree"),
         (b"TREE", 32, "begins with|beyond|damaged"),
         (b"TREE", 4, "damaged tree"),

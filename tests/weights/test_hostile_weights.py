@@ -204,7 +204,7 @@ def test_what_keras_cannot_load_is_told_and_changes_nothing(tmp_path):
 
 
 def damage_the_tree(content):
-    """The tree of the root group becomes its own neighbour."""
+    """The tree of the root group becomes its own neighbor."""
     tree = content.index(b"TREE")
     return content[: tree + 8] + tree.to_bytes(8, "little") + content[tree + 16 :]
 

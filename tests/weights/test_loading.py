@@ -107,7 +107,7 @@ def test_a_report_is_one_line_in_a_notebook(saved, twin):
 def test_names_to_leave_out_that_nothing_has_are_told(saved, twin):
     report = load_weights(twin, saved, exclude=["conv1", "mrcnn_bbox_cf", "input_image"])
     assert report.unknown == ["mrcnn_bbox_cf"]
-    assert "1 to leave out, which neither model nor file has (misspelt?): mrcnn_bbox_cf" in str(
+    assert "1 to leave out, which neither model nor file has (misspelled?): mrcnn_bbox_cf" in str(
         report
     )
     assert not load_weights(twin, saved, exclude=["rpn_model", "rpn_class_raw"]).unknown

@@ -24,7 +24,7 @@ class Tables:
         out: folder of the run.
         words: what objects are called.
         class_names: of classes 1, 2, ...
-        with_micrometres: whether the size of pixels is given.
+        with_micrometers: whether the size of pixels is given.
         has_limits: whether sizes are compared with limits.
         counted: see `summary_table`.
     """
@@ -34,7 +34,7 @@ class Tables:
         out: Path,
         words: Words,
         class_names: Sequence[str],
-        with_micrometres: bool,
+        with_micrometers: bool,
         has_limits: bool = False,
         counted: Sequence[bool] | None = None,
     ) -> None:
@@ -42,7 +42,7 @@ class Tables:
         self.summary = out / SUMMARY
         self._words = words
         self._class_names = class_names
-        self._with_micrometres, self._has_limits = with_micrometres, has_limits
+        self._with_micrometers, self._has_limits = with_micrometers, has_limits
         self._counted = counted
 
     def append(self, image: DetectedImage) -> None:
@@ -80,7 +80,7 @@ class Tables:
         atomic_write(self.summary, lambda file: write_csv(file, summary))
 
     def _of_objects(self, images: Iterable[DetectedImage], measured: Sequence[str]) -> Table:
-        return objects_table(images, self._with_micrometres, measured, self._has_limits)
+        return objects_table(images, self._with_micrometers, measured, self._has_limits)
 
     def _of_images(self, images: Iterable[DetectedImage], *, with_total: bool) -> Table:
         return summary_table(

@@ -1,7 +1,7 @@
 """Charts of the report as SVG, each with a title and a description for those who cannot see it.
 
-Colours and line styles are those of page.css, which knows the reader's light or dark preference;
-nothing is told by colour alone.
+Colors and line styles are those of page.css, which knows the reader's light or dark preference;
+nothing is told by color alone.
 """
 
 import math

@@ -2,7 +2,7 @@
 
 A mask head draws a cell on 28 x 28 points, from features that lie four pixels of a reduced image
 apart; its outline can run some pixels beside the rim. The image itself knows better, but for where
-two cells touch. So the network says which cell it is and where it is divided from its neighbours,
+two cells touch. So the network says which cell it is and where it is divided from its neighbors,
 and within a narrow band along the outline the stain says where it ends.
 """
 
@@ -129,5 +129,5 @@ def _fitted(
         sizes = np.bincount(parts[inside], minlength=count + 1)
         sizes[0] = 0
         mask = parts == sizes.argmax()
-    # A cell has no holes, pale as its centre may be.
+    # A cell has no holes, pale as its center may be.
     return ndimage.binary_fill_holes(mask)

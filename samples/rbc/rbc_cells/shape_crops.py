@@ -106,7 +106,7 @@ def _window(image: np.ndarray, row: int, column: int, length: int) -> np.ndarray
 def color_curves(image: np.ndarray, cells: Instances) -> np.ndarray:
     """What brings the colors of a field to those that the network knows.
 
-    The background, which is the median color outside of all masks, becomes a bright grey; where
+    The background, which is the median color outside of all masks, becomes a bright gray; where
     nearly nothing is outside, it stays. A stain that is unlike all that the network was taught gets
     the color of its usual one.
 

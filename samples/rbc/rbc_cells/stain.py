@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-# Haemoglobin and the eosin of the stain both absorb green most.
+# Hemoglobin and the eosin of the stain both absorb green most.
 GREEN = 1
 
 # Cells absorb at least this part of the light (JPEG alone makes 2 %), and stand out from the

@@ -1,6 +1,6 @@
 """Red blood cells found the classical way: Otsu's threshold and a watershed of the distances.
 
-Nothing is learnt. It is what a laboratory can do with scikit-image alone, and so what a network
+Nothing is learned. It is what a laboratory can do with scikit-image alone, and so what a network
 has to beat. N. Otsu, "A threshold selection method from gray-level histograms", IEEE Trans. SMC
 9(1), 1979; L. Vincent and P. Soille, "Watersheds in digital spaces", IEEE Trans. PAMI 13(6), 1991.
 
@@ -39,7 +39,7 @@ _BLUR = 0.03
 # Threads, spikes and fringes narrower than twice this (radii) are cut off.
 _OPENING = 0.1
 
-# A pale centre has at most 0.7 of the cell's diameter, half its area. It differs from a gap between
+# A pale center has at most 0.7 of the cell's diameter, half its area. It differs from a gap between
 # cells in that it is convex (gaps have a solidity of 0.4 to 0.7), or, if bent, in that some stain
 # is everywhere in it: this part of the threshold, where a gap lets the full light through.
 _LARGEST_HOLE = 0.5
@@ -51,7 +51,7 @@ _SPECK = 4
 
 # Distances to the outline are smoothed by a spiked cell's roughness; two maxima are two cells
 # when the neck between them is this much narrower (radii). Equal discs are told apart when their
-# centres are 0.9 radii apart or more. Lower splits bent cells, higher joins pairs.
+# centers are 0.9 radii apart or more. Lower splits bent cells, higher joins pairs.
 _DISTANCE_BLUR = 0.05
 _NECK_DEPTH = 0.05
 
@@ -142,7 +142,7 @@ def _segment(green: np.ndarray) -> tuple[np.ndarray, int]:
 def _typical_radius(absorbed: np.ndarray, threshold: float) -> float:
     """Radius in pixels of the typical cell: of discs that fit into the stained area side by side.
 
-    The discs are taken by falling radius, each with its centre 1.5 radii from those before. Their
+    The discs are taken by falling radius, each with its center 1.5 radii from those before. Their
     median weighs each by its radius, or dirt would outnumber the cells.
 
     Args:
@@ -152,7 +152,7 @@ def _typical_radius(absorbed: np.ndarray, threshold: float) -> float:
     Returns:
         0 where no disc fits.
     """
-    # How large a pale centre may be is not known yet. Of the areas that the border cuts, the
+    # How large a pale center may be is not known yet. Of the areas that the border cuts, the
     # smaller ones: the others are background between cells.
     filled = _with_holes_filled(absorbed, threshold, absorbed.size, absorbed.size / 50)
     distance = ndimage.distance_transform_edt(np.pad(filled, 1, mode="edge"))[1:-1, 1:-1]
@@ -181,7 +181,7 @@ def _typical_radius(absorbed: np.ndarray, threshold: float) -> float:
 def _with_holes_filled(
     absorbed: np.ndarray, threshold: float, largest: float, largest_open: float
 ) -> np.ndarray:
-    """The stained area with the pale centres of cells, but without the gaps between cells.
+    """The stained area with the pale centers of cells, but without the gaps between cells.
 
     Args:
         absorbed: float [H, W].

@@ -294,7 +294,7 @@ def test_fields_that_do_not_fit_are_refused(summary, fields, changes, message):
 
 
 def path_masks(path: str, shape: tuple[int, int]) -> np.ndarray:
-    """What an outline encloses by the even-odd rule, pixel centres at halves."""
+    """What an outline encloses by the even-odd rule, pixel centers at halves."""
     mask = np.zeros(shape, bool)
     for part in path.removesuffix("z").split("z"):
         start, steps = part.removeprefix("M").split("l")
@@ -402,8 +402,8 @@ def test_it_takes_what_the_evaluator_gives(place_cells):
 # Contrast of WCAG 2 -----------------------------------------------------------------------------
 
 
-def luminance(colour: str) -> float:
-    values = np.array([int(colour[index : index + 2], 16) for index in (1, 3, 5)]) / 255
+def luminance(color: str) -> float:
+    values = np.array([int(color[index : index + 2], 16) for index in (1, 3, 5)]) / 255
     linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
@@ -412,10 +412,10 @@ def luminance(colour: str) -> float:
 def test_text_can_be_read(scheme):
     style = Path(page_package.__file__).with_name("page.css").read_text(encoding="utf-8")
     blocks = re.findall(r":root \{(.*?)\}", style, re.S)
-    colours = dict(re.findall(r"--([\w-]+): (#\w{6});", blocks[scheme == "dark"]))
+    colors = dict(re.findall(r"--([\w-]+): (#\w{6});", blocks[scheme == "dark"]))
 
     def contrast(first: str, second: str) -> float:
-        darker, lighter = sorted(luminance(colours[name]) for name in (first, second))
+        darker, lighter = sorted(luminance(colors[name]) for name in (first, second))
         return (lighter + 0.05) / (darker + 0.05)
 
     for text in ("ink", "muted", "link"):

@@ -122,7 +122,7 @@ def test_every_outline_is_drawn(page):
         )
         for kind in KINDS
     }
-    # Each kind has a line of its own, whatever its colour.
+    # Each kind has a line of its own, whatever its color.
     assert len(set(map(tuple, styles.values()))) == len(KINDS)
 
 

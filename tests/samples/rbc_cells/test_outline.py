@@ -68,7 +68,7 @@ def test_an_outline_beside_the_edge_is_moved_onto_it(drawn):
     assert iou(found, truth) > 0.98 > iou(drawn, truth) + 0.05
 
 
-def test_a_pale_centre_stays_part_of_the_cell():
+def test_a_pale_center_stays_part_of_the_cell():
     (found,) = fitted(field(disc(100, 100), pale=disc(100, 100, 20)), disc(100, 100, 38))
     assert iou(found, disc(100, 100, DRAWN_RADIUS)) > 0.97
 
@@ -79,7 +79,7 @@ def test_holes_are_filled():
     assert found[disc(100, 100, 38)].all()
 
 
-def test_a_cell_does_not_take_pixels_of_its_neighbour():
+def test_a_cell_does_not_take_pixels_of_its_neighbor():
     left, right = disc(100, 80), disc(100, 80 + 2 * RADIUS)
     drawn = [disc(100, 80, 38), disc(100, 80 + 2 * RADIUS, 38)]
     for found, own, other in zip(

@@ -17,16 +17,16 @@ BACKGROUND, CELL, PALE = (236, 230, 234), (170, 110, 140), (228, 218, 225)
 
 
 def draw(shape, discs, pale=0.0, noise=3.0, light=None) -> np.ndarray:
-    """A field of discs (y, x, radius), each with a pale centre of `pale` radii."""
+    """A field of discs (y, x, radius), each with a pale center of `pale` radii."""
     y, x = np.mgrid[: shape[0], : shape[1]]
     image = np.empty((*shape, 3))
     image[:] = BACKGROUND
-    for part, colour in ((1.0, CELL), (pale, PALE)):
-        for centre_y, centre_x, radius in discs:
-            top, left = max(0, int(centre_y - radius)), max(0, int(centre_x - radius))
-            near = np.s_[top : int(centre_y + radius) + 2, left : int(centre_x + radius) + 2]
-            distance = np.hypot(y[near] - centre_y, x[near] - centre_x)
-            image[near][distance < part * radius] = colour
+    for part, color in ((1.0, CELL), (pale, PALE)):
+        for center_y, center_x, radius in discs:
+            top, left = max(0, int(center_y - radius)), max(0, int(center_x - radius))
+            near = np.s_[top : int(center_y + radius) + 2, left : int(center_x + radius) + 2]
+            distance = np.hypot(y[near] - center_y, x[near] - center_x)
+            image[near][distance < part * radius] = color
     if light is not None:
         image *= light[..., None]
     image += np.random.default_rng(0).normal(0, noise, image.shape)
@@ -114,18 +114,18 @@ def test_a_shallow_waist_divides_no_cell():
 def test_spiked_and_dented_cells_are_not_divided():
     image = draw((360, 360), [])
     y, x = np.mgrid[:360, :360]
-    for index, (centre_y, centre_x) in enumerate((a, b) for a in (60, 180, 300) for b in (60, 180)):
-        angle = np.arctan2(y - centre_y, x - centre_x)
+    for index, (center_y, center_x) in enumerate((a, b) for a in (60, 180, 300) for b in (60, 180)):
+        angle = np.arctan2(y - center_y, x - center_x)
         # Ten spikes, and on every second cell a dent of a fifth of the radius.
         outline = 40 * (1 + 0.08 * np.cos(10 * angle + index))
         if index % 2:
             outline -= 8 * np.exp(-((angle / 0.4) ** 2))
-        image[np.hypot(y - centre_y, x - centre_x) < outline] = CELL
+        image[np.hypot(y - center_y, x - center_x) < outline] = CELL
     assert len(watershed_cells(image, NAMES)) == 6
 
 
 @pytest.mark.parametrize("pale", [0.3, 0.5, 0.65])
-def test_pale_centres_are_filled(pale):
+def test_pale_centers_are_filled(pale):
     discs = scattered()
     shape = (330, 450)
     cells = watershed_cells(draw(shape, discs, pale), NAMES)
@@ -209,10 +209,10 @@ def test_pale_cells_are_found_beside_dark_ones():
     assert matched_iou(truth_of((330, 450), discs), cells).min() > 0.8
 
 
-def test_grey_images_give_the_same_cells():
+def test_gray_images_give_the_same_cells():
     image = draw((330, 450), scattered())
-    grey = np.repeat(image[..., 1:2], 3, axis=2)
-    first, second = watershed_cells(image, NAMES), watershed_cells(grey, NAMES)
+    gray = np.repeat(image[..., 1:2], 3, axis=2)
+    first, second = watershed_cells(image, NAMES), watershed_cells(gray, NAMES)
     np.testing.assert_array_equal(first.boxes, second.boxes)
 
 
@@ -236,7 +236,7 @@ def test_a_field_full_of_cells():
 
 @pytest.mark.parametrize("value", [0, 1, 128, 255])
 @pytest.mark.parametrize("shape", [(240, 320), (1, 1), (3, 500)])
-def test_one_colour_has_no_cells(value, shape):
+def test_one_color_has_no_cells(value, shape):
     cells = watershed_cells(np.full((*shape, 3), value, np.uint8), NAMES)
     assert len(cells) == 0
     assert cells.boxes.shape == (0, 4)

@@ -74,7 +74,7 @@ def test_a_field_without_cells_stays(dataset_dir, annotate, regions):
         lambda image: Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 200),
         lambda image: image.resize((1, 1)),
     ],
-    ids=["grey", "alpha", "16-bit", "1x1"],
+    ids=["gray", "alpha", "16-bit", "1x1"],
 )
 def test_unusual_images_work(dataset_dir, field_image, convert):
     convert(field_image).save(dataset_dir / "train" / "a.png")

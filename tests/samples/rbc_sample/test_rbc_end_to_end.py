@@ -238,7 +238,7 @@ def test_detect_goes_on_after_bad_images(work, logs, make_field, capsys):
     (images / "more").mkdir(parents=True)
     field = make_field()
     field.save(images / "a.png")
-    field.convert("L").save(images / "grey.png")
+    field.convert("L").save(images / "gray.png")
     field.convert("RGBA").save(images / "more" / "a.png")
     Image.fromarray(np.asarray(field.convert("L")).astype(np.uint16) * 257).save(
         images / "deep.tif"
@@ -263,7 +263,7 @@ def test_detect_goes_on_after_bad_images(work, logs, make_field, capsys):
     with open(out / "summary.csv", newline="", encoding="utf-8-sig") as file:
         summary = {row["image"]: row for row in csv.DictReader(file)}
     sizes = {
-        "a": (128, 128), "a_2": (128, 128), "grey": (128, 128), "deep": (128, 128),
+        "a": (128, 128), "a_2": (128, 128), "gray": (128, 128), "deep": (128, 128),
         "dot": (1, 1), "wide": (100, 37),
     }  # fmt: skip
     for name, size in sizes.items():

@@ -109,7 +109,7 @@ def add_haze(rng: np.random.Generator, style: FieldStyle, layer: np.ndarray) -> 
 
 
 def add_texture(rng: np.random.Generator, style: FieldStyle, layer: np.ndarray) -> None:
-    """Make the stain of absorbances [3, H, W] uneven, in place, as dried haemoglobin is."""
+    """Make the stain of absorbances [3, H, W] uneven, in place, as dried hemoglobin is."""
     height, width = layer.shape[1:]
     uneven = clouds(rng, height, width, max(3.0, 0.06 * style.diameter))
     uneven += clouds(rng, height, width, max(3.0, 0.15 * style.diameter))
@@ -129,11 +129,11 @@ def expose(rng: np.random.Generator, style: FieldStyle, layer: np.ndarray) -> np
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None]
     slope = rng.normal(0, style.shading, 2).astype(np.float32)
-    centre = rng.normal(0, 0.25, 2).astype(np.float32)
+    center = rng.normal(0, 0.25, 2).astype(np.float32)
     lamp = 1 + slope[0] * y + slope[1] * x
-    lamp = lamp - np.float32(style.vignette / 2) * ((y - centre[0]) ** 2 + (x - centre[1]) ** 2)
+    lamp = lamp - np.float32(style.vignette / 2) * ((y - center[0]) ** 2 + (x - center[1]) ** 2)
     lamp = lamp + np.float32(0.3 * style.shading) * clouds(rng, height, width, 500)
-    fringe = rng.uniform(-1, 1, (3, 2)) * style.colour_fringe
+    fringe = rng.uniform(-1, 1, (3, 2)) * style.color_fringe
     fringe[1] = 0
     light = np.empty((height, width, 3), dtype=np.float32)
     for band in range(3):
@@ -155,7 +155,7 @@ def expose(rng: np.random.Generator, style: FieldStyle, layer: np.ndarray) -> np
 
 
 def _shifted(band: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Move a band by a fraction of pixels, as a lens does that bends colours differently."""
+    """Move a band by a fraction of pixels, as a lens does that bends colors differently."""
     for axis, distance in enumerate(offset):
         whole = int(np.floor(distance))
         part = np.float32(distance - whole)

@@ -1,6 +1,6 @@
 """Outlines of red cells, where they lie in the field, and which part of each can be seen.
 
-A cell is a closed curve in polar form around its centre. Its depth at a pixel is the approximate
+A cell is a closed curve in polar form around its center. Its depth at a pixel is the approximate
 distance to that curve, positive inside, so that touching, pressing and overlapping are simple
 operations on depths, and the visible outline is the zero level found between the pixels.
 """
@@ -20,7 +20,7 @@ LEAST_INSIDE_FIELD = 0.15
 
 @dataclass
 class Cell:
-    """One cell: centre and polar outline in pixels; kind names what its inside looks like.
+    """One cell: center and polar outline in pixels; kind names what its inside looks like.
 
     Two pressed cells that meet flatten against each other with a thin gap between; any other two
     lie one over the other.
@@ -39,7 +39,7 @@ class Cell:
         self.reach = float(self.outline.max())
 
     def extent(self, angle: float) -> float:
-        """Distance in pixels from the centre to the outline in the direction `angle`."""
+        """Distance in pixels from the center to the outline in the direction `angle`."""
         return float(self.outline[int(angle / (2 * np.pi) * ANGLES) % ANGLES])
 
     def depth(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -68,7 +68,7 @@ class Patch:
     Attributes:
         cell: the cell itself.
         rows, columns: slices of the field that the rectangle covers.
-        body: float32 [h, w], depth of the whole cell, pressed by its neighbours.
+        body: float32 [h, w], depth of the whole cell, pressed by its neighbors.
         visible: float32 [h, w], depth of the part that no cell in front covers.
         polygon: float64 [K, 2], outline of the visible part in (y, x) pixels.
     """
@@ -81,13 +81,13 @@ class Patch:
     polygon: np.ndarray
 
 
-def _bump(angles: np.ndarray, centre: float, width: float, power: float) -> np.ndarray:
-    away = np.abs((angles - centre + np.pi) % (2 * np.pi) - np.pi)
+def _bump(angles: np.ndarray, center: float, width: float, power: float) -> np.ndarray:
+    away = np.abs((angles - center + np.pi) % (2 * np.pi) - np.pi)
     return np.exp(-((away / width) ** power))
 
 
 def sample_cell(rng: np.random.Generator, style: FieldStyle) -> Cell:
-    """Draw one cell of the field's kind, centred at the origin."""
+    """Draw one cell of the field's kind, centered at the origin."""
     angles = np.arange(ANGLES) * (2 * np.pi / ANGLES)
     radius = style.diameter / 2 * float(np.clip(rng.lognormal(0, style.diameter_spread), 0.6, 1.4))
     if rng.random() < 0.05:
@@ -103,9 +103,9 @@ def sample_cell(rng: np.random.Generator, style: FieldStyle) -> Cell:
     if rng.random() < 0.25 * style.irregularity:
         for _ in range(rng.integers(1, 4)):
             # A straight side: no point may lie beyond a chord.
-            towards = np.cos(angles - rng.uniform(0, 2 * np.pi))
+            toward = np.cos(angles - rng.uniform(0, 2 * np.pi))
             chord = rng.uniform(0.78, 0.95)
-            limit = np.where(towards > 0.2, chord / np.maximum(towards, 0.2), 9.0)
+            limit = np.where(toward > 0.2, chord / np.maximum(toward, 0.2), 9.0)
             shape = -np.log(np.exp(-24 * shape) + np.exp(-24 * limit)) / 24
     kind = "disc"
     draw = rng.random()
@@ -115,9 +115,9 @@ def sample_cell(rng: np.random.Generator, style: FieldStyle) -> Cell:
         height = rng.uniform(0.04, 0.13)
         shape = shape * rng.uniform(0.84, 0.95)
         for spike in range(spikes):
-            centre = (spike + rng.normal(0, 0.18)) * 2 * np.pi / spikes
+            center = (spike + rng.normal(0, 0.18)) * 2 * np.pi / spikes
             shape = shape + height * rng.uniform(0.4, 1.4) * _bump(
-                angles, centre, rng.uniform(0.28, 0.42) * 2 * np.pi / spikes, 1.6
+                angles, center, rng.uniform(0.28, 0.42) * 2 * np.pi / spikes, 1.6
             )
     elif draw < style.crenated + style.pointed:
         tips = rng.integers(1, 3)
@@ -149,18 +149,18 @@ def _gaps(cell: Cell, others: list[Cell]) -> np.ndarray:
         return np.empty(0)
     dy = np.array([other.y for other in others]) - cell.y
     dx = np.array([other.x for other in others]) - cell.x
-    towards = (np.arctan2(dy, dx) / (2 * np.pi) * ANGLES).astype(int)
+    toward = (np.arctan2(dy, dx) / (2 * np.pi) * ANGLES).astype(int)
     outlines = np.stack([other.outline for other in others])
-    theirs = outlines[np.arange(len(others)), (towards + ANGLES // 2) % ANGLES]
-    return np.hypot(dy, dx) - cell.outline[towards % ANGLES] - theirs
+    theirs = outlines[np.arange(len(others)), (toward + ANGLES // 2) % ANGLES]
+    return np.hypot(dy, dx) - cell.outline[toward % ANGLES] - theirs
 
 
 def place_cells(rng: np.random.Generator, style: FieldStyle, height: int, width: int) -> list[Cell]:
     """Scatter the field's cells, some alone and some in clumps; later cells lie in front."""
     cells: list[Cell] = []
     typical = style.diameter / 2
-    # Clumps follow a few soft centres when a field is patchy.
-    centres = rng.uniform((0, 0), (height, width), (int(rng.integers(2, 6)), 2))
+    # Clumps follow a few soft centers when a field is patchy.
+    centers = rng.uniform((0, 0), (height, width), (int(rng.integers(2, 6)), 2))
     spread = 0.35 * max(height, width)
     failures = 0
     while len(cells) < style.count and failures < 60 * style.count:
@@ -179,7 +179,7 @@ def place_cells(rng: np.random.Generator, style: FieldStyle, height: int, width:
         else:
             cell.y = rng.uniform(-0.9 * typical, height + 0.9 * typical)
             cell.x = rng.uniform(-0.9 * typical, width + 0.9 * typical)
-            nearest = np.hypot(*(centres - (cell.y, cell.x)).T).min() / spread
+            nearest = np.hypot(*(centers - (cell.y, cell.x)).T).min() / spread
             if rng.random() < style.patchiness * min(1.0, nearest):
                 failures += 1
                 continue

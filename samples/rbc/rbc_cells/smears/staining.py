@@ -25,7 +25,7 @@ def grains(rng: np.random.Generator, shape: tuple[int, int], size: float) -> np.
 
 
 def _frame(patch: Patch, turn: float, shift: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates of the patch's pixels about the cell's centre, turned, in cell radii."""
+    """Coordinates of the patch's pixels about the cell's center, turned, in cell radii."""
     cell = patch.cell
     y = (np.arange(patch.rows.start, patch.rows.stop) - cell.y).astype(np.float32)[:, None]
     x = (np.arange(patch.columns.start, patch.columns.stop) - cell.x).astype(np.float32)[None]
@@ -35,7 +35,7 @@ def _frame(patch: Patch, turn: float, shift: tuple[float, float]) -> tuple[np.nd
 
 
 def _thickness(rng: np.random.Generator, style: FieldStyle, patch: Patch) -> np.ndarray:
-    """Relative thickness of the haemoglobin layer, about 1 in the rim, float32 [h, w]."""
+    """Relative thickness of the hemoglobin layer, about 1 in the rim, float32 [h, w]."""
     cell: Cell = patch.cell
     depth = np.maximum(patch.body, 0)
     turn = rng.uniform(0, 2 * np.pi)
@@ -83,7 +83,7 @@ def _thickness(rng: np.random.Generator, style: FieldStyle, patch: Patch) -> np.
 def _parasite(
     rng: np.random.Generator, patch: Patch, strength: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Absorbance [3, h, w] of a parasite, and how much of the host's own colour stays, [h, w]."""
+    """Absorbance [3, h, w] of a parasite, and how much of the host's own color stays, [h, w]."""
     cell = patch.cell
     body = smooth_step(np.maximum(patch.body, 0) / (0.12 * cell.radius))
     shift = tuple(rng.normal(0, 0.28, 2))

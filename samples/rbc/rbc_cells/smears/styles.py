@@ -1,6 +1,6 @@
 """How one smear was stained, spread, photographed: the choices that all cells of a field share.
 
-Colours are absorbances (optical densities): a pixel shows `background * exp(-absorbance)`, so
+Colors are absorbances (optical densities): a pixel shows `background * exp(-absorbance)`, so
 stain layers that lie over each other simply add. The ranges were measured on public malaria smear
 fields (BBBC041); every range is widened a little, because the next slide is always different.
 """
@@ -45,7 +45,7 @@ STAINS = (
           (0.0, 0.7), (1.5, 2.6), crenated=(0.15, 0.9)),
     Stain("blue on yellow", 2, (233, 238, 222), (0.8, 1.25), (1.1, 1.3), (0.5, 0.68),
           (-0.1, 0.4), (1.8, 2.6), crenated=(0.1, 0.8), pointed=(0.0, 0.3)),
-    Stain("grey", 2, (228, 230, 223), (0.45, 0.9), (0.95, 1.1), (0.82, 0.97),
+    Stain("gray", 2, (228, 230, 223), (0.45, 0.9), (0.95, 1.1), (0.82, 0.97),
           (-0.1, 0.45), (2.0, 3.0), pointed=(0.0, 0.3)),
     Stain("dim", 2, (152, 151, 146), (0.16, 0.42), (0.8, 1.3), (0.45, 0.75),
           (-0.05, 0.5), (0.7, 1.2), vignette=(0.08, 0.28), pressed=(0.3, 1.0)),
@@ -107,7 +107,7 @@ class FieldStyle:
     focus: float
     focus_drift: float
     blurred_cells: float
-    colour_fringe: float
+    color_fringe: float
     sharpening: float
     noise: float
     grain: float
@@ -181,7 +181,7 @@ def sample_style(
         focus=(between((0.5, 1.2)) + sometimes(0.25, 0.2, 2.0)) * max(scale, 0.5),
         focus_drift=sometimes(0.35, 0.8, 3.0) * max(scale, 0.5),
         blurred_cells=sometimes(0.35, 0.0, 0.1),
-        colour_fringe=sometimes(0.6, 0.0, 1.6) * max(scale, 0.5),
+        color_fringe=sometimes(0.6, 0.0, 1.6) * max(scale, 0.5),
         sharpening=sometimes(0.5, 20.0, 100.0),
         noise=between(stain.noise),
         grain=between((0.7, 1.25)),

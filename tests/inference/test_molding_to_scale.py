@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrcnn.inference.moulding import mould
+from mrcnn.inference.molding import mold
 
 
 @pytest.fixture(scope="module")
@@ -16,14 +16,14 @@ def reflecting(make_config):
 @given(st.integers(1, 90), st.integers(1, 90), st.floats(0.05, 4))
 def test_the_longer_side_is_scaled_to_whole_pixels(reflecting, height, width, scale):
     image = np.full((height, width, 3), 77, np.uint8)
-    moulded = mould(image, reflecting, scale)
-    y1, x1, y2, x2 = moulded.window
+    molded = mold(image, reflecting, scale)
+    y1, x1, y2, x2 = molded.window
     assert max(y2 - y1, x2 - x1) == max(1, round(max(height, width) * scale))
-    assert moulded.scale == max(y2 - y1, x2 - x1) / max(height, width)
-    assert {side % 64 for side in moulded.picture.shape[:2]} == {0}
-    assert moulded.original_shape == (height, width, 3)
+    assert molded.scale == max(y2 - y1, x2 - x1) / max(height, width)
+    assert {side % 64 for side in molded.picture.shape[:2]} == {0}
+    assert molded.original_shape == (height, width, 3)
     # Neither a dark rim nor dark padding.
-    assert (moulded.picture == 77).all()
+    assert (molded.picture == 77).all()
 
 
 def test_padding_mirrors_the_image_or_is_black(make_config):
@@ -38,16 +38,16 @@ def test_padding_mirrors_the_image_or_is_black(make_config):
         )
         expected = np.pad(image, ((29, 29), (29, 29), (0, 0)), mode=mode)
         for scale in (None, 1.0):
-            np.testing.assert_array_equal(mould(image, config, scale).picture, expected)
+            np.testing.assert_array_equal(mold(image, config, scale).picture, expected)
 
 
 def test_what_becomes_far_smaller_is_averaged(reflecting):
     # A net of thin lines, of which single pixels would show all or nothing.
     image = np.zeros((640, 640, 3), np.uint8)
     image[::10] = 250
-    picture = mould(image, reflecting, 0.1).picture
+    picture = mold(image, reflecting, 0.1).picture
     np.testing.assert_allclose(picture, 25, atol=1)
 
 
 def test_a_single_pixel_is_mirrored_everywhere(reflecting):
-    assert (mould(np.full((1, 1, 3), 9, np.uint8), reflecting, 3.0).picture == 9).all()
+    assert (mold(np.full((1, 1, 3), 9, np.uint8), reflecting, 3.0).picture == 9).all()

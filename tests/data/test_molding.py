@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mrcnn import utils
-from mrcnn.data.moulding import (
+from mrcnn.data.molding import (
     mini_masks,
     mold_image,
     shrink_mask,
