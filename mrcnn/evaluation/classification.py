@@ -88,6 +88,11 @@ class Classification:
             for name in ("precision", "recall", "f1")
         }
 
+    @property
+    def in_short(self) -> dict[str, float]:
+        """The plain means, the accuracy, and "support": how many objects were matched."""
+        return {**self.macro, "accuracy": self.accuracy, "support": int(self.matrix.sum())}
+
 
 def classify(
     labels: Sequence[str],

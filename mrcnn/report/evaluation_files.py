@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from mrcnn.evaluation import Classification, Evaluation, ImageRecord, OperatingPoint
-from mrcnn.evaluation.operating_point import without_nan
 from mrcnn.evaluation.records import InstanceRecord
 from mrcnn.measure.shape import equivalent_diameter
+from mrcnn.report.evaluation_tables import with_ways
 from mrcnn.report.figures import fixed
 from mrcnn.report.table import Column, Row, Table
 from mrcnn.report.table_text import csv_text
@@ -71,16 +71,15 @@ def summary_of(
         by_method: classes at each operating point, by the way to tell them.
         words: what classes are called; `Words()` by default.
     """
-    by_way = (words or Words()).class_terms.replace(" ", "_")
+    figures = evaluation.to_dict()
+    points = with_ways(figures["operating_points"], by_method, words or Words())
     summary = {
         "schema": schema,
         "schema_version": SCHEMA_VERSION,
         **context,
-        **evaluation.to_dict(),
+        **figures,
+        "operating_points": points,
     }
-    for name, classifications in (by_method or {}).items():
-        for point, found in zip(summary["operating_points"], classifications, strict=True):
-            point.setdefault(by_way, {})[name] = without_nan(found.macro)
     if not scored:
         for point in summary["operating_points"]:
             point["min_confidence"] = None

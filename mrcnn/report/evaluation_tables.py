@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mrcnn.evaluation import Classification, Sweep, mean_over_images
+from mrcnn.evaluation.operating_point import without_nan
 from mrcnn.evaluation.sweep import near_round_confidences
 from mrcnn.report.figures import (
     at_confidence,
@@ -238,19 +239,41 @@ def class_table(point: dict[str, Any], words: Words) -> Table:
     )
 
 
-def class_method_table(by_method: Mapping[str, Classification], words: Words) -> Table:
-    """Classes of the matched objects by each way to tell them, means over the classes."""
-    titles = ("accuracy", "precision", "recall", "F1")
-    columns = [Column(words.class_term), Column(words.objects)]
-    columns += [Column(title, figure) for title in titles]
-    rows = [
-        Row(
-            [name, int(found.matrix.sum()), found.accuracy]
-            + [found.macro[key] for key in _CLASS_FIGURES]
-        )
-        for name, found in by_method.items()
+def with_ways(
+    points: Sequence[dict[str, Any]],
+    by_method: Mapping[str, Sequence[Classification]] | None,
+    words: Words,
+) -> list[dict[str, Any]]:
+    """Operating points that say what each way to tell classes comes to, where there are several.
+
+    Args:
+        points: of `Evaluation.to_dict`.
+        by_method: classes at each of them, by the way to tell them.
+        words: what classes are called.
+    """
+    if not by_method:
+        return list(points)
+    told = [
+        {name: without_nan(found[index].in_short) for name, found in by_method.items()}
+        for index in range(len(points))
     ]
-    return Table(columns, rows)
+    return [{**point, words.ways_key: ways} for point, ways in zip(points, told, strict=True)]
+
+
+def class_method_table(point: dict[str, Any], words: Words) -> Table | None:
+    """Classes of the matched objects by each way to tell them, means over the classes.
+
+    None where there is no choice of ways. What an earlier version wrote lacks some figures.
+    """
+    by_method = point.get(words.ways_key)
+    if not by_method:
+        return None
+    columns = [Column(words.class_term), Column(words.objects), Column("accuracy", figure)]
+    columns += [Column(title, figure) for title in ("precision", "recall", "F1")]
+    keys = ("support", "accuracy", *_CLASS_FIGURES)
+    rows = [Row([name, *map(found.get, keys)]) for name, found in by_method.items()]
+    caption = "{Class_terms} of the matched {objects} by the way to tell them"
+    return Table(columns, rows, f"{words(caption)}, {_at(point, words)}")
 
 
 _COCO_COLUMNS = ("AP", "AP50", "AP75", "AR")

@@ -17,6 +17,7 @@ from mrcnn.report.evaluation_tables import (
     reliability_table,
     sweep_line,
     sweep_table,
+    with_ways,
 )
 from mrcnn.report.figures import at_confidence, figure
 from mrcnn.report.table import Table, stacked
@@ -42,7 +43,7 @@ def format_report(
     """
     words = words or Words()
     figures = evaluation.to_dict()
-    points: list[dict[str, Any]] = figures["operating_points"]
+    points = with_ways(figures["operating_points"], by_method, words)
     if not scored:
         points = [{**point, "min_confidence": None} for point in points]
     names = [at_confidence(point["min_confidence"]) for point in points]
@@ -74,12 +75,9 @@ def format_report(
         words("## {Class_terms} of the matched {objects}"),
         at_each(lambda point: class_table(point, words)),
     ]
-    if by_method:
-        tables = [
-            class_method_table({name: found[index] for name, found in by_method.items()}, words)
-            for index in range(len(points))
-        ]
-        parts += [words.class_methods, markdown_table(stacked(tables, after))]
+    by_way = [table for point in points if (table := class_method_table(point, words))]
+    if by_way:
+        parts += [words.class_methods, markdown_table(stacked(by_way, after))]
     if scored:
         parts += _about_confidences(evaluation, figures, words)
     return "\n\n".join(parts)

@@ -32,6 +32,8 @@ class Words:
         object, objects, image, images: the nouns.
         class_term, class_terms: what a class is called.
         class_methods: a sentence about the ways to tell classes, where there are several.
+        ways_key: of a summary, for the figures of classes by the ways to tell them; by default
+            after the class terms.
         default_classes: which classes are expected where none are named.
         annotations: what lies beside the images of a data set.
         layers_note: why more than the heads of a network should learn.
@@ -56,6 +58,7 @@ class Words:
     class_term: str = "class"
     class_terms: str = "classes"
     class_methods: str = ""
+    ways_key: str = ""
     default_classes: str = "those in the annotations"
     annotations: str = "their annotations (VIA, COCO, YOLO, LabelMe, ...)"
     layers_note: str = ""
@@ -64,6 +67,11 @@ class Words:
     facts: Mapping[str, tuple[str, Mapping[str, str]]] = field(default_factory=dict)
     language: str = "en"
     strings: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # In another language the terms are others, and the key is the same.
+        if not self.ways_key:
+            object.__setattr__(self, "ways_key", self.class_terms.replace(" ", "_"))
 
     def __call__(self, text: str, **values: Any) -> str:
         """The text in its language, with its braces filled.

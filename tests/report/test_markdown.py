@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from mrcnn.evaluation import InstanceEvaluator, Instances
+from mrcnn.evaluation import InstanceEvaluator, Instances, classify
 from mrcnn.report.card import card_table, headline_sentence
 from mrcnn.report.evaluation_files import (
     OBJECT_COLUMNS,
@@ -18,6 +18,7 @@ from mrcnn.report.evaluation_files import (
     summary_text,
 )
 from mrcnn.report.evaluation_tables import (
+    class_method_table,
     class_table,
     counting_table,
     interval_table,
@@ -28,7 +29,9 @@ from mrcnn.report.evaluation_tables import (
     sweep_line,
     sweep_table,
 )
+from mrcnn.report.languages import in_language
 from mrcnn.report.markdown import format_report, format_short
+from mrcnn.report.page import report_page
 from mrcnn.report.table import Table
 from mrcnn.report.table_text import markdown_table
 from rbc import WORDS
@@ -135,6 +138,31 @@ def test_counts_and_classes(figures):
     rows = rows_of(class_table({**point, "classification": older}, WORDS))
     assert rows[0][-1] == "predicted normal"
     assert [row[0] for row in rows[1:]] == ["large", "normal", "mean of classes"]
+
+
+def test_ways_to_tell_classes_are_in_the_report_and_the_summary(evaluation, figures):
+    ways = {
+        # Two operating points each.
+        "learned": [classify(CLASSES, [1, 2], [1, 2]), classify(CLASSES, [1], [2])],
+        "measured": [classify(CLASSES, [1, 2, 2, 2], [1, 2, 2, 1])] * 2,
+    }
+    report = format_report(evaluation, "Evaluation", by_method=ways, words=WORDS)
+    head = "| size class     | cells | accuracy | precision | recall |    F1 |"
+    assert f"{WORDS.class_methods}\n\n{head}" in report
+    assert "| learned >=0.7  |     2 |    1.000 |     1.000 |  1.000 | 1.000 |" in report
+    assert "| measured >=0.9 |     4 |    0.750 |     0.750 |  0.833 | 0.733 |" in report
+    summary = summary_of(evaluation, {}, "rbc.evaluation", by_method=ways, words=WORDS)
+    first, second = summary["operating_points"]
+    assert first["size_classes"]["learned"] == {
+        "precision": 1.0, "recall": 1.0, "f1": 1.0, "accuracy": 1.0, "support": 2
+    }  # fmt: skip
+    assert second["size_classes"]["learned"]["accuracy"] == 0
+    without = [{**point, "size_classes": None} for point in figures["operating_points"]]
+    assert class_method_table(without[0], WORDS) is None
+    # In another language the summary has the same keys.
+    assert in_language(WORDS, "id").ways_key == "size_classes"
+    page = report_page(summary, [], in_language(WORDS, "id"))
+    assert "Kelas ukuran sel yang berpasangan menurut cara menentukannya" in page
 
 
 def test_reliability_has_every_bin(figures):

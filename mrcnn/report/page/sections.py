@@ -138,9 +138,15 @@ def _classes_section(report: Report) -> Section | None:
                 "Right class for {accuracy} of the matched {objects}.", accuracy=accuracy
             ),
             "table": tables.class_table(point, report.words),
+            "by_way": tables.class_method_table(point, report.words),
         }
 
-    data = {"texts": report.explained(CLASSES), "points": list(map(make, report.points))}
+    points = list(map(make, report.points))
+    data = {
+        "texts": report.explained(CLASSES),
+        "points": points,
+        "ways": report.words(report.words.class_methods),
+    }
     return Section("classes", report.words("Classes of the {objects}"), data)
 
 

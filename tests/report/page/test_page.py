@@ -143,6 +143,9 @@ def test_the_tables_hold_the_figures(example_page, hostile_name):
     assert "any class 0.711 0.722 0.733 0.744" in text
     assert "Up to 200 detections" in text
     assert "mean of classes 3 0.544 0.555 0.566 1 1 1" in text
+    assert "Learned: by the network." in text
+    assert "Size classes of the matched cells by the way to tell them, at confidence ≥ 0.8" in text
+    assert "learned – – 0.344 0.355 0.366 measured 3 0.667 0.544 0.555 0.566" in text
     assert "all cells 4 5 125.0 % +0.50 0.50 12.5 % –" in text
     assert "large 4 5 125.0 % −1.50 0.50 12.5 % –" in text
     assert "Right class for 0.667" in text

@@ -136,7 +136,10 @@ def test_evaluation_counts_agree_with_each_other(evaluated):
         # The table's classes are the measured ones, and both ways are reported.
         assert set(point["size_classes"]) == {"measured", "learned"}
         macro = point["classification"]["macro"]
-        assert point["size_classes"]["measured"] == macro
+        measured = point["size_classes"]["measured"]
+        matched = np.sum(point["classification"]["matrix"])
+        accuracy = point["classification"]["accuracy"]
+        assert measured == {**macro, "accuracy": accuracy, "support": matched}
     assert "Learned: by the network" in (evaluated / "table.md").read_text()
     outcomes = [row["outcome"] for row in csv_rows(evaluated / "per_cell.csv")]
     lowest = points[0]["quality"]["count"]["0.50"]["pooled"]
