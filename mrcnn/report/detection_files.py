@@ -13,6 +13,9 @@ from mrcnn.report.table import Table
 from mrcnn.report.table_text import csv_text
 from mrcnn.report.words import Words
 
+# Of what the columns of these tables mean; new ones at their end make no other version.
+TABLES_VERSION = 1
+
 OBJECT_COLUMNS = (
     "image",
     "name",

@@ -7,7 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mrcnn.errors import DataError
+
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
+# Of the tables; files that say none are of the first.
+_VERSION = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, picture TEXT NOT NULL, region TEXT NOT NULL,
@@ -50,15 +54,25 @@ class Jobs:
 
     Args:
         path: of the SQLite file; made if it is missing.
+
+    Raises:
+        DataError: the file is of a later version.
     """
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._file = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        (version,) = self._file.execute("PRAGMA user_version").fetchone()
+        if version > _VERSION:
+            self._file.close()
+            raise DataError(
+                f"{path}: is of version {version}, and this program knows versions up to "
+                f"{_VERSION}: open the project with a later one, or take another folder."
+            )
         self._file.execute("PRAGMA journal_mode = WAL")
         # Confirmed is on the disk.
         self._file.execute("PRAGMA synchronous = FULL")
-        self._file.executescript(_TABLES)
+        self._file.executescript(f"{_TABLES} PRAGMA user_version = {_VERSION};")
         self._do("UPDATE jobs SET state = ? WHERE state = ?", WAITING, RUNNING)
 
     def add(self, picture: str, region: str = "") -> Job:

@@ -1,5 +1,10 @@
 """Jobs that outlive the server."""
 
+import sqlite3
+
+import pytest
+
+from mrcnn.errors import DataError
 from mrcnn.serve.jobs import CANCELLED, DONE, FAILED, RUNNING, WAITING, Jobs
 
 
@@ -48,3 +53,25 @@ def test_summaries(tmp_path):
     jobs.forget("a.png")
     assert jobs.summaries() == {} and jobs.newest() == {}
     jobs.close()
+
+
+def set_version(path, version):
+    file = sqlite3.connect(path)
+    file.execute(f"PRAGMA user_version = {version}")
+    file.close()
+
+
+def test_a_file_without_a_version_is_of_the_first_and_a_later_one_is_left_alone(tmp_path):
+    path = tmp_path / "a.sqlite"
+    jobs = Jobs(path)
+    jobs.add("a.png")
+    jobs.close()
+    set_version(path, 0)
+    jobs = Jobs(path)
+    assert [job.picture for job in jobs.open()] == ["a.png"]
+    jobs.close()
+    set_version(path, 2)
+    before = path.read_bytes()
+    with pytest.raises(DataError, match=r"a\.sqlite: is of version 2, .* up to 1: open"):
+        Jobs(path)
+    assert path.read_bytes() == before

@@ -13,6 +13,7 @@ from mrcnn.app.option import stored_value
 from mrcnn.app.versions import installed_versions
 from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write, checksum_of, is_newer
+from mrcnn.report.detection_files import TABLES_VERSION
 
 if TYPE_CHECKING:
     from mrcnn.app.application import Application
@@ -88,6 +89,7 @@ def begun_record(application: "Application", options: Any, method: "Method") -> 
         "options": asked,
         "settings": None if predictor is None else predictor.config.to_dict(),
         "versions": installed_versions(_PACKAGES),
+        "tables_version": TABLES_VERSION,
     }
     if not anonymous:
         record["host"] = platform.node()
