@@ -24,6 +24,7 @@ from mrcnn.config import Config
 from mrcnn.errors import MrcnnError
 from mrcnn.files import atomic_write
 from mrcnn.inference import Prediction, Predictor
+from mrcnn.inference.runner import named_outputs
 from mrcnn.instances import Instances
 
 BOX_LIMIT, SCORE_LIMIT, MASK_LIMIT = 1e-3, 1e-4, 0.999
@@ -71,7 +72,8 @@ class _Watched:
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         outputs = self._runner.run(inputs)
-        self.detections, self.shape = outputs[0], inputs[0].shape[1:3]
+        self.detections = named_outputs(outputs, inputs).detections
+        self.shape = inputs[0].shape[1:3]
         return outputs
 
 

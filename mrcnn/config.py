@@ -31,13 +31,17 @@ from mrcnn.config_checks import (
     CountOrNone,
     FileName,
     Flag,
+    FourNumbers,
     Fraction,
     FractionOrNone,
+    LossWeights,
     NotNegative,
+    Numbers,
     Positive,
     PositiveOrNone,
     Seed,
     ShareOrNone,
+    Size,
     bounds_of,
     find_problems,
     one_of,
@@ -86,7 +90,7 @@ class Config:
     # Where BACKBONE is a function, None or a function of the image shape: [[height, width], ...] of
     # C2 to P6.
     COMPUTE_BACKBONE_SHAPE: Any = None
-    BACKBONE_STRIDES = [4, 8, 16, 32, 64]  # Pixels per feature cell on P2 to P6.
+    BACKBONE_STRIDES: Numbers = [4, 8, 16, 32, 64]  # Pixels per feature cell on P2 to P6.
     # "batch": batch normalization, as in published weights; TRAIN_BN says whether it trains.
     # "group": group normalization (Wu & He 2018), for training from random weights.
     NORMALIZATION: Annotated[str, one_of(NORMALIZATIONS)] = "batch"
@@ -99,7 +103,7 @@ class Config:
     FPN_CLASSIF_FC_LAYERS_SIZE: Count = 1024
     POOL_SIZE: Count = 7  # Side of the ROIAlign grids of the class and box head.
     MASK_POOL_SIZE: Count = 14  # Side of the ROIAlign grids of the mask head.
-    MASK_SHAPE = [28, 28]  # Height and width of a mask output: twice MASK_POOL_SIZE.
+    MASK_SHAPE: Size = [28, 28]  # Height and width of a mask output: twice MASK_POOL_SIZE.
     # True: what the heads read of a box lies at the same place of the feature cells wherever the
     # box is in the image. False: as the original, which reads up to half a cell beside it.
     EVEN_ROI_ALIGN: Flag = False
@@ -137,7 +141,7 @@ class Config:
 
     # --- Anchors and proposals ---------------------------------------------------------------
     RPN_ANCHOR_SCALES = (32, 64, 128, 256, 512)  # Anchor side in pixels for each level P2 to P6.
-    RPN_ANCHOR_RATIOS = [0.5, 1, 2]  # Width / height of the anchors.
+    RPN_ANCHOR_RATIOS: Numbers = [0.5, 1, 2]  # Width / height of the anchors.
     RPN_ANCHOR_STRIDE: Count = 1  # Anchors stand on every n-th feature cell.
     PRE_NMS_LIMIT: Count = 6000  # Anchors kept by score before non-maximum suppression.
     # Proposals that overlap a better one by more than this IoU are dropped.
@@ -145,8 +149,9 @@ class Config:
     POST_NMS_ROIS_TRAINING: Count = 2000  # Proposals kept after suppression, in training.
     POST_NMS_ROIS_INFERENCE: Count = 1000  # Proposals kept after suppression, in detection.
     # Standard deviations by which the RPN's box deltas (dy, dx, log dh, log dw) are divided.
-    RPN_BBOX_STD_DEV = np.array([0.1, 0.1, 0.2, 0.2])
-    BBOX_STD_DEV = np.array([0.1, 0.1, 0.2, 0.2])  # The same for the deltas of the box head.
+    RPN_BBOX_STD_DEV: FourNumbers = np.array([0.1, 0.1, 0.2, 0.2])
+    # The same for the deltas of the box head.
+    BBOX_STD_DEV: FourNumbers = np.array([0.1, 0.1, 0.2, 0.2])
 
     # --- What training learns from -----------------------------------------------------------
     MAX_GT_INSTANCES: Count = 100  # Instances of one image that training uses at most.
@@ -197,7 +202,8 @@ class Config:
     # L2 regularization: WEIGHT_DECAY * sum(w ** 2) / size(w) is added to the loss for each weight
     # but the scales and offsets of normalization.
     WEIGHT_DECAY: NotNegative = 0.0001
-    LOSS_WEIGHTS = {name: 1.0 for name in LOSS_NAMES}  # Factor of each loss in the sum.
+    # Factor of each loss in the sum.
+    LOSS_WEIGHTS: LossWeights = {name: 1.0 for name in LOSS_NAMES}
     GRADIENT_CLIP_NORM: Positive = 5.0  # Global norm to which the gradient is clipped.
 
     # --- Chance, checkpoints, memory ---------------------------------------------------------

@@ -147,6 +147,38 @@ FileName = Annotated[
 Flag = Annotated[bool, one_of((False, True))]
 
 
+def _are_positive(value: Any, length: int | None = None) -> bool:
+    array = np.atleast_1d(np.asarray(value, dtype=object))
+    return (
+        array.ndim == 1
+        and array.size > 0
+        and (length is None or array.size == length)
+        and all(_is_number(item) and item > 0 for item in array)
+    )
+
+
+def _is_size(value: Any) -> bool:
+    return _are_positive(value, 2) and all(_is_integer(side) for side in value)
+
+
+# Lists, tuples and arrays.
+Numbers = Annotated[Any, Allowed(_are_positive, "numbers above 0")]
+FourNumbers = Annotated[Any, Allowed(lambda value: _are_positive(value, 4), "4 numbers above 0")]
+_SIZE = Allowed(_is_size, "two whole numbers above 0, height and width")
+Size = Annotated[Any, _SIZE]
+LossWeights = Annotated[
+    dict[str, float],
+    Allowed(
+        lambda value: (
+            isinstance(value, dict)
+            and set(value) <= set(LOSS_NAMES)
+            and all(_is_number(factor) and factor >= 0 for factor in value.values())
+        ),
+        f"a dictionary of numbers of at least 0 with keys among {', '.join(LOSS_NAMES)}",
+    ),
+]
+
+
 def bounds_of(config: type) -> dict[str, Allowed]:
     """What stands in the annotations of a class of settings, by their names."""
     return {
@@ -236,45 +268,21 @@ def _check_image_size(config: Any, require: _Require) -> None:
 
 
 def _check_sequences(config: Any, require: _Require) -> None:
-    def is_sequence(value: Any, length: int | None = None) -> bool:
-        array = np.atleast_1d(np.asarray(value, dtype=object))
-        return (
-            array.ndim == 1
-            and array.size > 0
-            and (length is None or array.size == length)
-            and all(_is_number(item) and item > 0 for item in array)
-        )
-
-    require(is_sequence(config.BACKBONE_STRIDES), "BACKBONE_STRIDES", "numbers above 0")
     strides = config.BACKBONE_STRIDES
-    levels = np.size(strides) if is_sequence(strides) else None
+    levels = np.size(strides) if _are_positive(strides) else None
     require(
-        is_sequence(config.RPN_ANCHOR_SCALES, levels),
+        _are_positive(config.RPN_ANCHOR_SCALES, levels),
         "RPN_ANCHOR_SCALES",
         f"{levels or 'as many'} numbers above 0, one for each of BACKBONE_STRIDES",
     )
-    require(is_sequence(config.RPN_ANCHOR_RATIOS), "RPN_ANCHOR_RATIOS", "numbers above 0")
-    for name in ("RPN_BBOX_STD_DEV", "BBOX_STD_DEV"):
-        require(is_sequence(getattr(config, name), 4), name, "4 numbers above 0")
-    for name in ("MASK_SHAPE", "MINI_MASK_SHAPE"):
-        if name == "MASK_SHAPE" or config.USE_MINI_MASK:
-            value = getattr(config, name)
-            require(
-                is_sequence(value, 2) and all(_is_integer(side) for side in value),
-                name,
-                "two whole numbers above 0, height and width",
-            )
+    require(
+        not config.USE_MINI_MASK or _SIZE.fits(config.MINI_MASK_SHAPE),
+        "MINI_MASK_SHAPE",
+        _SIZE.text,
+    )
     mean = np.atleast_1d(np.asarray(config.MEAN_PIXEL, dtype=object))
     require(
         mean.size in (1, config.IMAGE_CHANNEL_COUNT) and all(_is_number(item) for item in mean),
         "MEAN_PIXEL",
         f"one number, or one for each of the {config.IMAGE_CHANNEL_COUNT} channels",
-    )
-    weights = config.LOSS_WEIGHTS
-    require(
-        isinstance(weights, dict)
-        and set(weights) <= set(LOSS_NAMES)
-        and all(_is_number(value) and value >= 0 for value in weights.values()),
-        "LOSS_WEIGHTS",
-        f"a dictionary of numbers of at least 0 with keys among {', '.join(LOSS_NAMES)}",
     )

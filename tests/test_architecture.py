@@ -76,6 +76,7 @@ PUBLIC = {
     "inference",
     "instances",
     "measure",
+    "napari_plugin",
     "pictures",
     "report",
     "runs",

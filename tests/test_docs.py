@@ -138,6 +138,16 @@ def test_every_public_module_is_in_the_reference():
     assert all(room == page for room, page in shown.items())
 
 
+PAGES = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", *(ROOT / "notebooks").glob("*.ipynb")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_readers_are_taught_public_modules_only(page):
+    # With something of the module: a page may say that others are not for programs.
+    named = set(re.findall(r"\bmrcnn\.(\w+)\.\w+", page.read_text(encoding="utf-8")))
+    assert {name for name in named if (ROOT / "mrcnn" / name).is_dir()} <= PUBLIC
+
+
 @pytest.mark.parametrize(
     ("file", "config"), [("mrcnn/config.py", Config), ("samples/rbc/rbc.py", RBCConfig)]
 )

@@ -8,6 +8,8 @@ import numpy as np
 from mrcnn.errors import ConfigError
 from mrcnn.ops.outputs import InferenceOutputs
 
+__all__ = ["InferenceOutputs", "Runner", "named_outputs"]
+
 
 @runtime_checkable
 class Runner(Protocol):
