@@ -46,6 +46,7 @@ def told_picture(state: State, name: str) -> dict[str, Any]:
         "version": _version(path),
         "size": [height, width],
         "job": job.plain() if job else None,
+        "is_prepared": state.tiles.is_prepared(path),
         "cells": None,
     }
     with state.project.editing():
@@ -143,12 +144,12 @@ def routes(state: State) -> APIRouter:
     @router.get("/pictures/{name}/thumbnail", response_class=Response)
     def get_thumbnail(name: str) -> Response:
         """A small JPEG of the whole."""
-        return Response(state.tiles.thumbnail(project.path(name)), 200, _KEPT, _JPEG)
+        return _image(*state.tiles.thumbnail(project.path(name)))
 
     @router.get("/pictures/{name}/tiles/{level}/{x}/{y}", response_class=Response)
     def get_tile(name: str, level: int, x: int, y: int) -> Response:
         """A tile of 512 x 512 pixels as JPEG; levels count as in Deep Zoom."""
-        return Response(state.tiles.tile(project.path(name), level, x, y), 200, _KEPT, _JPEG)
+        return _image(*state.tiles.tile(project.path(name), level, x, y))
 
     @router.post("/pictures/{name}/detect")
     def detect_picture(name: str, asked: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -229,6 +230,11 @@ def figures(state: State) -> dict[str, Any]:
         "diameters": [round(each, 2) for each in diameters] if pictures else [],
         "unit": "um" if in_micrometers and pictures else "px",
     }
+
+
+def _image(content: bytes, is_final: bool) -> Response:
+    """A tile or thumbnail; one that another one follows is not kept by the browser."""
+    return Response(content, 200, _KEPT if is_final else None, _JPEG)
 
 
 def _sent(path: Path) -> FileResponse:

@@ -32,7 +32,10 @@ def routes(state: State) -> APIRouter:
 
     @router.get("/events", response_class=StreamingResponse)
     async def get_events() -> StreamingResponse:
-        """What happens, as server-sent events: job, changed, removed, model, learning."""
+        """What happens, as server-sent events.
+
+        These are job, progress, changed, removed, prepared, model and learning.
+        """
         stream = state.events.stream()
         # Begun here, so that a page too many is refused.
         first = await anext(stream)

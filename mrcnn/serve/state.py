@@ -49,7 +49,7 @@ class State:
         self.detector, self.project = detector, project
         self.events = Events()
         self.work = Work(application, options, detector, project, self.events)
-        self.tiles = Tiles(project.folder / "thumbnails")
+        self.tiles = Tiles(project.folder / "thumbnails", self._tell_tiles)
         self.exports = Exports(application, options, project)
         self.corrections_file = CorrectionsFile(project)
         self.learning = Learning(
@@ -82,6 +82,9 @@ class State:
             self.events.publish("model", {**told, "problem": problem or told["problem"]})
 
         self.detector.use(load).add_done_callback(take)
+
+    def _tell_tiles(self, name: str, share: float, problem: str) -> None:
+        self.events.publish("prepared", {"picture": name, "share": share, "problem": problem})
 
     def told_model(self) -> dict[str, Any]:
         """What pages have to know of the model."""

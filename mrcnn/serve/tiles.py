@@ -1,42 +1,58 @@
 """Tiles of a picture at any magnification, for the viewer of the page."""
 
-import io
 import math
+import sys
 import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 from PIL import Image
 
-from mrcnn.errors import DataError
+from mrcnn.errors import DataError, MrcnnError
 from mrcnn.files import atomic_write
-from mrcnn.pictures import Picture, overview
+from mrcnn.pictures import Picture
+from mrcnn.pictures.picture import Level
 from mrcnn.serve.limits import open_checked
+from mrcnn.serve.pyramid import PART, SIDE, Pyramid, jpeg
 
-SIDE = 512
-# Of the picture that stands for all smaller ones, where a file has no levels of its own.
-OVERVIEW_SIDE = 4096
 THUMBNAIL_SIDE = 320
-_QUALITY = 88
+# Pixels that a tile may be made of while somebody waits: more take longer than 200 ms to decode.
+MOST_READ = 3 * 2**19
+# Pictures of so many pixels are in memory once they were decoded.
+SMALL = 2**24
 _MOST_OPEN = 3
+_MOST_MADE = 2
+# Seconds between two times that it is told how far they are.
+_BETWEEN = 0.5
+_Told = Callable[[str, float, str], None]
 
 
 class Tiles:
     """Reads tiles of the pictures of a project. Any thread may use it.
 
     Level 0 is a picture of one pixel, each further one has twice the side, and the last has all
-    pixels; as the Deep Zoom format counts.
+    pixels; as the Deep Zoom format counts. Levels that would take too long to read are made once,
+    in the background, and a coarse copy is given until then.
 
     Args:
         folder: keeps what takes long to make.
+        told: is called with the name of a picture whose levels are made, the share that is done,
+            and what went wrong, which is mostly nothing.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, told: _Told = lambda name, share, problem: None) -> None:
+        self._folder, self._told = folder, told
         self._lock = threading.Lock()
         self._open: OrderedDict[Path, _Opened] = OrderedDict()
+        self._made: dict[Path, Pyramid] = {}
+        self._pool = ThreadPoolExecutor(_MOST_MADE, thread_name_prefix="tiles")
+        for left in folder.glob(f".*{PART}"):
+            left.unlink(missing_ok=True)
 
     def size(self, path: Path) -> tuple[int, int]:
         """(height, width) of a picture.
@@ -46,8 +62,17 @@ class Tiles:
         """
         return self._opened(path).picture.shape
 
-    def tile(self, path: Path, level: int, x: int, y: int) -> bytes:
-        """A tile as JPEG.
+    def is_prepared(self, path: Path) -> bool:
+        """Whether all tiles of a picture are those that stay.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        pyramid = self._opened(path).pyramid
+        return pyramid is None or pyramid.is_whole
+
+    def tile(self, path: Path, level: int, x: int, y: int) -> tuple[bytes, bool]:
+        """A tile as JPEG, and whether it stays so: another one comes once it is made.
 
         Args:
             path: of the picture.
@@ -67,18 +92,20 @@ class Tiles:
         top, left = y * SIDE, x * SIDE
         if not (0 <= top < high and 0 <= left < wide):
             raise DataError(f"There is no tile {x}, {y} in level {level} of {path.name}.")
+        pyramid = opened.pyramid
+        if pyramid is not None and factor >= pyramid.factor:
+            return pyramid.tile(factor, x, y)
         part = opened.part(
             top * factor,
             left * factor,
             min(SIDE * factor, height - top * factor),
             min(SIDE * factor, width - left * factor),
             factor,
-            self._folder / f"{path.name}.overview.npy",
         )
-        return jpeg(part)
+        return jpeg(part), True
 
-    def thumbnail(self, path: Path) -> bytes:
-        """A small picture of the whole as JPEG; kept.
+    def thumbnail(self, path: Path) -> tuple[bytes, bool]:
+        """A small picture of the whole as JPEG, and whether it stays so; kept then.
 
         Raises:
             DataError: it cannot be read.
@@ -86,37 +113,92 @@ class Tiles:
         kept = self._folder / f"{path.name}.jpg"
         try:
             if kept.stat().st_mtime_ns >= path.stat().st_mtime_ns:
-                return kept.read_bytes()
+                return kept.read_bytes(), True
         except OSError:
             pass
         opened = self._opened(path)
         height, width = opened.picture.shape
         factor = max(1, math.ceil(max(height, width) / THUMBNAIL_SIDE))
-        overview_file = self._folder / f"{path.name}.overview.npy"
-        content = jpeg(opened.part(0, 0, height, width, factor, overview_file))
-        atomic_write(kept, content)
-        return content
+        is_whole = True
+        if opened.pyramid is None:
+            content = jpeg(opened.part(0, 0, height, width, factor))
+        else:
+            content, is_whole = opened.pyramid.whole(THUMBNAIL_SIDE)
+        if is_whole:
+            atomic_write(kept, content)
+        return content, is_whole
 
     def forget(self, path: Path) -> None:
         """Close a picture that is no more."""
         with self._lock:
-            self._open.pop(path, None)
-        for name in (f"{path.name}.overview.npy", f"{path.name}.jpg"):
-            (self._folder / name).unlink(missing_ok=True)
+            opened = self._open.pop(path, None)
+            self._made.pop(path, None)
+        if opened is not None and opened.pyramid is not None:
+            opened.pyramid.close()
+        for file in (self._tiles_file(path), self._folder / f"{path.name}.jpg"):
+            file.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close all pictures."""
+        """Close all pictures; what is not made yet begins anew the next time."""
         with self._lock:
             self._open.clear()
+            self._made.clear()
+        self._pool.shutdown(cancel_futures=True)
+
+    def _tiles_file(self, path: Path) -> Path:
+        return self._folder / f"{path.name}.tiles"
 
     def _opened(self, path: Path) -> "_Opened":
         with self._lock:
             if path not in self._open:
-                self._open[path] = _Opened(open_checked(path))
+                picture = open_checked(path)
+                self._open[path] = _Opened(picture, self._pyramid(path, picture))
             self._open.move_to_end(path)
             while len(self._open) > _MOST_OPEN:
                 self._open.popitem(last=False)
             return self._open[path]
+
+    def _pyramid(self, path: Path, picture: Picture) -> Pyramid | None:
+        """The levels that take too long to read, which are made from now on if they are not."""
+        factor = first_slow(picture)
+        if factor is None or path in self._made:
+            return self._made.get(path)
+        told = path.stat()
+        version = f"{told.st_mtime_ns:x}-{told.st_size:x}"
+        pyramid = Pyramid(self._tiles_file(path), picture.shape, factor, version)
+        if not pyramid.is_whole:
+            self._made[path] = pyramid
+            self._pool.submit(self._make, path, pyramid)
+        return pyramid
+
+    def _make(self, path: Path, pyramid: Pyramid) -> None:
+        said = 0.0
+
+        def told(share: float) -> None:
+            nonlocal said
+            with self._lock:
+                if self._made.get(path) is not pyramid:
+                    raise _Unwanted
+            if share == 1 or monotonic() - said >= _BETWEEN:
+                said = monotonic()
+                self._told(path.name, share, "")
+
+        try:
+            # A file of its own, so that nobody waits for it who looks at single pixels.
+            with open_checked(path) as picture:
+                pyramid.make(picture, told)
+        except _Unwanted:
+            return
+        except (MrcnnError, OSError) as error:
+            print(f"{path.name}: its coarse levels could not be made: {error}", file=sys.stderr)
+            self._told(path.name, 1.0, str(error))
+            return
+        with self._lock:
+            self._made.pop(path, None)
+
+
+class _Unwanted(Exception):
+    """The picture, or the server, is no more."""
 
 
 def last_level(height: int, width: int) -> int:
@@ -124,68 +206,59 @@ def last_level(height: int, width: int) -> int:
     return math.ceil(math.log2(max(height, width, 1)))
 
 
-def jpeg(pixels: np.ndarray) -> bytes:
-    """Pixels uint8 [h, w, 3] as JPEG."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=_QUALITY)
-    return file.getvalue()
+def best_level(picture: Picture, factor: float) -> tuple[int, Level]:
+    """The coarsest level that is as fine as a factor asks for: its number, and itself."""
+    return max(
+        (
+            (number, level)
+            for number, level in enumerate(picture.levels)
+            if level.downsample <= factor * 1.01
+        ),
+        key=lambda each: each[1].downsample,
+    )
+
+
+def first_slow(picture: Picture) -> int | None:
+    """The first factor of which a tile cannot be read at once; None where all can."""
+    height, width = picture.shape
+    if height * width <= SMALL:
+        return None
+    for number in range(last_level(height, width) + 1):
+        factor = 2**number
+        _, level = best_level(picture, factor)
+        side = SIDE * factor / level.downsample
+        if min(side, level.height) * min(side, level.width) > MOST_READ:
+            return factor
+    return None
 
 
 class _Opened:
     """A picture that is open until nobody has it any more; one thread at a time reads it."""
 
-    def __init__(self, picture: Picture) -> None:
-        self.picture = picture
+    def __init__(self, picture: Picture, pyramid: Pyramid | None) -> None:
+        self.picture, self.pyramid = picture, pyramid
         weakref.finalize(self, picture.close)
         self._lock = threading.Lock()
-        self._overview: np.ndarray | None = None
 
-    def part(self, y: int, x: int, height: int, width: int, factor: int, kept: Path) -> np.ndarray:
+    def part(self, y: int, x: int, height: int, width: int, factor: int) -> np.ndarray:
         """A region of the picture, made smaller by a whole factor.
 
         Args:
             y, x, height, width: in pixels of the picture.
             factor: 1 or more.
-            kept: file of the overview, where the picture is large and has no such level.
 
         Returns:
             uint8 [ceil(height / factor), ceil(width / factor), 3].
         """
         wanted = (-(-height // factor), -(-width // factor))
+        number, level = best_level(self.picture, factor)
+        times = level.downsample
+        top, left = int(y / times), int(x / times)
+        bottom = min(max(math.ceil((y + height) / times), top + 1), level.height)
+        right = min(max(math.ceil((x + width) / times), left + 1), level.width)
         with self._lock:
-            number, level = max(
-                (
-                    (number, level)
-                    for number, level in enumerate(self.picture.levels)
-                    if level.downsample <= factor * 1.01
-                ),
-                key=lambda each: each[1].downsample,
-            )
-            times = level.downsample
-            if factor / times > 4 and max(level.height, level.width) > OVERVIEW_SIDE:
-                pixels, times = self._of_overview(kept)
-            else:
-                pixels = None
-            top, left = int(y / times), int(x / times)
-            rows, columns = (level.height, level.width) if pixels is None else pixels.shape[:2]
-            bottom = min(max(math.ceil((y + height) / times), top + 1), rows)
-            right = min(max(math.ceil((x + width) / times), left + 1), columns)
-            if pixels is None:
-                read = self.picture.region(top, left, bottom - top, right - left, number)
-            else:
-                read = np.array(pixels[top:bottom, left:right])
+            read = self.picture.region(top, left, bottom - top, right - left, number)
         if read.shape[:2] == wanted:
             return read
         resized = Image.fromarray(read).resize(wanted[::-1], Image.Resampling.BOX)
         return np.asarray(resized)
-
-    def _of_overview(self, kept: Path) -> tuple[np.ndarray, float]:
-        """The overview uint8 [h, w, 3], and pixels of the picture for each of its pixels."""
-        if self._overview is None:
-            try:
-                self._overview = np.load(kept, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError):
-                small, _ = overview(self.picture, OVERVIEW_SIDE)
-                atomic_write(kept, lambda file: np.save(file, small, allow_pickle=False))
-                self._overview = small
-        return self._overview, max(self.picture.shape) / max(self._overview.shape[:2])

@@ -97,6 +97,10 @@ function listen() {
     if (picture.isShown(name)) picture.progress(parts);
     gallery.progress(name, parts);
   });
+  on("prepared", (told) => {
+    picture.prepared(told);
+    if (told.share === 1) gallery.prepared(told.picture);
+  });
   on("removed", () => { if (shown === "pictures") gallery.refresh(); });
   on("learning", (told) => learn.told(told));
   events.onerror = () => {

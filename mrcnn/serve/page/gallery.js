@@ -128,6 +128,12 @@ export function progress(name, parts) {
   if (badge) badge.textContent = t("parts", { parts });
 }
 
+// The thumbnail is that of the whole now.
+export function prepared(name) {
+  const item = [...$("gallery").children].find((one) => one.dataset.name === name);
+  if (item) item.querySelector("img").src += "+";
+}
+
 function card(one) {
   const counts = one.counts ? countText(one.counts) : null;
   const badges = [];

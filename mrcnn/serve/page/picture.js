@@ -6,10 +6,12 @@ import { Layer } from "./layer.js";
 import { Tools } from "./tools.js";
 
 const TILE = 512;
+const FRESHEN = 3000; // milliseconds between two looks at tiles that are being made
 let viewer = null;
 let layer = null;
 let tools = null;
 let picture = null;
+let freshened = 0;
 // Acts are sent one after the other.
 let queue = Promise.resolve();
 
@@ -120,6 +122,19 @@ export function progress(parts) {
   if (picture.job && picture.job.state === "running") $("notes").textContent = t("parts", { parts });
 }
 
+// The coarse levels of a large picture are made while it is looked at already.
+export function prepared({ picture: name, share, problem }) {
+  if (!isShown(name)) return;
+  const isDone = share === 1;
+  if (problem) say(problem);
+  tools.wait = isDone ? "" : t("preparing", { percent: Math.floor(100 * share) });
+  tools.hint();
+  if (!isDone && Date.now() - freshened < FRESHEN) return;
+  freshened = Date.now();
+  const item = viewer.world.getItemAt(0);
+  if (item) item.reset();
+}
+
 export function leave() {
   tools.choose("select");
   picture = null;
@@ -138,6 +153,7 @@ export async function open(name) {
   if (isNew) {
     layer.hidden.clear();
     layer.chosen.clear();
+    tools.wait = told.is_prepared ? "" : t("preparing", { percent: 0 });
     tools.choose("select");
     openTiles();
   }

@@ -10,7 +10,7 @@ const APART = 2; // pixels of the screen between two points of a line
 export class Tools {
   // `does.act` sends an act, `does.chosen` is told that others are selected.
   constructor(viewer, layer, does) {
-    Object.assign(this, { viewer, layer, does, tool: "select", handle: -1, dragging: false });
+    Object.assign(this, { viewer, layer, does, tool: "select", handle: -1, dragging: false, wait: "" });
     for (const button of document.querySelectorAll("[data-tool]")) {
       button.addEventListener("click", () => this.choose(button.dataset.tool));
     }
@@ -46,7 +46,7 @@ export class Tools {
 
   hint() {
     const key = { draw: "hintDraw", split: "hintSplit", reshape: this.layer.sketch ? "hintReshape" : "hintPick" }[this.tool];
-    $("hint").textContent = key ? t(key) : "";
+    $("hint").textContent = key ? t(key) : this.wait;
   }
 
   showHandles() {
