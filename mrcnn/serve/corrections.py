@@ -8,6 +8,8 @@ from mrcnn.serve.journal import Journal
 from mrcnn.serve.shapes import drawn, merged, parts_of
 
 UNDO, REDO = "undo", "redo"
+# What the network did, not a person.
+DETECTED = "detected"
 # An object that a person made or looked at counts whatever the confidence.
 Cell = dict[str, Any]
 
@@ -60,7 +62,7 @@ class Corrections:
     @property
     def is_corrected(self) -> bool:
         """Whether a person changed something, or said that all is right."""
-        return bool(self._acts)
+        return any(act["kind"] != DETECTED for act in self._acts)
 
     @property
     def can_undo(self) -> bool:
@@ -132,7 +134,7 @@ class Corrections:
             for number, cell in enumerate(filter(is_inside, found))
         ]
         removed = [number for number, cell in self.cells.items() if is_inside(cell)]
-        return self._keep({"kind": "detected", "at": at, "removed": removed, "added": added})
+        return self._keep({"kind": DETECTED, "at": at, "removed": removed, "added": added})
 
     def _effect(self, kind: Any, act: dict[str, Any]) -> dict[str, Any]:
         if kind == "draw":

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from mrcnn.pictures import Picture
+from mrcnn.pictures.picture import Level
 
 SIDE = 512
 # How files end that are not done; those of a server that was killed can go.
@@ -143,14 +144,7 @@ class Pyramid:
         told(1.0)
 
     def _fill(self, picture: Picture, told: Callable[[float], None]) -> None:
-        number, level = max(
-            (
-                (number, level)
-                for number, level in enumerate(picture.levels)
-                if level.downsample <= self.factor * 1.01
-            ),
-            key=lambda each: each[1].downsample,
-        )
+        number, _ = best_level(picture, self.factor)
         high, wide = self._sizes[0]
         # Of each level the rows of tiles that the next one waits for.
         bands: list[list[np.ndarray]] = [[] for _ in self._sizes]
@@ -224,6 +218,18 @@ def _read(
     if image.size != wanted:
         image = image.resize(wanted, Image.Resampling.BOX)
     return np.asarray(image)
+
+
+def best_level(picture: Picture, factor: float) -> tuple[int, Level]:
+    """The coarsest level that is as fine as a factor asks for: its number, and itself."""
+    return max(
+        (
+            (number, level)
+            for number, level in enumerate(picture.levels)
+            if level.downsample <= factor * 1.01
+        ),
+        key=lambda each: each[1].downsample,
+    )
 
 
 def jpeg(pixels: np.ndarray) -> bytes:

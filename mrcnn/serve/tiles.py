@@ -16,9 +16,8 @@ from PIL import Image
 from mrcnn.errors import DataError, MrcnnError
 from mrcnn.files import atomic_write
 from mrcnn.pictures import Picture
-from mrcnn.pictures.picture import Level
 from mrcnn.serve.limits import open_checked
-from mrcnn.serve.pyramid import PART, SIDE, Pyramid, jpeg
+from mrcnn.serve.pyramid import PART, SIDE, Pyramid, best_level, jpeg
 
 THUMBNAIL_SIDE = 320
 # Pixels that a tile may be made of while somebody waits: more take longer than 200 ms to decode.
@@ -204,18 +203,6 @@ class _Unwanted(Exception):
 def last_level(height: int, width: int) -> int:
     """Number of the level with all pixels."""
     return math.ceil(math.log2(max(height, width, 1)))
-
-
-def best_level(picture: Picture, factor: float) -> tuple[int, Level]:
-    """The coarsest level that is as fine as a factor asks for: its number, and itself."""
-    return max(
-        (
-            (number, level)
-            for number, level in enumerate(picture.levels)
-            if level.downsample <= factor * 1.01
-        ),
-        key=lambda each: each[1].downsample,
-    )
 
 
 def first_slow(picture: Picture) -> int | None:

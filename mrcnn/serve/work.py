@@ -15,12 +15,14 @@ from mrcnn.serve.detection import detect
 from mrcnn.serve.detector import BusyError, Detector, Model
 from mrcnn.serve.events import Events
 from mrcnn.serve.jobs import DONE, FAILED, RUNNING, Job
-from mrcnn.serve.limits import open_checked
+from mrcnn.serve.limits import MOST_WHOLE_PIXELS, open_checked
 from mrcnn.serve.project import Project
 from mrcnn.serve.results import Result
 
 # Seconds between two events about the parts of a large picture.
 _BETWEEN = 1.0
+# Around a region: pixels at least, and diameters of an object.
+_MARGIN, _OBJECTS_BESIDE = 64, 2
 
 
 class Work:
@@ -45,6 +47,8 @@ class Work:
         self._detector, self._project, self._events = detector, project, events
         self._lock = threading.Lock()
         self._futures: dict[int, Future[None]] = {}
+        # How many acts there were on the picture of a job when it was asked for.
+        self._known: dict[int, int] = {}
         for job in project.jobs.open():
             self._submit(job)
 
@@ -63,7 +67,15 @@ class Work:
                 rows, columns = opened.shape
                 if not (0 <= y < y + height <= rows and 0 <= x < x + width <= columns):
                     raise DataError(f"The region is not inside the {rows} x {columns} pixels.")
+                if height * width > MOST_WHOLE_PIXELS:
+                    raise DataError(
+                        f"The region has {height} x {width} pixels, more than the "
+                        f"{MOST_WHOLE_PIXELS} that are detected in at once. Choose a smaller one, "
+                        "or the whole picture."
+                    )
+        known = self._acts(picture)
         job = self._project.jobs.add(picture, ",".join(map(str, region or ())))
+        self._known[job.number] = known
         try:
             self._submit(job)
         except BusyError:
@@ -95,15 +107,37 @@ class Work:
             return
         self._tell(job.number)
         path = self._project.path(job.picture)
+        # After a restart it is as if it was asked for now.
+        known = self._known.pop(job.number, self._acts(job.picture))
         with open_checked(path) as picture:
             if job.region:
                 self._do_region(job, model, picture)
             else:
                 found = self._detect(job, model, picture)
                 if self._is_wanted(job):
-                    self._project.store(job.picture, Result.of(found, model))
+                    self._store(job.picture, Result.of(found, model), known)
         # Only what is kept is done: after a kill it begins anew.
         jobs.end(job.number, DONE)
+
+    def _acts(self, picture: str) -> int:
+        """How many acts there were on a picture."""
+        with self._project.editing():
+            try:
+                opened = self._project.opened(picture)
+            except DataError:
+                # A damaged result is in nobody's way.
+                return 0
+            return 0 if opened is None else opened[1].number
+
+    def _store(self, picture: str, result: Result, known: int) -> None:
+        """Keep a result, unless somebody has corrected the earlier one meanwhile."""
+        with self._project.editing():
+            if self._acts(picture) != known:
+                raise DataError(
+                    "It was corrected while it was detected in anew, so the corrections stay. "
+                    "Detect anew to set them aside."
+                )
+            self._project.store(picture, result)
 
     def _detect(self, job: Job, model: Model, picture: Picture) -> Any:
         parts, told = 0, monotonic()
@@ -123,18 +157,24 @@ class Work:
 
     def _do_region(self, job: Job, model: Model, picture: Picture) -> None:
         y, x, height, width = map(int, job.region.split(","))
+        opened = self._project.opened(job.picture)
+        scale = {} if opened is None else opened[0].scale
+        margin = max(_MARGIN, round(_OBJECTS_BESIDE * (scale.get("diameter_px") or 0)))
+        # With what lies around it, so that nothing at its border is cut.
+        rows, columns = picture.shape
+        top, left = max(y - margin, 0), max(x - margin, 0)
+        bottom, right = min(y + height + margin, rows), min(x + width + margin, columns)
         part = Picture.of(
-            picture.region(y, x, height, width),
+            picture.region(top, left, bottom - top, right - left),
             name=picture.name,
             pixel_size=picture.pixel_size,
         )
         found = self._detect(job, model, part)
-        cells = [moved(cell, y, x) for cell in [*found.cells, *found.weak]]
+        cells = [moved(cell, top, left) for cell in [*found.cells, *found.weak]]
         if not self._is_wanted(job):
             return
         if self._project.opened(job.picture) is None:
             # The rest of the picture has nothing yet.
-            rows, columns = picture.shape
             empty = Result.of(found, model)
             self._project.store(
                 job.picture, Result(**{**vars(empty), "size": (rows, columns), "cells": []})
@@ -154,6 +194,7 @@ class Work:
     def _ended(self, job: Job, future: Future[None]) -> None:
         with self._lock:
             self._futures.pop(job.number, None)
+            self._known.pop(job.number, None)
         if future.cancelled():
             return
         error = future.exception()

@@ -212,6 +212,44 @@ def test_keys_alone(open_page):
     playwright.expect(page.locator("#chosen")).to_have_text("")
 
 
+def test_a_rectangle_is_detected_in(open_page):
+    page = open_page()
+    send(page, "rectangle.png")
+    open_picture(page, "rectangle.png")
+    # All goes, and what is in the rectangle comes back.
+    for _ in range(2):
+        page.keyboard.press("n")
+        page.keyboard.press("Delete")
+        page.wait_for_timeout(100)
+    count(page, "0 objects")
+    rectangle = page.locator("[data-tool=region]")
+    rectangle.click()
+    drag(page, (2, 2), (38, 27))
+    count(page, "1 object")
+    playwright.expect(rectangle).to_have_attribute("aria-pressed", "false")
+    page.locator("#undo").click()
+    count(page, "0 objects")
+    # By two clicks, and by keys alone: the cross begins in the middle.
+    rectangle.click()
+    page.mouse.click(*spot(page, 2, 28))
+    page.mouse.click(*spot(page, 25, 55))
+    count(page, "1 object")
+    page.locator("#undo").click()
+    count(page, "0 objects")
+    page.keyboard.press("r")
+    page.keyboard.press(" ")
+    for key in ("ArrowLeft", "ArrowUp"):
+        for _ in range(30):
+            page.keyboard.press(key)
+    page.keyboard.press("Enter")
+    count(page, "1 object")
+    page.locator("#undo").click()
+    count(page, "0 objects")
+    rectangle.click()
+    drag(page, (2, 2), (4, 4))
+    playwright.expect(page.locator("#message")).to_contain_text("too small")
+
+
 def test_a_phone(open_page):
     page = open_page(PHONE, has_touch=True)
     send(page, "phone.png")

@@ -178,6 +178,59 @@ def test_a_region_is_detected_in(client, add):
         assert client.post(url, json={"region": region}).status_code == 422
 
 
+def test_an_object_at_the_border_of_a_region_is_not_cut(client, add):
+    add(name="cut.png")
+    url = "/api/pictures/cut.png/detect"
+    # The middle of the dim one, rows 30 to 50, is in the region, and its upper half is not.
+    assert client.post(url, json={"region": [38, 0, 26, 64]}).status_code == 200
+    told = wait_for(client, "cut.png")
+    assert sorted(cell["box"] for cell in told["cells"]) == [
+        [5, 6, 25, 30], [8, 40, 20, 56], [30, 8, 50, 20]
+    ]  # fmt: skip
+    # Of one whose middle is outside nothing comes or goes.
+    assert client.post(url, json={"region": [0, 0, 32, 64]}).status_code == 200
+    assert len(wait_for(client, "cut.png")["cells"]) == 3
+
+
+def test_a_region_alone_is_no_correction(client, add):
+    add(name="alone.png")
+    url = "/api/pictures/alone.png/detect"
+    assert client.post(url, json={"region": [0, 0, 28, 64]}).status_code == 200
+    told = wait_for(client, "alone.png")
+    assert told["number"] == 1 and told["can_undo"] and not told["corrected"]
+    # So nobody is asked whether it may go.
+    assert client.post(url).status_code == 200
+    assert wait_for(client, "alone.png")["number"] == 0
+
+
+def test_a_region_that_would_fill_the_memory_is_refused(client, add, monkeypatch):
+    add(name="much.png")
+    monkeypatch.setattr("mrcnn.serve.work.MOST_WHOLE_PIXELS", 1000)
+    answered = client.post("/api/pictures/much.png/detect", json={"region": [0, 0, 40, 40]})
+    assert answered.status_code == 422 and "Choose a smaller one" in answered.json()["detail"]
+
+
+def test_corrections_made_while_it_is_detected_anew_stay(client, state, add, monkeypatch):
+    told = add(name="meanwhile.png")
+    predictor = state.detector.model.finder.predictor
+    begun, may_end = threading.Event(), threading.Event()
+    predict = predictor.predict
+
+    def slow(image, **more):
+        begun.set()
+        assert may_end.wait(10)
+        return predict(image, **more)
+
+    monkeypatch.setattr(predictor, "predict", slow)
+    assert client.post("/api/pictures/meanwhile.png/detect").status_code == 200
+    assert begun.wait(10)
+    assert act(client, told, "delete", cells=[1]).status_code == 200
+    may_end.set()
+    told = wait_for(client, "meanwhile.png")
+    assert told["job"]["state"] == "failed" and "the corrections stay" in told["job"]["problem"]
+    assert told["number"] == 1 and [cell["id"] for cell in told["cells"]] == [2, 3]
+
+
 def test_files_of_other_programs(client, state, add):
     told = add(name="export.png")
     act(client, told, "class", cells=[2], **{"class": "bright"})

@@ -6,13 +6,17 @@ import { Layer } from "./layer.js";
 import { Tools } from "./tools.js";
 
 const TILE = 512;
+const VIEW_KEYS = ["+", "=", "-", "0", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
+const LEAST_SIDE = 16; // pixels of a region
 const FRESHEN = 3000; // milliseconds between two looks at tiles that are being made
 let viewer = null;
 let layer = null;
 let tools = null;
 let picture = null;
 let freshened = 0;
-// Acts are sent one after the other.
+let wanted = null; // name of the picture that is to be shown
+let asked = null; // name of the one that the server is about to be asked for
+// Acts and questions are sent one after the other: no answer overtakes another.
 let queue = Promise.resolve();
 
 export function begin() {
@@ -42,7 +46,7 @@ export function begin() {
   viewer.canvas.tabIndex = 0;
   viewer.canvas.setAttribute("role", "application");
   layer = new Layer(viewer, (name) => colorOf(picture ? picture.classes : [], name));
-  tools = new Tools(viewer, layer, { act, chosen: showChosen });
+  tools = new Tools(viewer, layer, { act, region: detectIn, chosen: showChosen });
   window.viewerLayer = layer;
   $("zoom-in").addEventListener("click", () => zoom(1.6));
   $("zoom-out").addEventListener("click", () => zoom(1 / 1.6));
@@ -62,8 +66,9 @@ export function begin() {
     if (await act({ kind: "checked" })) $("chosen").textContent = t("checkedDone");
   });
   $("again").addEventListener("click", again);
-  $("region").addEventListener("click", region);
+  $("shown-part").addEventListener("click", partShown);
   $("remove").addEventListener("click", remove);
+  $("cancel").addEventListener("click", () => trying(() => call("DELETE", `jobs/${picture.job.number}`)));
   $("previous").addEventListener("click", () => go(-1));
   $("next").addEventListener("click", () => go(1));
   document.addEventListener("keydown", keys);
@@ -90,14 +95,22 @@ async function again() {
   await trying(() => call("POST", `${picturePath(picture.name)}/detect`, body));
 }
 
-async function region() {
+function partShown() {
+  const { clientWidth: x, clientHeight: y } = viewer.canvas;
+  return detectIn(layer.toPicture({ x: 0, y: 0 }), layer.toPicture({ x, y }));
+}
+
+// Detects between two corners, as far as there is a picture.
+async function detectIn(one, other) {
   const [height, width] = picture.size;
-  const [left, top, scale] = layer.place();
-  const { clientWidth, clientHeight } = viewer.canvas;
-  const x1 = Math.max(Math.floor(-left / scale), 0);
-  const y1 = Math.max(Math.floor(-top / scale), 0);
-  const x2 = Math.min(Math.ceil((clientWidth - left) / scale), width);
-  const y2 = Math.min(Math.ceil((clientHeight - top) / scale), height);
+  const inside = (value, most) => Math.min(Math.max(Math.round(value + 0.5), 0), most);
+  const [x1, x2] = [one[0], other[0]].map((value) => inside(value, width)).sort((a, b) => a - b);
+  const [y1, y2] = [one[1], other[1]].map((value) => inside(value, height)).sort((a, b) => a - b);
+  if (Math.min(x2 - x1, y2 - y1) < LEAST_SIDE) {
+    say(t("regionSmall"));
+    return;
+  }
+  say("");
   await trying(() => call("POST", `${picturePath(picture.name)}/detect`, { region: [y1, x1, y2 - y1, x2 - x1] }));
 }
 
@@ -119,7 +132,7 @@ export function isBehind(name, number) {
 
 // Parts of a large picture that are done.
 export function progress(parts) {
-  if (picture.job && picture.job.state === "running") $("notes").textContent = t("parts", { parts });
+  if (picture.job && picture.job.state === "running") $("working-text").textContent = t("parts", { parts });
 }
 
 // The coarse levels of a large picture are made while it is looked at already.
@@ -136,15 +149,30 @@ export function prepared({ picture: name, share, problem }) {
 }
 
 export function leave() {
+  wanted = null;
   tools.choose("select");
   picture = null;
   viewer.close();
   layer.setCells([]);
 }
 
-export async function open(name) {
+// Shows a picture as the server has it, after the acts that are on their way.
+export function open(name) {
+  wanted = name;
+  if (asked !== name) {
+    asked = name;
+    const sent = queue.then(() => {
+      asked = null;
+      return load(name);
+    });
+    queue = sent.catch(() => null);
+  }
+  return queue;
+}
+
+async function load(name) {
   const told = await trying(() => call("GET", picturePath(name)));
-  if (!told) return;
+  if (!told || wanted !== name) return;
   const isNew = !picture || picture.name !== name;
   picture = { classes: [], counts: {}, ...told };
   $("name").textContent = picture.name;
@@ -191,12 +219,11 @@ function showCount() {
   for (const name of picture.classes) counts[name] = 0;
   for (const cell of layer.cells.values()) if (layer.counts(cell)) counts[cell.class] = (counts[cell.class] || 0) + 1;
   const place = $("count");
+  const { job } = picture;
+  $("working").hidden = !job || !["waiting", "running"].includes(job.state);
+  if (!$("working").hidden) $("working-text").textContent = t(job.state);
   if (!picture.cells) {
-    const job = picture.job;
-    place.textContent = job && ["waiting", "running"].includes(job.state) ? t(job.state) : "–";
-    if (job && ["waiting", "running"].includes(job.state)) {
-      place.append(" ", made("button", { type: "button", onclick: () => trying(() => call("DELETE", `jobs/${job.number}`)) }, t("cancel")));
-    }
+    place.textContent = $("working").hidden ? "–" : "…";
     $("legend").replaceChildren();
     $("shown").textContent = "";
     setTools();
@@ -225,9 +252,9 @@ function setTools() {
   $("redo").disabled = !is || !picture.can_redo;
   $("delete").disabled = !is || !layer.chosen.size;
   $("merge").disabled = !is || layer.chosen.size < 2;
-  $("checked").disabled = $("region").disabled = !is;
+  $("checked").disabled = !is;
   for (const button of document.querySelectorAll("[data-tool]")) {
-    button.disabled = !is;
+    button.disabled = !is && !["select", "region"].includes(button.dataset.tool);
     button.textContent = t(button.dataset.tool);
   }
 }
@@ -255,7 +282,7 @@ function showChosen() {
 }
 
 function showKeys() {
-  const rows = [["N P", "N"], ["V", "V"], ["D", "D"], ["S", "S"], ["E", "E"], ["M", "M"], ["Del", "Del"], ["1 … 9", "1"], ["Ctrl+Z Y", "Z"], ["+ − 0", "+"], ["Esc", "Esc"]];
+  const rows = [["N P", "N"], ["V", "V"], ["D", "D"], ["S", "S"], ["E", "E"], ["R", "R"], ["M", "M"], ["Del", "Del"], ["1 … 9", "1"], ["Ctrl+Z Y", "Z"], ["+ − 0", "+"], ["Esc", "Esc"]];
   $("keys").replaceChildren(...rows.flatMap(([keys, what]) => [
     made("dt", {}, ...keys.split(" ").map((key) => made("kbd", {}, key))), made("dd", {}, t(`key.${what}`))]));
 }
@@ -271,7 +298,7 @@ function act(asked) {
       done = await call("POST", `${picturePath(name)}/acts`, { act: asked, after: picture.number });
     } catch (error) {
       if (error.status === 409) {
-        await open(name);
+        await load(name);
         say(t("elsewhere"));
         return null;
       }
@@ -312,7 +339,8 @@ function keys(event) {
   }
   // Buttons keep their own keys.
   if (event.target.matches("button, a, summary") && ["Enter", " "].includes(event.key)) return;
-  if (!picture.cells) return;
+  // Before anything was found there are only regions to choose.
+  if (!picture.cells && key !== "r" && tools.tool !== "region" && !VIEW_KEYS.includes(key)) return;
   if (tools.key(event, key)) {
     event.preventDefault();
     return;

@@ -27,14 +27,14 @@ export class Tools {
   }
 
   get isDrawing() {
-    return this.tool === "draw" || this.tool === "split";
+    return ["draw", "split", "region"].includes(this.tool);
   }
 
   choose(tool) {
     const { layer } = this;
     this.tool = tool;
     this.handle = -1;
-    layer.sketch = this.isDrawing ? { points: [], closed: false, cross: null } : null;
+    layer.sketch = this.isDrawing ? { points: [], closed: tool === "region", cross: null, corner: null } : null;
     if (tool === "reshape") this.showHandles();
     for (const button of document.querySelectorAll("[data-tool]")) {
       button.setAttribute("aria-pressed", String(button.dataset.tool === tool));
@@ -45,7 +45,7 @@ export class Tools {
   }
 
   hint() {
-    const key = { draw: "hintDraw", split: "hintSplit", reshape: this.layer.sketch ? "hintReshape" : "hintPick" }[this.tool];
+    const key = { draw: "hintDraw", split: "hintSplit", region: "hintRegion", reshape: this.layer.sketch ? "hintReshape" : "hintPick" }[this.tool];
     $("hint").textContent = key ? t(key) : this.wait;
   }
 
@@ -74,14 +74,34 @@ export class Tools {
     if (this.pressed && Math.hypot(event.position.x - this.pressed.x, event.position.y - this.pressed.y) > STILL) return;
     const [x, y] = this.layer.toPicture(event.position);
     if (this.isDrawing) {
-      this.layer.sketch.points.push([x, y]);
-      this.layer.redraw();
+      this.point([x, y]);
       return;
     }
     if (this.tool === "reshape" && this.layer.sketch && this.nearest(event.position) >= 0) return;
     const cell = this.layer.at(x, y);
     const { shiftKey, ctrlKey, metaKey } = event.originalEvent;
     this.select(cell ? [cell.id] : [], shiftKey || ctrlKey || metaKey);
+  }
+
+  // A point of a line, or a corner of a rectangle.
+  point(place) {
+    const { sketch } = this.layer;
+    if (this.tool !== "region") sketch.points.push(place);
+    else if (!sketch.corner) sketch.corner = place;
+    else {
+      this.rectangle(place);
+      this.end();
+      return;
+    }
+    this.layer.redraw();
+  }
+
+  // From the first corner to here.
+  rectangle([x2, y2]) {
+    const { sketch } = this.layer;
+    const [x1, y1] = sketch.corner;
+    sketch.points = [[x1, y1], [x2, y1], [x2, y2], [x1, y2]];
+    this.layer.redraw();
   }
 
   press(event) {
@@ -95,6 +115,12 @@ export class Tools {
     event.preventDefaultAction = true;
     const point = this.layer.toPicture(event.position);
     const { points } = this.layer.sketch;
+    if (this.tool === "region") {
+      if (!this.dragging) this.layer.sketch.corner = this.start || point;
+      this.dragging = true;
+      this.rectangle(point);
+      return;
+    }
     if (this.handle >= 0) points[this.handle] = point;
     else {
       if (!this.dragging) {
@@ -137,6 +163,7 @@ export class Tools {
     const position = { x: event.clientX - frame.left, y: event.clientY - frame.top };
     if (!this.layer.place()) return;
     const [x, y] = this.layer.toPicture(position);
+    if (this.tool === "region" && this.layer.sketch.corner) this.rectangle([x, y]);
     this.hover(this.layer.at(x, y), position);
   }
 
@@ -164,6 +191,12 @@ export class Tools {
     if (!sketch) return;
     if (this.tool === "reshape") {
       if (await this.does.act({ kind: "reshape", cell: sketch.id, outline: sketch.points })) this.choose("select");
+      return;
+    }
+    if (this.tool === "region") {
+      const { points } = sketch;
+      this.choose("select");
+      if (points.length) await this.does.region(points[0], points[2]);
       return;
     }
     const points = thinned(sketch.points);
@@ -216,6 +249,7 @@ export class Tools {
     if (key === "v") { this.choose("select"); return true; }
     if (key === "d") { this.choose("draw"); return this.cross(); }
     if (key === "s") { this.choose("split"); return this.cross(); }
+    if (key === "r") { this.choose("region"); return this.cross(); }
     if (key === "e") { this.choose("reshape"); return true; }
     if (key === "m") { this.merge(); return true; }
     if (key === "Delete" || key === "Backspace") { this.remove(); return true; }
@@ -224,6 +258,7 @@ export class Tools {
     if (way && this.isDrawing && layer.sketch.cross) {
       const step = (event.shiftKey ? 2 : 12) / layer.place()[2];
       layer.sketch.cross = layer.sketch.cross.map((value, axis) => value + way[axis] * step);
+      if (layer.sketch.corner) this.rectangle(layer.sketch.cross);
       layer.redraw();
       return true;
     }
@@ -234,8 +269,7 @@ export class Tools {
       return true;
     }
     if (key === " " && this.isDrawing && layer.sketch.cross) {
-      layer.sketch.points.push([...layer.sketch.cross]);
-      layer.redraw();
+      this.point([...layer.sketch.cross]);
       return true;
     }
     return false;
@@ -247,6 +281,8 @@ export class Tools {
     const [id] = layer.chosen;
     const cell = layer.cells.get(id);
     const { clientWidth, clientHeight } = this.viewer.canvas;
+    // Else Space and Enter press the button that was pressed last.
+    this.viewer.canvas.focus({ preventScroll: true });
     layer.sketch.cross = cell
       ? [(cell.box[1] + cell.box[3]) / 2, (cell.box[0] + cell.box[2]) / 2]
       : layer.toPicture({ x: clientWidth / 2, y: clientHeight / 2 });
