@@ -125,3 +125,24 @@ def test_napari_takes_the_manifest():
     npe2 = pytest.importorskip("npe2", reason="npe2 comes with napari")
     manifest = npe2.PluginManifest.from_file(FOLDER / "napari.json")
     assert manifest.contributions.widgets[0].autogenerate
+
+
+def test_napari_runs_the_command(made_up):
+    """Without a window: the command by its manifest, on a layer of napari, and what it takes."""
+    npe2 = pytest.importorskip("npe2", reason="npe2 comes with napari")
+    layers = pytest.importorskip("napari.layers", reason="napari is not installed")
+    components = pytest.importorskip("napari.components", reason="napari is not installed")
+    plugins = npe2.PluginManager()
+    plugins.register(npe2.PluginManifest.from_file(FOLDER / "napari.json"))
+    plugins.activate("mrcnn-keras3")
+    (widget,) = plugins.iter_widgets()
+    viewer = components.ViewerModel()
+    image = viewer.add_layer(layers.Image(field(*SPOTS), rgb=True, name="field", scale=(0.1, 0.1)))
+    ((labels, told, kind),) = plugins.commands.execute(
+        widget.command, (image, "objects of the model")
+    )
+    added = viewer.add_layer(layers.Layer.create(labels, told, kind))
+    assert isinstance(added, layers.Labels) and added.name == "field: objects"
+    assert tuple(added.scale) == (0.1, 0.1) and added.data.max() == 3
+    assert added.features["index"].tolist() == [1, 2, 3]
+    assert added.features["area"].tolist() == [480, 240, 192]
