@@ -20,10 +20,22 @@ from typing import Any
 import numpy as np
 
 SIDE = 128
+# The first steps of a training compile.
+WARM_UP = 4
+_PATIENCE = 900
 
 
-def prepare(devices: int, processes: int) -> None:
-    """Have the processor stand for as many devices, in a backend that is not begun."""
+def prepare(devices: int, processes: int, processors: Sequence[int] | None = None) -> None:
+    """Have the processor stand for as many devices, in a backend that is not begun.
+
+    Args:
+        devices: of all processes.
+        processes: that train together.
+        processors: numbers of those to use, one thread each; None for all.
+    """
+    if processors is not None:
+        usable = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {usable[number % len(usable)] for number in processors})
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     if backend == "jax":
@@ -36,10 +48,13 @@ def prepare(devices: int, processes: int) -> None:
             tf.config.list_physical_devices("CPU")[0],
             [tf.config.LogicalDeviceConfiguration()] * devices,
         )
+        if processors is not None:
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(len(processors))
 
 
-def tiny_config(devices: int, batch: int, **settings: Any) -> Any:
-    """A network that is whole but small, for images of 128 x 128 pixels."""
+def tiny_config(devices: int, batch: int, side: int = SIDE, **settings: Any) -> Any:
+    """A network that is whole but small, for images of `side` x `side` pixels."""
     from mrcnn.config import Config
 
     class TinyConfig(Config):
@@ -48,7 +63,6 @@ def tiny_config(devices: int, batch: int, **settings: Any) -> Any:
         NUM_CLASSES = 2
         SEED = 1
         MEAN_PIXEL = (128.0, 128.0, 128.0)
-        IMAGE_MIN_DIM = IMAGE_MAX_DIM = SIDE
         RPN_ANCHOR_SCALES = (8, 16, 32, 64, 128)
         TOP_DOWN_PYRAMID_SIZE = RPN_CONV_CHANNELS = MASK_HEAD_CHANNELS = 32
         FPN_CLASSIF_FC_LAYERS_SIZE = 64
@@ -63,30 +77,32 @@ def tiny_config(devices: int, batch: int, **settings: Any) -> Any:
         LOADER_WORKERS = 1
         VALIDATION_STEPS = 0
 
-    settings = {"GPU_COUNT": devices, "IMAGES_PER_GPU": batch // devices, **settings}
+    settings |= {"GPU_COUNT": devices, "IMAGES_PER_GPU": batch // devices}
+    settings |= {"IMAGE_MIN_DIM": side, "IMAGE_MAX_DIM": side}
     return type("RunConfig", (TinyConfig,), settings)()
 
 
-def squares(count: int = 12, shift: int = 0) -> Any:
+def squares(count: int = 12, shift: int = 0, side: int = SIDE) -> Any:
     """A prepared dataset of noise with up to four squares an image.
 
     Args:
         count: of images.
         shift: places by which their order is turned.
+        side: of the images, in pixels.
     """
     from mrcnn.data.dataset import Dataset
 
     class Squares(Dataset):
         def load_image(self, image_id: int) -> np.ndarray:
             info = self.image_info[image_id]
-            image = np.random.default_rng(info["id"]).integers(124, 133, (SIDE, SIDE, 3))
+            image = np.random.default_rng(info["id"]).integers(124, 133, (side, side, 3))
             for y1, x1, y2, x2 in info["boxes"]:
                 image[y1:y2, x1:x2] += 16
             return image.astype(np.uint8)
 
         def load_mask(self, image_id: int) -> tuple[np.ndarray, np.ndarray]:
             boxes = self.image_info[image_id]["boxes"]
-            masks = np.zeros((SIDE, SIDE, len(boxes)), bool)
+            masks = np.zeros((side, side, len(boxes)), bool)
             for number, (y1, x1, y2, x2) in enumerate(boxes):
                 masks[y1:y2, x1:x2, number] = True
             return masks, np.ones(len(boxes), np.int32)
@@ -96,8 +112,9 @@ def squares(count: int = 12, shift: int = 0) -> Any:
     for number in ((place + shift) % count for place in range(count)):
         rng = np.random.default_rng(number)
         corners = rng.integers(0, 80, (1 + number % 4, 2))
-        sides = rng.integers(12, 45, corners.shape)
-        boxes = np.concatenate([corners, corners + sides], axis=1).tolist()
+        sizes = rng.integers(12, 45, corners.shape)
+        boxes = np.concatenate([corners, corners + sizes], axis=1) * side // SIDE
+        boxes = boxes.tolist()
         dataset.add_image("squares", number, path=None, boxes=boxes)
     dataset.prepare()
     return dataset
@@ -108,7 +125,8 @@ def train(
 ) -> dict[str, np.ndarray]:
     """Train, and give the losses of all steps [S, 6] and the weights at the end, one array each.
 
-    `moved` is the largest change of a weight, and `waited` the share of time that waits for images.
+    `moved` is the largest change of a weight, `times` and `processor_times` are the seconds at the
+    end of each step, and `waited` is the share of time that waits for images.
     """
     import keras
 
@@ -122,7 +140,7 @@ def train(
     mrcnn.mask_rcnn.build_training_model = functools.partial(
         build_training_model, shuffle_targets=False
     )
-    losses, times, waits = [], [], []
+    losses, times, processor_times, waits = [], [], [], []
 
     class TimedLoader(BatchLoader):
         def __getitem__(self, index: int) -> tuple[tuple[np.ndarray, ...]]:
@@ -134,10 +152,17 @@ def train(
     mrcnn.training.fitting.BatchLoader = TimedLoader  # type: ignore[misc]
 
     class Keep(keras.callbacks.Callback):
+        means: np.ndarray | float = 0.0
+
         def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-            means = [float(value) for _, value in sorted((logs or {}).items())]
-            losses.append(means)
+            means = np.array([float(value) for _, value in sorted((logs or {}).items())])
+            # Keras tells the means since the beginning of the epoch.
+            losses.append((batch + 1) * means - batch * self.means)
+            self.means = means
+            if options.meet and len(losses) == WARM_UP:
+                meet(Path(options.folder), options.meet)
             times.append(time.perf_counter())
+            processor_times.append(time.process_time())
             if options.die_at == len(losses) and this_process().index == 1:
                 os._exit(9)
 
@@ -148,6 +173,7 @@ def train(
     config = tiny_config(
         devices,
         options.batch,
+        options.side,
         STEPS_PER_EPOCH=options.steps,
         USE_RPN_ROIS=options.proposals,
     )
@@ -158,7 +184,7 @@ def train(
     if options.nudge:
         nudge(model.keras_model, options.nudge)
     model.train(
-        squares(shift=options.shift),
+        squares(shift=options.shift, side=options.side),
         None,
         options.rate,
         options.epochs,
@@ -171,7 +197,7 @@ def train(
         [np.abs(new - old).max() for new, old in zip(weights, began, strict=True)]
     )
     found |= {"losses": np.array(losses), "times": np.array(times)}
-    # The first steps compile.
+    found["processor_times"] = np.array(processor_times)
     later = slice(len(times) // 2, None)
     whole = np.diff(times)[later].sum() if len(times) > 2 else np.nan
     found["waited"] = np.sum(waits[-len(times) :][later]) / whole
@@ -186,6 +212,17 @@ def _weights(network: Any) -> list[np.ndarray]:
     return [
         np.array(keras.ops.convert_to_numpy(variable)) for variable in network.trainable_variables
     ]
+
+
+def meet(folder: Path, count: int) -> None:
+    """Wait until as many processes have come here; each makes a file in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{os.getpid()}.met").touch()
+    deadline = time.monotonic() + _PATIENCE
+    while len(list(folder.glob("*.met"))) < count:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{count} processes did not meet in {_PATIENCE} seconds.")
+        time.sleep(0.01)
 
 
 def nudge(network: Any, most: float) -> None:
@@ -219,16 +256,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--eager", action="store_true")
     parser.add_argument("--go-on", action="store_true")
     parser.add_argument("--die-at", type=int)
-    parser.add_argument("--processor", type=int, help="the only one to use")
-    parser.add_argument("--folder")
+    parser.add_argument("--processors", type=int, nargs="+", help="the only ones to use")
+    parser.add_argument("--meet", type=int, help="processes to wait for after the first steps")
+    parser.add_argument("--side", type=int, default=SIDE, help="of the images, in pixels")
+    parser.add_argument("--folder", help="of the runs and of where processes meet")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
-    if options.processor is not None:
-        usable = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {usable[options.processor % len(usable)]})
     names = ("WORLD_SIZE", "JAX_NUM_PROCESSES")
     processes = next((int(os.environ[name]) for name in names if name in os.environ), 1)
-    prepare(max(options.devices), processes)
+    prepare(max(options.devices), processes, options.processors)
     if options.eager and os.environ["KERAS_BACKEND"] == "tensorflow":
         import tensorflow as tf
 

@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import distribution
-from benchmarks.distribution import Side, main
+from benchmarks import distribution, distribution_sides
+from benchmarks.distribution import main
 from benchmarks.distribution_run import difference, nudge
+from benchmarks.distribution_sides import Ended, Side
 
 
 def run_of(losses: list[float], weight: float = 1.0) -> dict[str, np.ndarray]:
@@ -47,7 +48,7 @@ def test_what_is_beyond_its_limit_fails_and_so_does_a_control(
     path = tmp_path / "found.json"
     options = ["--only", "agree", "--backends", "torch", "--steps", "4", "--json", str(path)]
     assert main(options) == bool(wrong)
-    plain = ("--steps", "4", "--rate", "2e-05")
+    plain = ("--steps", "2", "--epochs", "2", "--rate", "2e-05")
     assert asked == [
         ("torch, 1 devices", plain),
         ("torch, 1 devices", (*plain, "--nudge", "1e-07")),
@@ -62,33 +63,96 @@ def test_what_is_beyond_its_limit_fails_and_so_does_a_control(
     assert ("FAIL" in capsys.readouterr().out) == bool(wrong)
 
 
-def test_the_control_is_computed_once_for_two_sides_of_a_backend(monkeypatch):
-    asked = []
-
-    def train(side, *options):
-        asked.append((str(side), "--nudge" in options))
-        return run_of([1, 1])
-
-    monkeypatch.setattr(distribution, "train", train)
-    assert main(["--only", "agree", "--backends", "jax"]) == 0
-    one, two, processes = "jax, 1 devices", "jax, 2 devices", "jax, 2 processes"
-    assert asked == [(one, False), (one, True), (two, False), (processes, False)]
-
-
-def test_a_restart_is_two_trainings_and_the_second_one_is_of_one_device(monkeypatch):
+@pytest.fixture
+def started(monkeypatch):
+    """The processes that are started, which leave a training at once."""
     began = []
 
     def start(side, folder, *options, together=True):
-        began.append((str(side), *options[:2], *options[options.index("--epochs") :]))
-        np.savez(folder / "found.npz", **run_of([3.0]))
-        return []
+        began.append((str(side), *options))
+        np.savez(folder / "found.npz", **run_of([3.0] if "--go-on" in options else [1.0, 3.0]))
+        return [Ended(0, 0.0, "")]
 
-    monkeypatch.setattr(distribution, "start", start)
-    distribution.train(Side("jax", 2), "--steps", "2", "--then-alone")
-    assert began == [
-        ("jax, 2 devices", "--devices", "2", "--epochs", "2", "--stop-after", "1"),
-        ("jax, 1 devices", "--devices", "1", "--epochs", "2", "--go-on"),
+    monkeypatch.setattr(distribution_sides, "start", start)
+    distribution_sides.train.cache_clear()
+    yield began
+    distribution_sides.train.cache_clear()
+
+
+def test_what_two_parts_or_two_sides_ask_for_is_computed_once(started):
+    options = ["--only", "agree", "restart", "--backends", "jax", "--steps", "2"]
+    assert main(options) == 0
+    kinds = [
+        (side, *(word for word in ("--nudge", "--stop-after", "--go-on") if word in words))
+        for side, *words in started
     ]
+    one, two, processes = "jax, 1 devices", "jax, 2 devices", "jax, 2 processes"
+    assert kinds == [
+        (one,),
+        (one, "--nudge"),
+        (two,),
+        (processes,),
+        # Restarts: the training of one device is known already.
+        (two, "--stop-after"),
+        (one, "--go-on"),
+        (processes, "--stop-after"),
+        (one, "--go-on"),
+    ]
+
+
+def test_a_restart_is_compared_with_the_later_half_of_the_whole(monkeypatch, capsys):
+    def train(side, *options):
+        return run_of([7.0, 3.0] if side.devices == 1 else [4.0 if restarts else 3.0])
+
+    monkeypatch.setattr(distribution, "train", train)
+    for restarts in (False, True):
+        # One of the later steps is another's.
+        assert main(["--only", "restart", "--backends", "torch", "--steps", "2"]) == restarts
+        assert ("FAIL" in capsys.readouterr().out) == restarts
+
+
+def test_a_training_that_fails_ends_all_with_what_it_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        distribution_sides,
+        "start",
+        lambda *_, **__: [Ended(0, 0.0, ""), Ended(1, 0.0, "no such thing")],
+    )
+    with pytest.raises(SystemExit, match=r"a training failed\.\nno such thing"):
+        distribution_sides.succeed(Side("torch", 2, 2), tmp_path)
+
+
+@pytest.mark.parametrize(("seconds", "wrong"), [(1.1, False), (1.2, True)])
+def test_speed_is_of_what_processes_reach_alone_after_their_first_steps(
+    monkeypatch, tmp_path, seconds, wrong
+):
+    asked = []
+
+    def succeed(side, folder, *options, together):
+        asked.append((str(side), together, options[options.index("--processors") + 1]))
+        step = seconds if together else 1.0
+        ends = np.cumsum([100.0, 50.0, 20.0, 20.0, *[step] * 5])
+        for number in range(1 if together else side.processes):
+            np.savez(folder / f"found_{number}.npz", times=ends, processor_times=ends, waited=0.1)
+
+    monkeypatch.setattr(distribution, "succeed", succeed)
+    path = tmp_path / "found.json"
+    options = ["--only", "speed", "--backends", "torch", "--json", str(path)]
+    assert main(options) == wrong
+    assert asked == [
+        ("torch, 2 processes", True, "{process}"),
+        ("torch, 2 processes", False, "{process}"),
+    ]
+    found = {
+        each["what"].partition(": ")[2]: each["value"] for each in json.loads(path.read_text())
+    }
+    assert found == pytest.approx(
+        {
+            "torch, 2 processes: share of time that waits for the loader": 0.1,
+            "torch, 2 processes: images a second together": 2 / seconds,
+            "torch, 2 processes: processor time of an image, of that alone": seconds,
+            "torch, 2 processes: of what two alone reach": 1 / seconds,
+        }
+    )
 
 
 def test_a_nudge_is_as_small_as_rounding_and_the_same_each_time():
