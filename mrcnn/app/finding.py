@@ -315,8 +315,15 @@ def limit_warnings(limits: Any, names: list[str], words: Words) -> list[str]:
     setting = "DETECTION_MAX_INSTANCES"
     if setting not in limits.needed or not names:
         return []
-    return [
+    full = (
         f"Warning: {getattr(limits.config, setting)} detections, the most that the model returns, "
-        f"in {', '.join(names)}; {words.objects} are missing. {setting} {limits.needed[setting]} "
-        f"would have kept all of them. Set it in {CONFIG_FILE} beside the weights."
+        f"in {', '.join(names)}; {words.objects} "
+    )
+    if limits.is_open:
+        return [
+            f"{full}may be missing. Set a higher {setting} in {CONFIG_FILE} beside the weights."
+        ]
+    return [
+        f"{full}are missing. {setting} {limits.needed[setting]} would have kept all of them. Set "
+        f"it in {CONFIG_FILE} beside the weights."
     ]

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,9 +12,11 @@ from mrcnn.config import Config
 from mrcnn.deploy.onnx_graph import OnnxGraph
 from mrcnn.deploy.onnx_layers import Converter
 from mrcnn.deploy.onnx_network import PLAIN, NetworkGraph, Value
+from mrcnn.deploy.onnx_regions import detect
 from mrcnn.deploy.ports import Port, input_ports, output_ports
-from mrcnn.inference.network_file import NetworkFile
+from mrcnn.inference.network_file import DETECTION_INPUTS, NetworkFile
 from mrcnn.inference.network_settings import structure_of
+from mrcnn.nets.detection import DetectionLayer
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.weights.loading import load_weights
 
@@ -75,7 +77,26 @@ def detector_file(config: Config) -> NetworkFile:
     """
     config = in_float32(config)
     model = build_inference_model(config)
-    return network_file(model, input_ports(model), output_ports(model), structure_of(config))
+    inputs, outputs = input_ports(model), output_ports(model)
+    return replace(
+        network_file(model, inputs, outputs, structure_of(config)),
+        detection=_detection_graph(model.get_layer("mrcnn_detection"), [*inputs, *outputs]),
+    )
+
+
+def _detection_graph(layer: DetectionLayer, ports: list[Port]) -> bytes:
+    """The layer that selects detections as a model of its own; `ports` has all that it takes."""
+    by_name = {port.name: port for port in ports}
+    inputs = [by_name[name] for name in DETECTION_INPUTS]
+    graph = OnnxGraph()
+    found = detect(graph, layer, [port.name for port in inputs], int(inputs[1].shape[-1]))
+    graph("Identity", found, name="all_detections")
+    # How many there are is a setting.
+    free = [
+        port._replace(shape=(port.shape[0], "proposals", *port.shape[2:])) for port in inputs[:-1]
+    ]
+    result = Port("all_detections", ("batch", "proposals", 6), "")
+    return graph.content([*map(_info, [*free, inputs[-1]])], [_info(result)])
 
 
 def network_file(

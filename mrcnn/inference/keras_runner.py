@@ -8,8 +8,10 @@ from typing import Any, Self
 import keras
 import numpy as np
 
+from mrcnn.nets.detection import DetectionLayer
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.nets.eager import outside_of_graphs
+from mrcnn.ops.outputs import InferenceOutputs
 from mrcnn.weights.loading import load_weights
 
 
@@ -37,6 +39,15 @@ class KerasRunner:
         with self._lock, outside_of_graphs():
             outputs = self.model.predict_on_batch(list(inputs))
         return [np.asarray(output) for output in outputs]
+
+    def all_detections(self, outputs: InferenceOutputs, image_meta: np.ndarray) -> np.ndarray:
+        """Detections [B, R, 6] as they are without DETECTION_MAX_INSTANCES; see `Runner`."""
+        given = (outputs.rpn_rois, outputs.mrcnn_class, outputs.mrcnn_bbox, image_meta)
+        layer = DetectionLayer(self.config)
+        layer.max_instances = outputs.rpn_rois.shape[1]
+        with self._lock, outside_of_graphs():
+            found = layer([keras.ops.convert_to_tensor(each, "float32") for each in given])
+        return keras.ops.convert_to_numpy(found)
 
     @classmethod
     def of_weights(cls, config: Any, path: str | os.PathLike) -> Self:

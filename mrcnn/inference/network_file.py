@@ -18,11 +18,12 @@ import numpy as np
 
 from mrcnn.errors import WeightsError
 from mrcnn.files import atomic_write
+from mrcnn.ops.outputs import InferenceOutputs
 from mrcnn.weights.matching import WantedLayer, WantedWeight, read_weights
 
 # Of the layout of the file: a program takes no other.
 FORMAT = 1
-_GRAPH, _DESCRIPTION = "graph.onnx", "graph.json"
+_GRAPH, _DESCRIPTION, _DETECTION = "graph.onnx", "graph.json", "detection.onnx"
 # A ZIP archive has no earlier day: the same network makes the same bytes.
 _DAY = (1980, 1, 1, 0, 0, 0)
 # Fields of the protocol buffers of ONNX, and what its tensors call their types.
@@ -30,6 +31,9 @@ _GRAPH_OF_MODEL, _INITIALIZER_OF_GRAPH = 7, 5
 _SIZES, _TYPE, _NAME, _CONTENT = 1, 2, 8, 9
 _TYPES = {"float32": 1, "int64": 7}
 _LONGEST = 100 << 20
+# Of the part that selects detections: what it takes, and what is missing beside the limit.
+DETECTION_INPUTS = ("rpn_rois", "mrcnn_class", "mrcnn_bbox", "input_image_meta")
+DETECTION_SETTINGS = ("BBOX_STD_DEV", "DETECTION_MIN_CONFIDENCE", "DETECTION_NMS_THRESHOLD")
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ class NetworkFile:
         weights: that are missing.
         settings: names of the settings that are missing, see `filled`.
         structure: what the network was built with and cannot be changed, settings by name.
+        detection: the part of a detector that selects detections, as a model of its own; None for
+            another network, and in what earlier versions wrote.
     """
 
     graph: bytes
@@ -78,6 +84,7 @@ class NetworkFile:
     weights: tuple[Weight, ...]
     settings: tuple[str, ...]
     structure: Mapping[str, Any]
+    detection: bytes | None = None
 
     def write(self, path: str | os.PathLike) -> None:
         """Write the file, in one step."""
@@ -90,7 +97,13 @@ class NetworkFile:
         }
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, data in ((_DESCRIPTION, json.dumps(description)), (_GRAPH, self.graph)):
+            members: dict[str, str | bytes] = {
+                _DESCRIPTION: json.dumps(description),
+                _GRAPH: self.graph,
+            }
+            if self.detection is not None:
+                members[_DETECTION] = self.detection
+            for name, data in members.items():
                 member = zipfile.ZipInfo(name, _DAY)
                 member.compress_type = zipfile.ZIP_DEFLATED
                 archive.writestr(member, data)
@@ -105,12 +118,13 @@ class NetworkFile:
         """
         try:
             with zipfile.ZipFile(path) as archive:
-                if any(
-                    archive.getinfo(each).file_size > _LONGEST for each in (_DESCRIPTION, _GRAPH)
-                ):
+                has_detection = _DETECTION in archive.namelist()
+                members = (_DESCRIPTION, _GRAPH, *([_DETECTION] if has_detection else []))
+                if any(archive.getinfo(each).file_size > _LONGEST for each in members):
                     raise ValueError("it is absurdly large")
                 found = json.loads(archive.read(_DESCRIPTION))
                 graph = archive.read(_GRAPH)
+                detection = archive.read(_DETECTION) if has_detection else None
             if found["format"] != FORMAT:
                 raise ValueError(f"it has format {found['format']!r}, expected is {FORMAT}")
             return cls(
@@ -119,6 +133,7 @@ class NetworkFile:
                 tuple(_weight(each) for each in found["weights"]),
                 tuple(found["settings"]),
                 found["structure"],
+                detection,
             )
         except FileNotFoundError:
             raise WeightsError(f"{path}: there is no such file.") from None
@@ -143,6 +158,29 @@ class NetworkFile:
         values = {each.name: each.made_of(arrays[each.layer][each.number]) for each in self.weights}
         values.update((name, settings[name]) for name in self.settings)
         return b"".join([self.graph, *_initializers(values)])
+
+    def unlimited(self, settings: Mapping[str, np.ndarray]) -> bytes | None:
+        """The model of `detection` that keeps all detections, as ONNX has it.
+
+        Args:
+            settings: see `filled`.
+        """
+        if self.detection is None:
+            return None
+        most = settings["POST_NMS_ROIS_INFERENCE"]
+        values = {name: settings[name] for name in DETECTION_SETTINGS}
+        return b"".join(
+            [self.detection, *_initializers({**values, "DETECTION_MAX_INSTANCES": most})]
+        )
+
+
+def detection_inputs(outputs: InferenceOutputs, image_meta: np.ndarray) -> dict[str, np.ndarray]:
+    """What the model of `NetworkFile.unlimited` takes, by its names, float32."""
+    given = {name: getattr(outputs, name) for name in DETECTION_INPUTS[:-1]}
+    return {
+        name: np.ascontiguousarray(value, np.float32)
+        for name, value in {**given, DETECTION_INPUTS[-1]: image_meta}.items()
+    }
 
 
 def _layer(models: Sequence[str], name: str, weights: Iterable[Any]) -> WantedLayer:

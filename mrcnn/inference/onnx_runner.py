@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from mrcnn.inference.network_file import NetworkFile
+from mrcnn.inference.network_file import NetworkFile, detection_inputs
 from mrcnn.inference.network_settings import values_of
 from mrcnn.inference.processors import processors
 from mrcnn.ops.outputs import InferenceOutputs
@@ -39,12 +39,14 @@ class OnnxRunner:
     Args:
         content: the model, see `NetworkFile.filled`.
         config: the one that it was filled for.
+        unlimited: see `NetworkFile.unlimited`.
     """
 
     name = "onnx"
 
-    def __init__(self, content: bytes, config: Any) -> None:
+    def __init__(self, content: bytes, config: Any, unlimited: bytes | None = None) -> None:
         self.config = config
+        self._unlimited = unlimited
         self._session = onnx_session(content)
         self._names = [port.name for port in self._session.get_inputs()]
 
@@ -52,6 +54,15 @@ class OnnxRunner:
         """See `Runner.run`."""
         given: Mapping[str, np.ndarray] = dict(zip(self._names, inputs, strict=True))
         return self._session.run(list(InferenceOutputs._fields), given)
+
+    def all_detections(
+        self, outputs: InferenceOutputs, image_meta: np.ndarray
+    ) -> np.ndarray | None:
+        """Detections [B, R, 6] as they are without DETECTION_MAX_INSTANCES; see `Runner`."""
+        if self._unlimited is None:
+            return None
+        session = onnx_session(self._unlimited)
+        return session.run(None, detection_inputs(outputs, image_meta))[0]
 
     @classmethod
     def of_weights(cls, config: Any, weights: str | os.PathLike, network: NetworkFile) -> Self:
@@ -65,4 +76,5 @@ class OnnxRunner:
         Raises:
             WeightsError: see `NetworkFile.filled`.
         """
-        return cls(network.filled(Path(weights), values_of(config)), config)
+        values = values_of(config)
+        return cls(network.filled(Path(weights), values), config, network.unlimited(values))

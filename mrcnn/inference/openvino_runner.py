@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from mrcnn.inference.network_file import NetworkFile
+from mrcnn.inference.network_file import NetworkFile, detection_inputs
 from mrcnn.inference.network_settings import values_of
 from mrcnn.ops.outputs import InferenceOutputs
 
@@ -74,12 +74,14 @@ class OpenvinoRunner:
     Args:
         content: the model, see `NetworkFile.filled`.
         config: the one that it was filled for.
+        unlimited: see `NetworkFile.unlimited`.
     """
 
     name = "openvino"
 
-    def __init__(self, content: bytes, config: Any) -> None:
+    def __init__(self, content: bytes, config: Any, unlimited: bytes | None = None) -> None:
         self.config = config
+        self._unlimited = unlimited
         self._model = openvino_model(content)
         self._request = self._model.create_infer_request()
         self._lock = threading.Lock()
@@ -92,7 +94,18 @@ class OpenvinoRunner:
             # Copies: the next picture is written over them.
             return [np.array(found[name]) for name in InferenceOutputs._fields]
 
+    def all_detections(
+        self, outputs: InferenceOutputs, image_meta: np.ndarray
+    ) -> np.ndarray | None:
+        """See `mrcnn.inference.onnx_runner.OnnxRunner.all_detections`."""
+        if self._unlimited is None:
+            return None
+        request = openvino_model(self._unlimited).create_infer_request()
+        given = detection_inputs(outputs, image_meta)
+        return np.array(next(iter(request.infer(given).values())))
+
     @classmethod
     def of_weights(cls, config: Any, weights: str | os.PathLike, network: NetworkFile) -> Self:
         """See `mrcnn.inference.onnx_runner.OnnxRunner.of_weights`."""
-        return cls(network.filled(Path(weights), values_of(config)), config)
+        values = values_of(config)
+        return cls(network.filled(Path(weights), values), config, network.unlimited(values))

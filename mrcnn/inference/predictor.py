@@ -278,7 +278,7 @@ class Predictor:
         outputs = named_outputs(self.runner.run(inputs), inputs)
         if self.limits is None:
             return outputs, [()] * count
-        return outputs, self.limits.look_at(outputs, inputs, range(count))
+        return outputs, self.limits.look_at(outputs, inputs, range(count), self.runner)
 
     def _say(self, stacklevel: int) -> None:
         if self.limits is not None:

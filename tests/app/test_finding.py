@@ -36,3 +36,13 @@ def test_detections_that_nobody_asked_for_are_not_missed(limits):
 
 def test_a_list_that_is_full_and_lacks_nothing():
     assert limit_warnings(DetectionLimits(RBCConfig()), ["a.png"]) == []
+
+
+def test_a_number_that_nobody_knows_is_not_said():
+    notes = DetectionLimits(RBCConfig())
+    notes._leave_open()
+    (message,) = limit_warnings(notes, ["a.png"])
+    assert message == (
+        "Warning: 200 detections, the most that the model returns, in a.png; cells may be missing. "
+        "Set a higher DETECTION_MAX_INSTANCES in config.json beside the weights."
+    )

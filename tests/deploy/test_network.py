@@ -6,9 +6,13 @@ import pytest
 
 from mrcnn.config import Config
 from mrcnn.deploy.onnx_layers import UnknownLayerError, activated
+from mrcnn.inference.keras_runner import KerasRunner
 from mrcnn.inference.network_file import NetworkFile
 from mrcnn.inference.network_settings import structure_of, values_of
+from mrcnn.inference.onnx_runner import OnnxRunner
+from mrcnn.inference.openvino_runner import OpenvinoRunner
 from mrcnn.nets.detector import build_inference_model
+from mrcnn.ops.outputs import InferenceOutputs
 from tests.deploy.exported import NAMES, TinyModel, assert_same
 
 pytest.importorskip("onnx", exc_type=ImportError)
@@ -46,6 +50,36 @@ def test_the_network_gives_what_keras_gives(name, request):
 
     model = request.getfixturevalue(name)
     assert_same(found(detector_file(model.config), model), model)
+
+
+@pytest.mark.parametrize("name", ["grouped", "efficient"])
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_detections_are_selected_without_a_limit_as_keras_selects_them(
+    name, runtime, request, tmp_path
+):
+    from mrcnn.deploy.network import detector_file
+
+    pytest.importorskip({"onnx": "onnxruntime"}.get(runtime, runtime), exc_type=ImportError)
+    model = request.getfixturevalue(name)
+    outputs = InferenceOutputs(**model.outputs)
+    meta = model.inputs["input_image_meta"]
+    found = KerasRunner(model.model, model.config).all_detections(outputs, meta)
+    # More than the settings let through, and these first.
+    limit = outputs.detections.shape[1]
+    assert found.shape[1] == outputs.rpn_rois.shape[1] > limit
+    assert (found[:, limit, 4] > 0).any()
+    np.testing.assert_array_equal(found[:, :limit], outputs.detections)
+    detector_file(model.config).write(tmp_path / "network.zip")
+    file = NetworkFile.read(tmp_path / "network.zip")
+    runner = {"onnx": OnnxRunner, "openvino": OpenvinoRunner}[runtime].of_weights(
+        model.config, model.weights, file
+    )
+    np.testing.assert_allclose(runner.all_detections(outputs, meta), found, rtol=0, atol=1e-6)
+
+
+def test_a_file_of_an_earlier_version_selects_none(grouped):
+    file = NetworkFile(b"", (), (), (), {})
+    assert file.unlimited(values_of(grouped.config)) is None
 
 
 def test_settings_of_detection_are_put_in_later(grouped, tmp_path):

@@ -5,14 +5,14 @@ import warnings
 
 import numpy as np
 import pytest
-from keras import ops
 
 from benchmarks.speed_ours import spread_detections
 from benchmarks.speed_workload import CLASSES
 from mrcnn.errors import LimitWarning
-from mrcnn.inference.limits import DetectionLimits, candidates_of, kept
+from mrcnn.inference.limits import DetectionLimits
 from mrcnn.model import MaskRCNN
-from mrcnn.nets.detection import refine_detections
+from mrcnn.ops.image_meta import compose_image_meta
+from mrcnn.ops.outputs import InferenceOutputs
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (128, 128, 3), dtype=np.uint8)
 
@@ -83,42 +83,56 @@ def test_molded_images_are_looked_at_too(detector):
 
 
 class Settings:
-    DETECTION_SCORE = "class"
-    DETECTION_MIN_CONFIDENCE = 0.7
-    DETECTION_NMS_THRESHOLD = 0.3
-    DETECTION_NMS_ACROSS_CLASSES = False
-    BBOX_STD_DEV = np.array([0.1, 0.1, 0.2, 0.2])
+    DETECTION_MAX_INSTANCES = 3
 
 
-@pytest.mark.parametrize("score", ["class", "object"])
-@pytest.mark.parametrize("across", [False, True])
-def test_as_many_are_kept_as_the_network_keeps_without_a_limit(score, across):
-    rng = np.random.default_rng(3)
-    corners = rng.random((150, 2))
-    boxes = np.hstack([corners, corners + 0.1]).astype(np.float32)
-    boxes[140:] = 0
-    probabilities = rng.dirichlet([0.2] * 4, 150).astype(np.float32)
-    # Many are sure of the same.
-    probabilities[rng.random(150) < 0.3] = [0, 1, 0, 0]
-    probabilities[3], probabilities[4] = np.nan, [0, 0, 1, 0]
-    deltas = rng.normal(size=(150, 4, 4)).astype(np.float32)
-    deltas[5], deltas[6] = np.nan, 1e30
-    window = np.array([0.1, 0.0, 0.9, 1.0], np.float32)
-    values = {"DETECTION_SCORE": score, "DETECTION_NMS_ACROSS_CLASSES": across}
-    settings = type("Chosen", (Settings,), values)
-    rows = refine_detections(
-        *(ops.convert_to_tensor(a[None]) for a in (boxes, probabilities, deltas, window)),
-        max_instances=150,
-        min_confidence=Settings.DETECTION_MIN_CONFIDENCE,
-        nms_threshold=Settings.DETECTION_NMS_THRESHOLD,
-        box_std_dev=Settings.BBOX_STD_DEV,
-        score=score,
-        across_classes=across,
+def full_list():
+    """Outputs and inputs of two images; the first has as many detections as the limit allows."""
+    detections = np.zeros((2, 3, 6), np.float32)
+    detections[:, :, 2:5] = 1
+    detections[1, 2] = 0
+    outputs = InferenceOutputs(detections, *[np.zeros(0)] * 6)
+    meta = compose_image_meta(0, (9, 9, 3), (9, 9, 3), (0, 0, 9, 9), 1, [1, 1])
+    return outputs, [np.zeros(0), np.stack([meta, meta]), np.zeros(0)]
+
+
+class Selecting:
+    """Selects five detections, of which the last has no area."""
+
+    calls = 0
+
+    def all_detections(self, outputs, image_meta):
+        self.calls += 1
+        rows = np.zeros((len(image_meta), 9, 6), np.float32)
+        rows[:, :5, 2:5] = 1
+        rows[:, 4, 0], rows[:, 4, 2] = 1, 0
+        return rows
+
+
+def test_only_a_full_list_is_selected_once_more():
+    limits, runner = DetectionLimits(Settings), Selecting()
+    outputs, inputs = full_list()
+    assert limits.look_at(outputs, inputs, [1], runner) == [()] and runner.calls == 0
+    (text,), nothing = limits.look_at(outputs, inputs, [0, 1], runner)
+    assert text.startswith("An image has 4 detections, but DETECTION_MAX_INSTANCES is 3")
+    assert nothing == () and runner.calls == 1
+    assert limits.needed == {"DETECTION_MAX_INSTANCES": 4} and not limits.is_open
+
+
+class CannotSelect:
+    def all_detections(self, outputs, image_meta):
+        return None
+
+
+@pytest.mark.parametrize("runner", [object(), CannotSelect()])
+def test_what_a_runner_cannot_tell_is_left_open(runner):
+    limits = DetectionLimits(Settings)
+    (text,), nothing = limits.look_at(*full_list(), [0, 1], runner)
+    assert nothing == () and limits.needed == {"DETECTION_MAX_INSTANCES": 4} and limits.is_open
+    assert text == (
+        "An image has 3 detections, as many as DETECTION_MAX_INSTANCES lets it have: others, with "
+        "lower scores, may be missing."
     )
-    rows_kept = int(ops.convert_to_numpy(rows)[0].any(axis=1).sum())
-    candidates = candidates_of(boxes, probabilities, deltas, window, settings)
-    assert 20 < rows_kept < np.count_nonzero(candidates.scores >= 0)
-    assert len(kept(candidates, settings)) == rows_kept
 
 
 @pytest.mark.usefixtures("eager")
@@ -136,7 +150,7 @@ def test_threads_are_told_once(detector):
 
 def test_boxes_without_area_are_nothing_that_a_limit_cost():
     """A network that learned nothing pushes its boxes together at the border."""
-    limits = DetectionLimits(type("Limit", (Settings,), {"DETECTION_MAX_INSTANCES": 3}))
+    limits = DetectionLimits(Settings)
     assert limits._look_at_detections(np.zeros(230, bool)) == ()
     assert limits._look_at_detections(np.arange(230) < 3) == ()
     (text,) = limits._look_at_detections(np.isin(np.arange(230), (1, 2, 3, 6)))
