@@ -1,9 +1,10 @@
 """`detect` in pictures that are too large to be held as a whole: by tiles, written in stripes."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image
@@ -15,6 +16,8 @@ from mrcnn.drawing.results import overlay_picture
 from mrcnn.errors import DataError
 from mrcnn.formats.label_images import write_label_image
 from mrcnn.inference import Prediction, ScaledPredictor
+from mrcnn.inference.scale import Scale
+from mrcnn.inference.tile_grid import TileGrid
 from mrcnn.instances import Instances
 from mrcnn.instances.stored_masks import MaskFile
 from mrcnn.pictures import Picture, overview
@@ -70,8 +73,51 @@ class LargeResult(NamedTuple):
     overlay: str
 
 
+class Elsewhere(Protocol):
+    """Other processes that look at a large picture.
+
+    Attributes:
+        measured: names of the columns that the application measures, once a tile was seen.
+    """
+
+    measured: list[str]
+
+    def choose(self) -> Scale:
+        """The scale of the picture, see `ScaledPredictor.choose_by_parts`."""
+        ...
+
+    def see(self, scale: Scale, grid: TileGrid) -> Generator[tuple[Prediction, Instances]]:
+        """What `ScaledPredictor.see_tile` gives for each tile of a grid, with `refine_tile`."""
+        ...
+
+
+def refine_tile(
+    finder: Finder, image: np.ndarray, instances: Instances, measured: list[str]
+) -> Instances:
+    """What stays of the objects of a tile, with the columns of the application.
+
+    Args:
+        finder: of the application.
+        image: uint8 [h, w, 3], the tile.
+        instances: in its pixels.
+        measured: becomes the names of the columns that were measured.
+    """
+    instances = finder.refined(image, instances)
+    told = set(instances.columns)
+    instances = finder.application.measure(
+        image, instances, finder.options, class_names=finder.class_names
+    )
+    measured[:] = [column for column in instances.columns if column not in told]
+    return instances
+
+
 def detect_large(
-    finder: Finder, picture: Picture, out: Path, name: str, masks: MaskFile
+    finder: Finder,
+    picture: Picture,
+    out: Path,
+    name: str,
+    masks: MaskFile,
+    elsewhere: Elsewhere | None = None,
 ) -> LargeResult:
     """Detect in a picture of any size, and write its label image and its overlay.
 
@@ -84,6 +130,7 @@ def detect_large(
         out: folder of the results.
         name: stem of their names.
         masks: takes the masks, and has to stay open as long as the result is used.
+        elsewhere: looks at the tiles; by default this process does.
 
     Raises:
         DataError: the picture cannot be read, or its scale cannot be told. Nothing is left of its
@@ -92,9 +139,16 @@ def detect_large(
     """
     predictor = finder.predictor
     assert isinstance(predictor, ScaledPredictor)
-    scale = predictor.choose_by_parts(picture)
     work = _Work(finder, picture, masks)
-    count, parts = predictor.predict_parts(picture, scale, refine=work.refine, note=work.note)
+    if elsewhere is None:
+        scale = predictor.choose_by_parts(picture)
+        see = None
+    else:
+        scale = elsewhere.choose()
+        see = partial(elsewhere.see, scale)
+    count, parts = predictor.predict_parts(
+        picture, scale, refine=work.refine, note=work.note, see=see
+    )
     height, width = picture.shape
     print(
         f"  {picture.name}: {height} x {width} pixels are detected in by {count} tiles", flush=True
@@ -121,7 +175,8 @@ def detect_large(
     print(f"  {picture.name}: the overlay shows it {1 / times:.3g} times smaller", flush=True)
     work.quality |= dict.fromkeys(predictor.doubts(instances, scale))
     found = Found(instances, work.is_full, scale.diameter, scale.source, tuple(work.quality))
-    return LargeResult(found, rows + 1, visible[rows], work.measured, small, overlay)
+    measured = work.measured if elsewhere is None else elsewhere.measured
+    return LargeResult(found, rows + 1, visible[rows], measured, small, overlay)
 
 
 class _Work:
@@ -139,14 +194,7 @@ class _Work:
 
     def refine(self, image: np.ndarray, instances: Instances) -> Instances:
         """What stays of the objects of a tile, with the columns of the application."""
-        finder = self._finder
-        instances = finder.refined(image, instances)
-        told = set(instances.columns)
-        instances = finder.application.measure(
-            image, instances, finder.options, class_names=finder.class_names
-        )
-        self.measured = [column for column in instances.columns if column not in told]
-        return instances
+        return refine_tile(self._finder, image, instances, self.measured)
 
     def note(self, prediction: Prediction) -> None:
         """Take what is to be known of a tile."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from mrcnn.inference.network_file import NetworkFile, detection_inputs
 from mrcnn.inference.network_settings import values_of
-from mrcnn.inference.processors import processors
+from mrcnn.inference.processors import threads
 from mrcnn.ops.outputs import InferenceOutputs
 
 # Errors; warnings are for those who write graphs.
@@ -17,7 +17,7 @@ _SEVERITY = 3
 
 
 def onnx_session(content: bytes) -> Any:
-    """A session of ONNX Runtime on the processors that this program may use.
+    """A session of ONNX Runtime, with as many threads as `threads` says.
 
     Args:
         content: a whole model, see `NetworkFile.filled`.
@@ -27,7 +27,7 @@ def onnx_session(content: bytes) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _SEVERITY
     # Named, so that threads are not tied to a processor, where another program may be at work.
-    options.intra_op_num_threads = processors()
+    options.intra_op_num_threads = threads()
     # Threads that wait would take time from those that write results.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

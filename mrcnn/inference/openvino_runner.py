@@ -10,6 +10,7 @@ import numpy as np
 
 from mrcnn.inference.network_file import NetworkFile, detection_inputs
 from mrcnn.inference.network_settings import values_of
+from mrcnn.inference.processors import threads
 from mrcnn.ops.outputs import InferenceOutputs
 
 
@@ -27,11 +28,18 @@ def read_network(content: bytes) -> Any:
 
 
 def openvino_model(content: bytes) -> Any:
-    """A model compiled for the processor, that computes in float32; see `read_network`."""
+    """A model compiled for the processor, that computes in float32; see `read_network`.
+
+    It computes with as many threads as `threads` says.
+    """
     import openvino
 
     # Without this it computes in bfloat16 on processors that have it.
-    options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+    options: dict[str, Any] = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads(),
+    }
     return openvino.Core().compile_model(read_network(content), "CPU", options)
 
 

@@ -1,6 +1,9 @@
-"""The processors of the machine."""
+"""The processors of the machine, and how many of them a network takes."""
 
 import os
+
+# What a program that starts others, such as a batch system or a worker of Dask, tells them by.
+VARIABLE = "OMP_NUM_THREADS"
 
 
 def processors() -> int:
@@ -8,3 +11,13 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def threads() -> int:
+    """With how many threads a network computes: as many as OMP_NUM_THREADS says, else all.
+
+    Of several numbers, one for each level of OpenMP, the first counts; what is no number above 0
+    is passed over.
+    """
+    told = os.environ.get(VARIABLE, "").partition(",")[0].strip()
+    return int(told) if told.isdecimal() and int(told) > 0 else processors()

@@ -1,6 +1,7 @@
 """`ScaledPredictor`: pictures brought to the scale that the model knows its objects in."""
 
 import math
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -24,8 +25,9 @@ from mrcnn.inference.scale import (
     busy_places,
     estimate,
 )
+from mrcnn.inference.tile_image import TileImage
 from mrcnn.inference.tile_limits import limits_for_tile
-from mrcnn.inference.tiles import Note, Refine, TiledPredictor, side_for
+from mrcnn.inference.tiles import Note, Refine, SeeTiles, TiledPredictor, side_for
 from mrcnn.instances import Instances
 from mrcnn.pictures import Picture
 
@@ -87,6 +89,7 @@ class ScaledPredictor:
         self.min_confidence = min_confidence
         self._make_tiled = make_tiled
         self._tiled: TiledPredictor | None = None
+        self._making = threading.Lock()
         # What is found on the way to a scale says nothing of limits.
         self._scout = Predictor(predictor.config, predictor.runner, watch_limits=False)
 
@@ -191,6 +194,7 @@ class ScaledPredictor:
         *,
         refine: Refine | None = None,
         note: Note = lambda _: None,
+        see: SeeTiles | None = None,
     ) -> tuple[int, Iterator[Instances]]:
         """Detect in a picture of any size, band by band; see `TiledPredictor.predict_parts`.
 
@@ -199,6 +203,7 @@ class ScaledPredictor:
             scale: as `choose_by_parts` gives it.
             refine: see `TiledPredictor`; it is given sure enough instances only.
             note: is told the prediction of each tile.
+            see: looks at the tiles in place of this predictor, see `TiledPredictor.predict_parts`.
 
         Returns:
             how many tiles there are, and the iterator.
@@ -207,6 +212,27 @@ class ScaledPredictor:
             ConfigError: there is no `make_tiled`.
             DataError: the scale cannot work.
         """
+        tiled = self._refining(refine)
+        parts = tiled.predict_parts(picture, scale.factor, note=note, see=see)
+        return tiled.tiles_of(picture, scale.factor), parts
+
+    def see_tile(
+        self, image: TileImage, scale: float, *, refine: Refine | None = None
+    ) -> tuple[Prediction, Instances]:
+        """Look at one tile of those of `predict_parts`.
+
+        Args:
+            image, scale: see `TiledPredictor.see_tile`.
+            refine: see `predict_parts`.
+
+        Raises:
+            ConfigError: there is no `make_tiled`.
+            DataError: the tile cannot be read.
+        """
+        return self._refining(refine).see_tile(image, scale)
+
+    def _refining(self, refine: Refine | None) -> TiledPredictor:
+        """What detects in tiles, and gives sure enough instances as `refine` leaves them."""
 
         def sure(image: np.ndarray, instances: Instances) -> Instances:
             if instances.scores is not None:
@@ -214,22 +240,21 @@ class ScaledPredictor:
             return instances if refine is None else refine(image, instances)
 
         tiled = self._tiles()
-        tiled = TiledPredictor(
+        return TiledPredictor(
             tiled.predictor, tiled.object_diameter, tile_side=tiled.tile_side, refine=sure
         )
-        parts = tiled.predict_parts(picture, scale.factor, note=note)
-        return tiled.tiles_of(picture, scale.factor), parts
 
     def doubts(self, instances: Instances, scale: Scale) -> tuple[str, ...]:
         """Why to doubt what was found at a scale, see `doubts_of_scale`."""
         return doubts_of_scale(instances, scale, float(self.config.OBJECT_DIAMETER))
 
     def _tiles(self) -> TiledPredictor:
-        if self._tiled is None:
-            if self._make_tiled is None:
-                raise ConfigError("There is no make_tiled: pictures are seen as a whole only.")
-            self._tiled = self._make_tiled()
-        return self._tiled
+        if self._make_tiled is None:
+            raise ConfigError("There is no make_tiled: pictures are seen as a whole only.")
+        with self._making:
+            if self._tiled is None:
+                self._tiled = self._make_tiled()
+            return self._tiled
 
     def _choose(self, picture: Picture) -> tuple[Scale, Prediction | None]:
         """The scale, and what was found at it where the way to it led through that already."""

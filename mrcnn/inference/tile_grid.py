@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mrcnn.errors import ConfigError, DataError, shown
@@ -50,6 +50,11 @@ class TileGrid:
     def count(self) -> int:
         """How many tiles there are."""
         return sum(map(len, self.rows))
+
+    @property
+    def tiles(self) -> Iterator[Tile]:
+        """All of them, row by row."""
+        return itertools.chain.from_iterable(self.rows)
 
 
 def tile_grid(shape: Sequence[int], scale: float, side: int, overlap: float) -> TileGrid:

@@ -35,6 +35,8 @@ _MOST_TILES = 256
 
 Refine = Callable[[np.ndarray, Instances], Instances]
 Note = Callable[[Prediction], None]
+# What `TiledPredictor.see_tile` gives for each tile of a grid, row by row.
+SeeTiles = Callable[[TileGrid], Generator[tuple[Prediction, Instances]]]
 
 
 class TooManyTiles(DataError):
@@ -207,7 +209,12 @@ class TiledPredictor:
         )
 
     def predict_parts(
-        self, picture: "Picture | np.ndarray", scale: float, *, note: Note = lambda _: None
+        self,
+        picture: "Picture | np.ndarray",
+        scale: float,
+        *,
+        note: Note = lambda _: None,
+        see: SeeTiles | None = None,
     ) -> Iterator[Instances]:
         """Detect in a picture of any size, band by band.
 
@@ -217,6 +224,8 @@ class TiledPredictor:
         Args:
             picture, scale: see `predict`.
             note: is told the prediction of each tile, in pixels of the tile.
+            see: looks at the tiles in place of this predictor, such as other processes that have
+                one like it.
 
         Returns:
             an iterator of `Instances` in pixels of the picture, for each row of tiles those that
@@ -229,9 +238,26 @@ class TiledPredictor:
         """
         shape = shape_of(picture)
         shown, factor = _shown(picture, scale)
-        with contextlib.closing(self._parts(shown, self._grid_of(shown, factor), note)) as parts:
+        grid = self._grid_of(shown, factor)
+        with contextlib.closing(self._parts(shown, grid, note, see)) as parts:
             for part in parts:
                 yield _of_picture(part, shape)
+
+    def see_tile(self, image: TileImage, scale: float) -> tuple[Prediction, Instances]:
+        """Look at one tile of a picture.
+
+        Args:
+            image: of a tile of `grid`.
+            scale: of that grid.
+
+        Returns:
+            what the network says of the tile, and the instances as `refine` leaves them.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        prediction = self.predictor.predict(image, scale=scale)
+        return prediction, self._refined(image, prediction)
 
     def tiles_of(self, picture: "Picture | np.ndarray", scale: float) -> int:
         """How many tiles go through the network for a picture.
@@ -250,37 +276,42 @@ class TiledPredictor:
         except DataError as error:
             raise DataError(f"{name_of(shown)}: {error}") from None
 
-    def _parts(self, picture: Any, grid: TileGrid, note: Note) -> Generator[Instances]:
+    def _parts(
+        self, picture: Any, grid: TileGrid, note: Note, see: SeeTiles | None = None
+    ) -> Generator[Instances]:
         shape = shape_of(picture)
         bands = Bands()
+        with contextlib.closing(self._see(picture, grid) if see is None else see(grid)) as seen:
+            for number, row in enumerate(grid.rows):
+                of_row = []
+                for tile in row:
+                    prediction, instances = next(seen)
+                    note(prediction)
+                    y, x = tile.area[:2]
+                    moved = instances.moved(y, x, shape)
+                    of_row.append(Found(tile, moved, _MARGIN / grid.scale))
+                is_last = number == len(grid.rows) - 1
+                yield bands.add(of_row, None if is_last else grid.rows[number + 1][0].area[0])
+
+    def _see(self, picture: Any, grid: TileGrid) -> Generator[tuple[Prediction, Instances]]:
         images: deque[TileImage] = deque()
 
         def read() -> Iterator[TileImage]:
-            for tile in (tile for row in grid.rows for tile in row):
+            for tile in grid.tiles:
                 images.append(TileImage(picture, tile))
                 yield images[-1]
 
         predictions = self.predictor.predict_many(read(), scale=grid.scale)
         with contextlib.closing(predictions) as found:  # type: ignore[type-var]
-            for number, row in enumerate(grid.rows):
-                of_row = []
-                for _ in row:
-                    prediction = next(found)
-                    note(prediction)
-                    of_row.append(self._found(images.popleft(), prediction, shape, grid))
-                is_last = number == len(grid.rows) - 1
-                yield bands.add(of_row, None if is_last else grid.rows[number + 1][0].area[0])
+            for prediction in found:
+                yield prediction, self._refined(images.popleft(), prediction)
 
-    def _found(
-        self, image: "TileImage", prediction: Prediction, shape: tuple[int, int], grid: TileGrid
-    ) -> Found:
+    def _refined(self, image: TileImage, prediction: Prediction) -> Instances:
         instances = prediction.instances
         if self.refine is not None:
             instances = self.refine(image.pixels(), instances)
         # What has no pixel is nowhere.
-        instances = instances.take(instances.areas() > 0)
-        y, x = image.tile.area[:2]
-        return Found(image.tile, instances.moved(y, x, shape), _MARGIN / grid.scale)
+        return instances.take(instances.areas() > 0)
 
 
 def side_for(object_diameter: float) -> int:

@@ -15,6 +15,8 @@ from mrcnn.inference import Predictor, ScaledPredictor, TiledPredictor
 from tests.inference.bright_spots import BrightSpots, SpotsConfig
 
 PITCH, DIAMETER = 50, 24
+# A picture of more pixels is large; sides of the tiles, in pixels of the network.
+MOST_PIXELS, TILE = 500_000, 512
 
 
 class Spots(SpotsConfig):
@@ -53,7 +55,7 @@ def made_up(application, options, path, min_confidence):
     def make_tiled():
         more = Spots.from_dict({"DETECTION_MAX_INSTANCES": 999, "POST_NMS_ROIS_INFERENCE": 999})
         predictor = Predictor(more, BrightSpots(more), watch_limits=False)
-        return TiledPredictor(predictor, DIAMETER, tile_side=512)
+        return TiledPredictor(predictor, DIAMETER, tile_side=TILE)
 
     return ScaledPredictor(
         Predictor(config, BrightSpots(config), "spots"),
@@ -66,10 +68,10 @@ def made_up(application, options, path, min_confidence):
 
 @pytest.fixture
 def detect(monkeypatch, tmp_path):
-    """Runs the command; of more than half a million pixels a picture is large."""
+    """Runs the command; of more than MOST_PIXELS a picture is large."""
     monkeypatch.setattr(mrcnn.app.methods, "load_predictor", made_up)
     monkeypatch.setattr(mrcnn.app.methods, "trained_weights", lambda *_: tmp_path / "spots.h5")
-    monkeypatch.setattr(mrcnn.app.large_pictures, "MOST_PIXELS", 500_000)
+    monkeypatch.setattr(mrcnn.app.large_pictures, "MOST_PIXELS", MOST_PIXELS)
     monkeypatch.setattr(mrcnn.app.large_pictures, "OVERLAY_SIDE", 512)
     monkeypatch.setattr(mrcnn.app.large_pictures, "_BETWEEN_LINES", 0.0)
 

@@ -1,9 +1,7 @@
 """`detect` with worker processes: each writes the files of its pictures, and tells so."""
 
-import contextlib
-import io
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ from mrcnn.app.detection.finishing import NO_ROOM, finish
 from mrcnn.app.detection.parts import part_file, read_part
 from mrcnn.app.detection.picture import Finished, PictureWriter
 from mrcnn.app.detection.stream import Input, Task, detect_all, why
+from mrcnn.app.detection.tiles_by_workers import File, TilesByWorkers
 from mrcnn.app.engine.choice import Needed, needed_by, note_needed
 from mrcnn.app.engine.dask_engine import DaskEngine
 from mrcnn.app.engine.job import Job
@@ -29,12 +28,14 @@ class Reply:
     Attributes:
         doubts, notes, left_out: see `Finished`.
         needed: see `mrcnn.app.engine.choice.needed_by`.
+        is_large: it has none yet, since its tiles are tasks of their own.
     """
 
-    doubts: tuple[Doubt, ...]
-    notes: tuple[str, ...]
-    left_out: tuple[str, ...]
-    needed: Needed
+    doubts: tuple[Doubt, ...] = ()
+    notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    needed: Needed = field(default_factory=dict)
+    is_large: bool = False
 
 
 def detect_one(job: Job, task: Task, shown: str, out: str, in_the_way: frozenset[Path]) -> Reply:
@@ -54,9 +55,11 @@ def detect_one(job: Job, task: Task, shown: str, out: str, in_the_way: frozenset
     writer = PictureWriter(
         application, options, folder, names, exporter, {task.path: shown}, in_the_way
     )
-    with contextlib.redirect_stdout(io.StringIO()):
-        found = list(detect_all(method.finder, [task], options.page, options.channels))
-        (finished,) = (finish(writer, method.finder, given, seen) for given, seen in found)
+    ((given, seen),) = detect_all(method.finder, [task], options.page, options.channels)
+    if given.is_large:
+        return Reply(is_large=True)
+    with job.beside_the_network():
+        finished = finish(writer, method.finder, given, seen)
     return Reply(finished.doubts, finished.notes, finished.left_out, needed_by(method))
 
 
@@ -64,6 +67,9 @@ def detect_by_workers(
     engine: DaskEngine, tasks: list[Task], writer: PictureWriter, method: Method
 ) -> Generator[tuple[Input, Finished]]:
     """Each picture with its result, in the order in which they are done.
+
+    Large pictures follow after all others, one after the other, each with its tiles as tasks. This
+    process puts together what workers saw in them.
 
     Args:
         engine: gives them to workers.
@@ -78,9 +84,19 @@ def detect_by_workers(
     in_the_way = frozenset(path for path in writer.inputs if path.parent == out)
     given = ((_absolute(task), writer.shown[task.path], str(out), in_the_way) for task in tasks)
     by_number = {task.number: task for task in tasks}
+    large = []
     for (sent, *_), reply in engine.run(DETECT_ONE, given):
         task = by_number[sent.number]
+        if isinstance(reply, Reply) and reply.is_large:
+            large.append(task)
+            continue
         yield Input(*task), _finished(task, reply, writer, method)
+    options = writer.options
+    for task in large:
+        file = File(task.path.absolute(), options.page, options.channels)
+        picture = Input(*task, is_large=True)
+        tiles = TilesByWorkers(engine, file)
+        yield picture, finish(writer, method.finder, picture, None, tiles)
 
 
 def _absolute(task: Task) -> Task:

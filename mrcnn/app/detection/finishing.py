@@ -6,6 +6,7 @@ from dataclasses import replace
 from mrcnn.app.detection.picture import Finished, PictureWriter
 from mrcnn.app.detection.stream import Input, Later, why
 from mrcnn.app.finding import Finder
+from mrcnn.app.large_pictures import Elsewhere
 from mrcnn.app.methods import BaselineFinder
 from mrcnn.pictures import open_picture
 
@@ -14,7 +15,11 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 def finish(
-    writer: PictureWriter, finder: Finder | BaselineFinder, given: Input, seen: Later | None
+    writer: PictureWriter,
+    finder: Finder | BaselineFinder,
+    given: Input,
+    seen: Later | None,
+    elsewhere: Elsewhere | None = None,
 ) -> Finished:
     """Write a picture's results, or why it has none.
 
@@ -23,13 +28,14 @@ def finish(
         finder: detects in a large picture, which has not been seen yet.
         given: the picture.
         seen: gives what was found in it.
+        elsewhere: looks at a large picture in place of this process.
 
     Raises:
         OutputError, OSError: there is no room for more.
     """
     try:
         if given.is_large:
-            return _large(writer, finder, given)
+            return _large(writer, finder, given, elsewhere)
         if seen is not None:
             return writer.add(given, seen())
     except Exception as error:
@@ -39,9 +45,14 @@ def finish(
     return writer.failed(given)
 
 
-def _large(writer: PictureWriter, finder: Finder | BaselineFinder, given: Input) -> Finished:
+def _large(
+    writer: PictureWriter,
+    finder: Finder | BaselineFinder,
+    given: Input,
+    elsewhere: Elsewhere | None,
+) -> Finished:
     options = writer.options
     assert not isinstance(finder, BaselineFinder)
     with open_picture(given.path, page=options.page, channels=options.channels) as picture:
-        finished = writer.add_large(given, picture, finder)
+        finished = writer.add_large(given, picture, finder, elsewhere)
         return replace(finished, notes=picture.notes)

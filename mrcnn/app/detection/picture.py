@@ -17,7 +17,7 @@ from mrcnn.app.detection.parts import Part, Source, part_file, write_part
 from mrcnn.app.detection.stream import Input
 from mrcnn.app.export import ENDINGS, Exporter
 from mrcnn.app.finding import Finder, Found
-from mrcnn.app.large_pictures import detect_large
+from mrcnn.app.large_pictures import Elsewhere, detect_large
 from mrcnn.app.quality import Doubt, column, judge
 from mrcnn.app.result_files import LABELS, MANY_LABELS, PREVIEW
 from mrcnn.drawing.label_preview import label_preview
@@ -154,13 +154,15 @@ class PictureWriter:
         found = replace(found, instances=instances)
         return self._kept(given, source, found, rows, measured, image, files, told_size)
 
-    def add_large(self, given: Input, picture: Picture, finder: Finder) -> Finished:
+    def add_large(
+        self, given: Input, picture: Picture, finder: Finder, elsewhere: Elsewhere | None = None
+    ) -> Finished:
         """Detect in a picture that is not held as a whole, and write its results.
 
         Args:
             given: the file.
             picture: is read a region at a time.
-            finder: detects.
+            finder, elsewhere: see `detect_large`.
 
         Raises:
             DataError: see `detect_large`.
@@ -170,7 +172,7 @@ class PictureWriter:
         with ExitStack() as opened:
             masks = opened.enter_context(MaskFile(self.out))
             found, labels, visible, measured, small, overlay = detect_large(
-                finder, picture, self.out, given.name, masks
+                finder, picture, self.out, given.name, masks, elsewhere
             )
             told_size = None if picture.pixel_size is None else picture.pixel_size.side
             make_rows = partial(

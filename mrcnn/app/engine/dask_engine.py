@@ -2,9 +2,12 @@
 
 import contextlib
 import importlib.util
+import itertools
 import logging
 import uuid
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
+from time import monotonic
 from typing import Any
 
 from mrcnn.app.application import Application
@@ -13,9 +16,11 @@ from mrcnn.errors import ConfigError
 from mrcnn.inference.processors import processors
 
 DASK = "dask"
-# So many tasks wait for each that is worked on: a worker never waits for the next, and a run of
-# many pictures holds few of them.
-_AHEAD = 2
+# So many tasks there are for each thread of a worker: one that is worked on, two whose results are
+# written, and two that wait, so that a worker never does. A run of many pictures holds few of them.
+_TASKS_OF_A_THREAD = 5
+# Seconds.
+_UNTIL_COUNTED_AGAIN = 5.0
 # Seconds until a scheduler has to answer.
 _PATIENCE = 30.0
 
@@ -24,16 +29,23 @@ class DaskEngine:
     """Worker processes, and what they are told to do.
 
     Attributes:
-        workers, threads: how many there are when the run begins.
+        workers, threads: how many there were when they were counted last.
     """
 
     def __init__(self, client: Any, job: Job) -> None:
         self._client, self._job = client, job
-        threads = client.nthreads()
-        self.workers, self.threads = len(threads), sum(threads.values())
+        self._count()
 
     def __str__(self) -> str:
+        if not self.workers:
+            # A cluster that grows with its tasks has none before there is one.
+            return "dask, no workers yet: the first pictures wait for them"
         return f"dask, {self.workers} processes with {self.threads} threads"
+
+    def _count(self) -> None:
+        threads = self._client.nthreads()
+        self.workers, self.threads = len(threads), sum(threads.values())
+        self._counted = monotonic()
 
     def run(self, function: str, tasks: Iterable[tuple]) -> Generator[tuple[tuple, Any]]:
         """Each task with what came of it, in the order in which they are done.
@@ -50,59 +62,65 @@ class DaskEngine:
         """
         from distributed import as_completed
 
-        from mrcnn.app.engine.plugin import call
-
         remaining = iter(tasks)
         running: dict[str, tuple] = {}
         completed = as_completed(with_results=False, raise_errors=False)
 
-        def submit() -> bool:
-            task = next(remaining, None)
-            if task is None:
-                return False
-            key = f"{self._job.name}-{uuid.uuid4().hex}"
-            future = self._client.submit(call, self._job.name, function, *task, key=key, pure=False)
-            running[future.key] = task
-            completed.add(future)
-            return True
+        def give_away() -> None:
+            for task in itertools.islice(remaining, max(0, self._most() - len(running))):
+                future = self._submit(function, task)
+                running[future.key] = task
+                completed.add(future)
 
-        for _ in range((1 + _AHEAD) * max(1, self.threads)):
-            if not submit():
-                break
+        give_away()
         try:
             for future in completed:
                 task = running.pop(future.key)
                 error = future.exception()
                 result = future.result() if error is None else error
                 future.release()
-                submit()
+                give_away()
                 yield task, result
         finally:
             if running:
                 self._client.cancel(list(completed.futures))
 
-    def in_order(self, function: str, tasks: Iterable[tuple]) -> Iterator[Any]:
+    def in_order(self, function: str, tasks: Iterable[tuple]) -> Generator[Any]:
         """What comes of each task, in their order; what one raised is raised.
+
+        However long the first one takes, only a few others are done meanwhile, and what comes of
+        them stays with the workers until it is its turn.
 
         Args:
             function, tasks: see `run`.
         """
-        waiting: dict[int, Any] = {}
-        following = 0
-        numbers: dict[int, int] = {}
+        remaining = iter(tasks)
+        waiting: deque[Any] = deque()
+        try:
+            while True:
+                for task in itertools.islice(remaining, max(0, self._most() - len(waiting))):
+                    waiting.append(self._submit(function, task))
+                if not waiting:
+                    return
+                future = waiting.popleft()
+                result = future.result()
+                future.release()
+                yield result
+        finally:
+            if waiting:
+                self._client.cancel(list(waiting))
 
-        def noted() -> Iterator[tuple]:
-            for number, task in enumerate(tasks):
-                numbers[id(task)] = number
-                yield task
+    def _most(self) -> int:
+        """How many tasks are given away at once; workers may come and go meanwhile."""
+        if monotonic() - self._counted > _UNTIL_COUNTED_AGAIN:
+            self._count()
+        return _TASKS_OF_A_THREAD * max(1, self.threads)
 
-        for task, result in self.run(function, noted()):
-            if isinstance(result, BaseException):
-                raise result
-            waiting[numbers.pop(id(task))] = result
-            while following in waiting:
-                yield waiting.pop(following)
-                following += 1
+    def _submit(self, function: str, task: tuple) -> Any:
+        from mrcnn.app.engine.plugin import call
+
+        key = f"{self._job.name}-{uuid.uuid4().hex}"
+        return self._client.submit(call, self._job.name, function, *task, key=key, pure=False)
 
 
 @contextlib.contextmanager
@@ -155,9 +173,6 @@ def dask_engine(
                     f"--engine {engine}: no scheduler of Dask answers there ({error}). Start one "
                     "with `dask scheduler`, and workers with `dask worker ADDRESS`."
                 ) from None
-            if not client.nthreads():
-                print(f"Waiting for workers of {address}", flush=True)
-                client.wait_for_workers(1)
         client.register_plugin(JobPlugin(job))
         try:
             yield DaskEngine(client, job)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from distributed import Worker, WorkerPlugin, get_worker
+from distributed import Worker, WorkerPlugin, get_worker, secede
 
 from mrcnn.app.application import loaded
 from mrcnn.app.engine.job import Job
@@ -21,7 +21,11 @@ class JobPlugin(WorkerPlugin):
 
     def setup(self, worker: Worker) -> None:
         """Make the job ready; the model is loaded by the first task, not by the event loop."""
-        self.job.begin(worker.state.nthreads)
+        self.job.begin(worker.state.nthreads, secede)
+
+    def teardown(self, worker: Worker) -> None:
+        """Close what the job has open."""
+        self.job.end()
 
 
 def call(name: str, function: str, *arguments: Any) -> Any:

@@ -12,27 +12,15 @@ from skimage.measure import label
 import mrcnn.app.detect
 import mrcnn.app.engine.dask_engine
 from mrcnn.app.engine.dask_engine import shares_of
-from tests.app.engine_workers import APPLICATION, FOLDER
+from tests.app.engine_workers import APPLICATION
 from tests.app.large_slides import slide
 
-distributed = pytest.importorskip("distributed", reason="the extra `scale` is not installed")
+pytest.importorskip("distributed", reason="the extra `scale` is not installed")
 
 TABLES = (
     "cells.csv", "summary.csv", "fields.csv", "slides.csv", "shares.csv", "histogram.csv",
     "coco_predictions.json",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def scheduler(tmp_path_factory):
-    """The address of a scheduler with two processes of one thread."""
-    folder = tmp_path_factory.mktemp("workers")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv(FOLDER, str(folder))
-        with distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
-        ) as cluster:
-            yield cluster.scheduler_address, folder
 
 
 @pytest.fixture(scope="module")
