@@ -113,6 +113,9 @@ def _run(application: Application, options: Any, inputs: Inputs, out: Path) -> i
             progress_of(len(paths), plan.done, words.objects) as progress,
         ):
             work.go_through(progress, engine)
+            if engine is not None:
+                # What a worker that was lost had begun to write.
+                folder.tidy()
         state = "finished"
     except KeyboardInterrupt:
         state = "interrupted"

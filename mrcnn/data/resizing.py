@@ -158,6 +158,9 @@ def resize(
     """
     if image.dtype == bool and order > 0:
         image = image.astype(np.float64)
+    if image.dtype.kind == "f" and order <= 1 and np.isnan(image).any():
+        # Between two values there is nothing to clip; of values that are none the library warns.
+        clip = False
     return skimage.transform.resize(
         image,
         output_shape,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrcnn.data.resizing import plan_resize, resize_image
+from mrcnn.data.resizing import plan_resize, resize, resize_image
 from mrcnn.errors import ConfigError
 from mrcnn.inference.molding import mold
 
@@ -47,3 +47,10 @@ def test_whole_images_are_detected_in_where_parts_are_trained_on(tiny_config):
     molded = mold(np.zeros((300, 400, 3), np.uint8), config)
     assert molded.picture.shape == (192, 256, 3)
     assert molded.window.tolist() == [0, 0, 192, 256]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("side", [7, 12, 30])
+def test_what_is_no_number_stays_none_without_a_word(side):
+    nothing = np.full((12, 12, 3), np.nan, np.float32)
+    assert np.isnan(resize(nothing, (side, side), preserve_range=True)).all()

@@ -88,7 +88,7 @@ def test_two_workers_give_what_one_process_gives(
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is one of POSIX")
 def test_a_worker_that_is_killed_has_its_pictures_done_again(scheduler, pictures, alone, tmp_path):
     address, folder = scheduler
-    (folder / "kills").write_text("146")
+    (folder / "kills").write_text(f"146 {tmp_path / 'out' / '.p2.4711-0badcafe.geojson'}")
     assert detect(pictures, tmp_path / "out", "--engine", f"dask={address}") == 2
     assert not (folder / "kills").exists()
     same(tmp_path / "out", alone)
