@@ -2,16 +2,18 @@
 
     python -m benchmarks.scale --data DIR [--only NAME ...] [--images 36] [--json FILE]
 
-DIR has `rbc/val`, fields with polygons, and `txl`, images of other laboratories with boxes in
-YOLO's form (0 white cell, 1 red cell, 2 platelet). Everything is detected in as `rbc.py detect`
-does by default.
+DIR has `rbc/val`, fields with polygons; `txl`, images of other laboratories with boxes in YOLO's
+form (0 white cell, 1 red cell, 2 platelet); and `chula`, images with centers of cells. Everything
+is detected in as `rbc.py detect` does by default.
 
 - `resized`: each field at 1/4, 1/2, 1, 2 and 4 times its size: F1 at IoU 0.5, border not counted.
 - `mosaics`: 4 x 4 and 10 x 10 fields side by side, the latter small: each field as if alone, and
   the same fields alone.
 - `crops`: parts of 400 x 300 pixels: of the cells that are whole in the part, how many are found.
 - `others`: images of txl: red cells at box IoU 0.5, what touches the border not counted.
-- `estimates`: the diameter that was used over the true median, in how many within 15 %.
+- `estimates`: the diameter that was used over the true median, in how many within 15 %: of
+  `rbc/val` at several sizes, of images of `chula` where stained regions with one center are cells,
+  and of rendered smears; `others` has it of txl, by the sides of the boxes.
 
 The exit status is 0, or 2 for a wrong command line.
 """
@@ -217,10 +219,11 @@ def measure_others(find: Any, data: Path, most: int) -> tuple[dict[str, Any], di
         "recall": round(recall, 4),
         "precision": round(precision, 4),
     }
-    return figures, _spread(ratios)
+    return figures, spread(ratios)
 
 
-def _spread(ratios: Sequence[float]) -> dict[str, Any]:
+def spread(ratios: Sequence[float]) -> dict[str, Any]:
+    """Of diameters used over true ones."""
     values = np.array(ratios)
     return {
         "pictures": len(values),
@@ -229,23 +232,14 @@ def _spread(ratios: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def measure_estimates(find: Any, data: Path) -> dict[str, Any]:
-    ratios = []
-    for _, image, polygons in fields(data / "rbc" / "val"):
-        truth = truth_of(polygons, 1.0, image.shape)
-        true = np.median(np.sqrt(4 / np.pi * truth.areas()[~truth.touches_border()]))
-        for factor in (0.25, 0.6, 1):
-            diameter = find.find(resized(image, factor)).diameter
-            ratios.append((diameter or 0) / (true * factor))
-    return _spread(ratios)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and store; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
-    parser.add_argument("--images", type=int, default=36, help="of txl (default %(default)s)")
+    parser.add_argument(
+        "--images", type=int, default=36, help="of txl and of chula (default %(default)s)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
@@ -262,7 +256,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             find, options.data, options.images
         )
     if "estimates" in options.only:
-        results["estimates"] = measure_estimates(find, options.data)
+        from benchmarks.scale_estimates import measure_estimates
+
+        results["estimates"] = measure_estimates(find, options.data, options.images)
     text = json.dumps(results, indent=2)
     print(text)
     if options.json:

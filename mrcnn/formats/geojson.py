@@ -22,10 +22,10 @@ from mrcnn.formats.classes import ClassReader
 from mrcnn.formats.colors import Color, rgb_bytes
 from mrcnn.formats.naming import check_class_names, check_classes
 from mrcnn.formats.regions import Note, RawImage, RawRegion
-from mrcnn.formats.row_outlines import is_point, row_parts
+from mrcnn.formats.row_outlines import is_point, rows_parts
 from mrcnn.formats.shapes import join_outlines, points_to_polygon
 from mrcnn.instances import Instances
-from mrcnn.instances.outlines import json_numbers, signed_area
+from mrcnn.instances.outlines import Part, json_numbers, signed_area
 
 _AT_A_TIME = 1000
 _WITHOUT_AREA = ("Point", "MultiPoint", "LineString", "MultiLineString")
@@ -187,7 +187,7 @@ def feature_collection(
     check_classes(instances, class_names)
     instances = instances.tight()
     features = []
-    for row, (box, crop) in enumerate(zip(instances.boxes, instances.crops, strict=True)):
+    for row, geometry in enumerate(_geometries(instances)):
         number = instances.class_ids[row] - 1
         classification: Any = class_names[number]
         if colors is not None:
@@ -195,18 +195,25 @@ def feature_collection(
         properties = {"objectType": "annotation", "classification": classification}
         if instances.scores is not None:
             properties["measurements"] = {"Confidence": round(float(instances.scores[row]), 4)}
-        features.append(
-            {"type": "Feature", "geometry": _geometry(box, crop), "properties": properties}
-        )
+        features.append({"type": "Feature", "geometry": geometry, "properties": properties})
     return {"type": "FeatureCollection", "features": features}
 
 
-def _geometry(box: np.ndarray, crop: np.ndarray | None) -> dict[str, Any]:
-    if is_point(box, crop):
-        return {"type": "Point", "coordinates": [box[1] + 0.5, box[0] + 0.5]}
+def _geometries(instances: Instances) -> Iterator[dict[str, Any]]:
+    crops = list(instances.crops)
+    parts = rows_parts(instances.boxes, crops)
+    for box, crop, outlines in zip(instances.boxes, crops, parts, strict=True):
+        yield _point(box) if is_point(box, crop) else _geometry(outlines)
+
+
+def _point(box: np.ndarray) -> dict[str, Any]:
+    return {"type": "Point", "coordinates": [box[1] + 0.5, box[0] + 0.5]}
+
+
+def _geometry(outlines: list[Part]) -> dict[str, Any]:
     polygons = [
         [_closed_ring(ring, hole=number > 0) for number, ring in enumerate(part)]
-        for part in row_parts(box, crop)
+        for part in outlines
     ]
     if len(polygons) == 1:
         return {"type": "Polygon", "coordinates": polygons[0]}

@@ -120,7 +120,9 @@ class Scale:
     certainty: float = 1.0
 
 
-def answer(instances: Instances, scale: float, least: float = COUNTED) -> Answer | None:
+def answer(
+    instances: Instances, scale: float, least: float = COUNTED, enough: int = _ENOUGH
+) -> Answer | None:
     """What objects with a score of 0.5 and more say of their size; None without any.
 
     Whole objects count; where they are few, also those of which the border of the image cuts less
@@ -130,6 +132,7 @@ def answer(instances: Instances, scale: float, least: float = COUNTED) -> Answer
         instances: found in an image that was shown at a scale.
         scale: pixels of the network for each pixel of the image.
         least: score from which an object counts.
+        enough: of fewer whole objects those that are cut count as well.
     """
     # What ends within a pixel of the network from the border may go on beyond it.
     edge = max(1.0, 1 / scale)
@@ -146,7 +149,7 @@ def answer(instances: Instances, scale: float, least: float = COUNTED) -> Answer
     if instances.scores is not None:
         is_known &= instances.scores >= least
     rows = is_known & is_whole
-    if np.count_nonzero(rows) < _ENOUGH:
+    if np.count_nonzero(rows) < enough:
         rows |= is_known & (is_cut.sum(axis=1) == 1) & (depth >= width / 2)
     if not rows.any():
         return None

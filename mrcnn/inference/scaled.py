@@ -126,7 +126,7 @@ class ScaledPredictor:
         return replace(
             prediction,
             instances=instances,
-            diameter=self._measured(prediction, scale),
+            diameter=self._measured(instances, scale),
             scale_source=scale.source,
             quality=(*prediction.quality, *doubts),
         )
@@ -344,11 +344,12 @@ class ScaledPredictor:
         counted = np.isin(instances.class_ids, numbers)
         return instances.take(counted) if counted.any() else instances
 
-    def _measured(self, prediction: Prediction, scale: Scale) -> float | None:
+    def _measured(self, instances: Instances, scale: Scale) -> float | None:
         """The diameter of what was found, where that is near the one it was estimated to have."""
         if scale.source != "estimate" or scale.diameter is None:
             return scale.diameter
-        found = answer(self._counted(prediction.instances), scale.factor)
+        # A few whole objects tell more than the visible widths of many that are cut.
+        found = answer(self._counted(instances), scale.factor, enough=FEWEST)
         if found is None or found.objects < FEWEST:
             return scale.diameter
         is_near = abs(math.log(found.diameter / scale.diameter)) <= math.log(_MOST_OFF)

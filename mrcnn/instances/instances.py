@@ -332,11 +332,9 @@ class Instances(Rows):
         """
         self._require_masks("outlined")
         # What finds them is slow to import, and few need it.
-        from mrcnn.instances.outlines import outline_parts
+        from mrcnn.instances.outlines import outlines_of
 
-        return [
-            outline_parts(crop, box[:2]) for box, crop in zip(self.boxes, self.crops, strict=True)
-        ]
+        return outlines_of(list(self.crops), self.boxes[:, :2])
 
     def filled_crops(self) -> list[np.ndarray]:
         """The masks, bool of their boxes' sizes; of a row without one its whole box."""

@@ -74,43 +74,86 @@ def _reach(polygons: Sequence[np.ndarray], window: Sequence[int]) -> tuple[np.nd
     return np.array(indices, np.int64), np.array(boxes, np.int64).reshape(-1, 4)
 
 
+def fill_with_and_without_edges(
+    polygons: Sequence[np.ndarray], shapes: Sequence[Sequence[int]]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The pixels of images that lie inside polygons, and those inside or on an edge.
+
+    Args:
+        polygons: each float64 [K, 2] of (y, x) in pixels, K at least 1, of which no corner is the
+            center of a pixel.
+        shapes: (height, width) of the image of each.
+
+    Returns:
+        of each, bool [H, W] without and with those on an edge. Lines that are walked forth and back
+        count as no edge.
+    """
+    if not polygons:
+        return []
+    boxes = np.array([(0, 0, *shape) for shape in shapes], np.int64)
+    layout = _Layout(list(polygons), boxes)
+    from_right, from_left = layout.parity(True), layout.parity(False)
+    without, with_edges = (
+        layout.fields(values) for values in (from_right & from_left, from_right | from_left)
+    )
+    return list(zip(without, with_edges, strict=True))
+
+
 def _fill(polygons: list[np.ndarray], boxes: np.ndarray) -> list[np.ndarray]:
     """The pixels of each box that belong to its polygon.
 
     Along a row, a pixel is inside when an odd number of edges cross the row on its right. Each
     crossing is therefore one toggle, and a running parity over the row fills it. Points on an edge
-    have a different parity on their left, so both sides are counted. One column more than the box
-    has takes the toggles beyond it; it also closes every row, as crossings come in pairs, so that
-    one running parity serves all rows of all boxes.
+    have a different parity on their left, so both sides are counted.
     """
-    counts = np.array([len(polygon) for polygon in polygons])
-    owner = np.repeat(np.arange(len(polygons)), counts)
-    ends = np.cumsum(counts)
-    corner = np.concatenate(polygons).astype(np.float64)
-    following = np.arange(len(corner)) + 1
-    following[ends - 1] = ends - counts
-    # Edges run from the previous corner to the corner, as in the reference.
-    previous = np.empty_like(corner)
-    previous[following] = corner
+    layout = _Layout(polygons, boxes)
+    inside = layout.parity(True) | layout.parity(False)
+    _add_corners(inside, layout.corner, layout.owner, boxes, layout.starts, layout.widths)
+    return layout.fields(inside)
 
-    heights = boxes[:, 2] - boxes[:, 0]
-    widths = boxes[:, 3] - boxes[:, 1]
-    sizes = heights * (widths + 1)
-    starts = np.cumsum(sizes) - sizes
-    total = int(sizes.sum())
 
-    inside = np.zeros(total, bool)
-    for toward_right in (True, False):
-        owners, rows, toggles = _crossings(corner, previous, owner, boxes, toward_right)
+class _Layout:
+    """The edges of polygons, and the pixels of their boxes in one row.
+
+    One column more than a box has takes the toggles beyond it; it also closes every row, as
+    crossings come in pairs, so that one running parity serves all rows of all boxes.
+    """
+
+    def __init__(self, polygons: list[np.ndarray], boxes: np.ndarray) -> None:
+        counts = np.array([len(polygon) for polygon in polygons])
+        self.boxes = boxes
+        self.owner = np.repeat(np.arange(len(polygons)), counts)
+        ends = np.cumsum(counts)
+        self.corner = np.concatenate(polygons).astype(np.float64)
+        following = np.arange(len(self.corner)) + 1
+        following[ends - 1] = ends - counts
+        # Edges run from the previous corner to the corner, as in the reference.
+        self.previous = np.empty_like(self.corner)
+        self.previous[following] = self.corner
+        self.heights = boxes[:, 2] - boxes[:, 0]
+        self.widths = boxes[:, 3] - boxes[:, 1]
+        self.sizes = self.heights * (self.widths + 1)
+        self.starts = np.cumsum(self.sizes) - self.sizes
+
+    def parity(self, toward_right: bool) -> np.ndarray:
+        """Which pixels see an odd number of edges on their right, or on their left."""
+        boxes, widths = self.boxes, self.widths
+        owners, rows, toggles = _crossings(
+            self.corner, self.previous, self.owner, boxes, toward_right
+        )
         columns = np.clip(toggles - boxes[owners, 1], 0, widths[owners])
-        positions = starts[owners] + (rows - boxes[owners, 0]) * (widths[owners] + 1) + columns
-        flips = np.bincount(positions, minlength=total).astype(np.uint8)
-        inside |= (np.bitwise_xor.accumulate(flips & 1)).astype(bool)
-    _add_corners(inside, corner, owner, boxes, starts, widths)
-    return [
-        inside[start : start + size].reshape(height, width + 1)[:, :width]
-        for start, size, height, width in zip(starts, sizes, heights, widths, strict=True)
-    ]
+        positions = self.starts[owners] + (rows - boxes[owners, 0]) * (widths[owners] + 1) + columns
+        flips = np.bincount(positions, minlength=int(self.sizes.sum())).astype(np.uint8)
+        return np.bitwise_xor.accumulate(flips & 1).astype(bool)
+
+    def fields(self, values: np.ndarray) -> list[np.ndarray]:
+        """Values of pixels, of each box as [h, w]."""
+        return [
+            values[start : start + size].reshape(height, width + 1)[:, :width]
+            for start, size, height, width in zip(
+                self.starts, self.sizes, self.heights, self.widths, strict=True
+            )
+        ]
 
 
 def _crossings(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import scale
+from benchmarks import scale, scale_estimates
 from mrcnn.instances import Instances
 
 
@@ -34,3 +34,15 @@ def test_a_wrong_command_line():
     with pytest.raises(SystemExit) as stopped:
         scale.main(["--only", "nothing"])
     assert stopped.value.code == 2
+
+
+def test_regions_that_are_one_cell():
+    disc = np.hypot(*np.mgrid[-9.5:10, -9.5:10]) < 10
+    two = np.hstack([disc, disc])
+    boxes = [[10, 10, 30, 30], [40, 10, 60, 50], [70, 10, 90, 50], [10, 60, 30, 80]]
+    regions = Instances((100, 100), boxes, [disc, two, two, disc], [1] * 4)
+    # (x, y): one in the first, two in the second, one in the dented third, none in the last.
+    centers = np.array([[20.4, 19.6], [20, 50], [40, 50], [20, 80], [95, 95]])
+    found = scale_estimates.single_cells(regions, centers)
+    assert found.boxes.tolist() == boxes[:1]
+    assert scale_estimates.median_diameter(found) == pytest.approx(20, abs=0.2)

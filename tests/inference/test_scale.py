@@ -214,6 +214,7 @@ def test_what_is_cut_counts_only_beside_few_whole_objects():
     instances = Instances((120, 200), np.array(boxes), [disc] * 7 + [disc[7:]], [1] * 8, [0.9] * 8)
     assert answer(instances, 1.0).objects == 7
     assert answer(instances.take([0, 1, 7]), 1.0).objects == 3
+    assert answer(instances.take([0, 1, 7]), 1.0, enough=2).objects == 2
 
 
 def test_what_ends_within_a_pixel_of_the_network_from_the_border_may_go_on_beyond_it():

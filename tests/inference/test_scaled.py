@@ -163,6 +163,18 @@ def test_unsure_instances_are_left_out_in_the_end():
     assert (sure.scores >= 0.6).all()
 
 
+def test_the_diameter_is_that_of_the_whole_objects_that_are_given_back():
+    sure = discs(30)
+    # As many smaller ones, darker.
+    unsure = np.pad(discs(25, level=150), ((0, 60), (0, 0), (0, 0)))
+    both = np.concatenate([sure, unsure], axis=1)
+    many = {"settings": {"DETECTION_MAX_INSTANCES": 200, "POST_NMS_ROIS_INFERENCE": 200}}
+    shown = scaled(**many, min_confidence=0.9).predict(both)
+    assert len(shown.instances) == 36
+    assert shown.diameter == pytest.approx(np.median(np.sqrt(4 / np.pi * shown.instances.areas())))
+    assert scaled(**many).predict(both).diameter < shown.diameter
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from skimage.measure import find_contours
 
 from mrcnn.errors import DataError
-from mrcnn.instances.outlines import TARGET_IOU, outline_parts, outline_polygon
+from mrcnn.instances.outlines import outline_parts, outline_polygon, outlines_of
 from mrcnn.instances.polygons import rasterize_polygons
+from mrcnn.instances.simplifying import TARGET_IOU
 from tests.formats.drawn import disc, iou, masks, picture
 
 AWKWARD = {
@@ -165,6 +166,20 @@ def test_places_in_the_image():
     )
     ((moved,),), ((ring,),) = outline_parts(mask, (7, 20)), outline_parts(mask)
     np.testing.assert_array_equal(moved, ring + np.array([7, 20]))
+
+
+def test_several_masks_have_the_outlines_that_each_has_alone(monkeypatch):
+    places = [(7 * number, number) for number in range(len(AWKWARD))]
+    alone = [outline_parts(mask, at) for mask, at in zip(AWKWARD.values(), places, strict=True)]
+    for at_a_time in (1, 500, 1 << 20):
+        monkeypatch.setattr("mrcnn.instances.simplifying._AT_A_TIME", at_a_time)
+        together = outlines_of(list(AWKWARD.values()), places)
+        for here, there in zip(together, alone, strict=True):
+            assert [len(part) for part in here] == [len(part) for part in there]
+            rings, expected = ([ring for part in of for ring in part] for of in (here, there))
+            for ring, other in zip(rings, expected, strict=True):
+                np.testing.assert_array_equal(ring, other)
+    assert outlines_of([], np.zeros((0, 2))) == []
 
 
 @pytest.mark.parametrize("outline", [outline_parts, outline_polygon])

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+import shapely
 import skimage.draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrcnn.instances import Instances
-from mrcnn.instances.polygons import rasterize_polygons
+from mrcnn.instances.polygons import fill_with_and_without_edges, rasterize_polygons
 
 # Whole numbers, halves and thirds put corners and edges exactly on pixel centers.
 coordinates = st.one_of(
@@ -113,3 +114,22 @@ def test_many_large_polygons_stay_crops():
         y1, x1, y2, x2 = instances.boxes[number]
         mask = fill(polygons[number], (1200, 1600))
         np.testing.assert_array_equal(mask[y1:y2, x1:x2], instances.crops[number])
+
+
+def test_pixels_inside_and_those_on_an_edge():
+    # Two of its edges run through the centers of pixels.
+    wedge = np.array([[0.5, 3], [3.5, 1], [0.5, 1]])
+    square = np.array([[-0.5, -0.5], [-0.5, 1.5], [1, 1.5], [1, -0.5]])
+    (inside, reached), (within, with_edge), (nothing, thread) = fill_with_and_without_edges(
+        [wedge, square, np.array([[1, -0.5], [1, 2.5]])], [(5, 4), (2, 3), (3, 3)]
+    )
+    rows, columns = np.mgrid[:5, :4]
+    points = shapely.points(rows, columns)
+    assert np.array_equal(inside, shapely.contains(shapely.Polygon(wedge), points))
+    assert np.array_equal(reached, shapely.intersects(shapely.Polygon(wedge), points))
+    assert inside.sum() + 4 == reached.sum()
+    assert within.tolist() == [[True, True, False], [False] * 3]
+    assert with_edge.tolist() == [[True, True, False]] * 2
+    # A line that is walked forth and back is no edge.
+    assert not nothing.any() and not thread.any()
+    assert fill_with_and_without_edges([], []) == []
