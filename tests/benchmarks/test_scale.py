@@ -1,5 +1,7 @@
 """The parts of the benchmark of magnifications, on images that are made here."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,13 @@ def test_figures_of_found_cells():
     found = Instances((60, 60), box[:1], mask[:1], [3], [0.9])
     figures = scale.quality([(truth, found)])
     assert figures == {"cells": 2, "found": 1, "precision": 1.0, "recall": 0.5, "f1": 0.6667}
+
+
+def test_platelets_are_no_cells():
+    find = SimpleNamespace(told_names=("normal", "white blood cell", "platelet"))
+    mask = [np.ones((5, 5), bool)] * 3
+    found = Instances((20, 20), [[0, 0, 5, 5], [6, 6, 11, 11], [12, 12, 17, 17]], mask, [3, 1, 2])
+    assert scale.cells_of(find, found).class_ids.tolist() == [1, 2]
 
 
 def test_a_wrong_command_line():
