@@ -116,7 +116,7 @@ def _removal_ranks(rings: list[np.ndarray]) -> list[np.ndarray]:
 
 def _least_ious(rings: Sequence[Rings], masks: Sequence[np.ndarray]) -> list[float]:
     """The IoU of the rings with each mask when pixel centers on an edge count as is worst."""
-    ious = []
+    ious: list[float] = []
     for some in _groups([mask.size for mask in masks]):
         polygons = [walk(each) for each in rings[some]]
         filled = fill_with_and_without_edges(polygons, [mask.shape for mask in masks[some]])
