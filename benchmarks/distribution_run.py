@@ -125,6 +125,7 @@ def train(
 ) -> dict[str, np.ndarray]:
     """Train, and give the losses of all steps [S, 6] and the weights at the end, one array each.
 
+    Where processes meet, times are asked for, and the losses are the means of the epoch so far.
     `moved` is the largest change of a weight, `times` and `processor_times` are the seconds at the
     end of each step, and `waited` is the share of time that waits for images.
     """
@@ -152,15 +153,16 @@ def train(
     mrcnn.training.fitting.BatchLoader = TimedLoader  # type: ignore[misc]
 
     class Keep(keras.callbacks.Callback):
-        means: np.ndarray | float = 0.0
-
         def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-            means = np.array([float(value) for _, value in sorted((logs or {}).items())])
-            # Keras tells the means since the beginning of the epoch.
-            losses.append((batch + 1) * means - batch * self.means)
-            self.means = means
-            if options.meet and len(losses) == WARM_UP:
-                meet(Path(options.folder), options.meet)
+            losses.append([float(value) for _, value in sorted((logs or {}).items())])
+            if options.meet:
+                if len(losses) == WARM_UP:
+                    meet(Path(options.folder), options.meet)
+            else:
+                # Those of a step, where Keras would tell the means of an epoch.
+                if keras.backend.backend() == "jax":
+                    self.model.jax_state_sync()
+                self.model.reset_metrics()
             times.append(time.perf_counter())
             processor_times.append(time.process_time())
             if options.die_at == len(losses) and this_process().index == 1:

@@ -158,18 +158,30 @@ def _has_joined(backend: str) -> bool:
 def _join_jax(cluster: Cluster) -> None:
     import jax
 
-    options: dict[str, Any] = (
-        {} if cluster.local_index is None else {"local_device_ids": [cluster.local_index]}
-    )
     jax.distributed.initialize(
         coordinator_address=cluster.address,
-        num_processes=cluster.count if cluster.address else None,
-        process_id=cluster.index if cluster.address else None,
+        num_processes=cluster.count,
+        process_id=cluster.index,
+        local_device_ids=own_devices(cluster, os.environ),
+        # All is known but the address that SLURM may have. What JAX would add is the one device
+        # with the number of the task, also for a task that has the whole machine.
+        cluster_detection_method="deactivate" if cluster.address else None,
         heartbeat_timeout_seconds=PATIENCE,
         # The end of one that failed waits for the others.
         shutdown_timeout_seconds=PATIENCE // 2,
-        **options,
     )
+
+
+def own_devices(cluster: Cluster, environment: Mapping[str, str]) -> list[int] | None:
+    """Numbers of the devices that JAX takes, of those that the process sees.
+
+    Empty for all of them, and None where JAX_LOCAL_DEVICE_IDS may say it.
+    """
+    visible = environment.get("CUDA_VISIBLE_DEVICES", "")
+    sees_one = bool(visible) and "," not in visible
+    if cluster.local_index is not None and not sees_one:
+        return [cluster.local_index]
+    return None if cluster.address else []
 
 
 def _join_torch(cluster: Cluster) -> None:

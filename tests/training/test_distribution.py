@@ -5,13 +5,16 @@ import re
 import socket
 import subprocess
 import sys
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mrcnn.errors import ConfigError
+from mrcnn.nets.sharing import Sharing
 from mrcnn.runs.run import Run
-from mrcnn.training.distribution import Cluster, cluster_of, shared_among
+from mrcnn.training.distribution import Cluster, cluster_of, own_devices, shared_among
 from mrcnn.training.replicas import Process
 from tests.backends.running import ROOT, backend_or_skip, output_of
 from tests.training.colors import train
@@ -32,6 +35,18 @@ def test_two_devices_of_tensorflow_train_as_one_with_the_whole_batch():
     assert first < 1e-5
     assert losses < 1e-4
     assert weights < 1e-5
+
+
+def test_a_scope_that_the_program_opened_stays_in_force():
+    backend_or_skip("tensorflow")
+    import tensorflow as tf
+
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    # Of 64 devices nothing is said: the program has chosen.
+    with warnings.catch_warnings(action="error"), strategy.scope(), shared_among(64):
+        sharing = Sharing()
+    with sharing.scope():
+        assert tf.distribute.get_strategy() is strategy
 
 
 def two_processes(backend: str, *arguments: str) -> list[tuple[int, str]]:
@@ -92,13 +107,23 @@ def assert_equal(found: Run, expected: Run) -> None:
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5)
 
 
+def assert_goes_on(found: Run, expected: Run, folder: Path) -> None:
+    """One device of this backend goes on with two runs alike."""
+    ends = [train(folder / name, 1, begun=run) for name, run in (("a", found), ("b", expected))]
+    with np.load(ends[0].checkpoint(3)) as ours, np.load(ends[1].checkpoint(3)) as theirs:
+        for name in theirs:
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5)
+
+
 def test_two_hosts_of_jax_train_as_one_device_and_one_of_them_writes(alone, tmp_path):
     backend_or_skip("jax")
     (status, told), (other_status, silent) = two_processes("jax", str(tmp_path), "2", "STOP")
     assert (status, other_status) == (0, 0), told + silent
     assert "Epoch 2/3" in told
     assert "Epoch" not in silent
-    assert_equal(Run.at(tmp_path / "STOP", "colors"), alone)
+    begun = Run.at(tmp_path / "STOP", "colors")
+    assert_equal(begun, alone)
+    assert_goes_on(begun, alone, tmp_path)
 
 
 def test_two_processes_of_pytorch_train_as_one_and_do_not_wait_for_one_that_died(alone, tmp_path):
@@ -108,11 +133,7 @@ def test_two_processes_of_pytorch_train_as_one_and_do_not_wait_for_one_that_died
     assert "Epoch" not in silent
     begun = Run.at(tmp_path / "STOP", "colors")
     assert_equal(begun, alone)
-    # One device of another backend goes on with it, as with the run of one.
-    ends = [train(tmp_path / name, 1, begun=run) for name, run in (("a", begun), ("b", alone))]
-    with np.load(ends[0].checkpoint(3)) as ours, np.load(ends[1].checkpoint(3)) as theirs:
-        for name in theirs:
-            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5)
+    assert_goes_on(begun, alone, tmp_path)
     assert (status, died) == (1, 9), told + silent
     assert "TrainingError: Process 1 of 2 cannot go on with the others" in told
     # What was saved before stays.
@@ -155,6 +176,26 @@ SLURM = {
 )
 def test_what_the_environment_tells_of_other_processes(environment, backend, expected):
     assert cluster_of(environment, backend) == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "devices"),
+    [
+        # Eight tasks on two machines, which see all GPUs of theirs, or one each.
+        (SLURM, [1]),
+        (SLURM | {"CUDA_VISIBLE_DEVICES": "0,1,2,3"}, [1]),
+        (SLURM | {"CUDA_VISIBLE_DEVICES": "1"}, []),
+        # A task that has a machine for itself takes all: JAX would take the first by itself.
+        (SLURM | {"SLURM_STEP_TASKS_PER_NODE": "1(x8)"}, []),
+        (SLURM | {"SLURM_STEP_TASKS_PER_NODE": "1(x8)", "MASTER_ADDR": "one"}, None),
+        # Then JAX reads JAX_LOCAL_DEVICE_IDS.
+        (JAX, None),
+    ],
+)
+def test_the_devices_that_a_process_of_jax_takes(environment, devices):
+    cluster = cluster_of(environment, "jax")
+    assert cluster is not None
+    assert own_devices(cluster, environment) == devices
 
 
 def test_processes_that_were_started_together_do_not_train_alone(monkeypatch):
