@@ -16,7 +16,7 @@ JAX and PyTorch. The network is small and whole, on images that are made up.
 - `speed`: two processes of one thread each that train together, against two that train alone at the
   same time, both after their first steps; on TensorFlow one process with a thread for each of its
   devices. Of what two alone reach, processor time tells how much is lost to computing and sending;
-  the rest is waiting. On images of 256 x 256 pixels, as few as trainings on a processor have.
+  the rest is waiting. A device has two images of 256 x 256 pixels.
 - `kill`: one of two processes dies; how long the other one lives, what it says, and whether one
   device goes on from the checkpoint.
 - `loader`: what an image of 1024 x 1024 pixels costs a thread, and how many a process prepares
@@ -44,12 +44,13 @@ from benchmarks.distribution_sides import SHARED, Side, start, succeed, train
 from mrcnn.files import atomic_write
 
 MOST_LOSS, MOST_FIRST, MOST_WEIGHT, LEAST_SPEED, MOST_SECONDS = 1e-4, 1e-5, 1e-3, 0.9, 60
-# At ten times the rate the losses of two trainings of one device part beyond their limit, if the
-# weights of one are nudged by what rounding does. As weights move little at this rate, how far
-# they are apart is also measured by how far they moved.
-CALM_RATE, NUDGE, FIRST_STEPS, MOST_OF_MOVED = 2e-5, 1e-7, 3, 0.02
-# Where speed is measured; with fewer pixels the gradients that are sent count for more.
-SPEED_SIDE, SPEED_STEPS = 256, 24
+# The losses of two trainings of one device, one of them with weights nudged by what rounding does,
+# part beyond their limit at a rate of 2e-4, and come near it at 2e-5. As weights move little at
+# this rate, how far they are apart is also measured by how far they moved.
+CALM_RATE, NUDGE, FIRST_STEPS, MOST_OF_MOVED = 1e-5, 1e-7, 3, 0.02
+# Where speed is measured, with as many images a device as Config has; with fewer pixels the
+# gradients that are sent count for more.
+SPEED_SIDE, SPEED_IMAGES, SPEED_STEPS = 256, 2, 24
 
 
 class Judge:
@@ -147,7 +148,8 @@ def speed(sides: Sequence[Side], steps: int, judge: Judge) -> None:
 
 def _speeds(side: Side, together: bool) -> dict[str, float]:
     """Images a second of all processes, processor seconds an image, and the loader's share."""
-    batch = 2 if together else 1
+    devices = 2 if together else 1
+    batch = devices * SPEED_IMAGES
     number = "0" if together else "{process}"
     processors = ("{process}",) if side.processes > 1 else ("0", "1")
     found: dict[str, float] = {"images": 0.0, "processor": 0.0, "waited": 0.0}
@@ -156,7 +158,7 @@ def _speeds(side: Side, together: bool) -> dict[str, float]:
         succeed(
             side,
             folder,
-            *("--devices", str(batch), "--batch", str(batch), "--side", str(SPEED_SIDE)),
+            *("--devices", str(devices), "--batch", str(batch), "--side", str(SPEED_SIDE)),
             *("--steps", str(SPEED_STEPS), "--processors", *processors),
             *("--out", str(folder / f"found_{number}.npz")),
             *("--folder", str(folder / "runs"), "--meet", str(side.processes)),
@@ -188,7 +190,8 @@ def kill(sides: Sequence[Side], steps: int, judge: Judge) -> None:
             lasted = first.at - second.at
             judge.tell(f"kill: {side}: seconds until the other ends", lasted, 0, MOST_SECONDS)
             lines = [line for line in first.said.splitlines() if "cannot go on with" in line]
-            judge.tell(f"kill: {side}: says so, with status 1", len(lines) * first.status, 1, 1)
+            says_so = bool(lines) and first.status != 0
+            judge.tell(f"kill: {side}: says so, and fails", float(says_so), least=1)
             print(*(lines or [first.said[-2000:]]), sep="\n")
             # The second epoch is had again, from the checkpoint of the first one.
             out = folder / "found.npz"

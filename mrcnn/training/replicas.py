@@ -8,6 +8,7 @@ Gradients follow the rule of both: a replica has the gradient of its own loss, a
 batch is the mean of them.
 """
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,13 +87,29 @@ def sum_over_replicas(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 
 def mean_of_gradients(gradients: Sequence[Tensor]) -> list[Tensor]:
-    """The gradients of the batch, of those that each replica has."""
+    """The gradients of the batch, of those that each replica has; until this is called again."""
     count = replica_count()
-    summed = sum_over_replicas(gradients)
     # Keras has divided the loss of a replica of TensorFlow by their number.
     if count == 1 or keras.backend.backend() == "tensorflow":
-        return summed
-    return [gradient / count for gradient in summed]
+        return sum_over_replicas(gradients)
+    import torch
+    from torch import distributed
+
+    # As one message, in memory that is there: new memory costs more than the sending.
+    parts = [gradient.detach().reshape(-1) for gradient in gradients]
+    flat = _memory(sum(part.numel() for part in parts), parts[0].dtype, parts[0].device)
+    torch.cat(parts, out=flat)
+    distributed.all_reduce(flat)
+    flat /= count
+    means = torch.split(flat, [part.numel() for part in parts])
+    return [mean.reshape(whole.shape) for mean, whole in zip(means, gradients, strict=True)]
+
+
+@functools.lru_cache(maxsize=1)
+def _memory(size: int, dtype: Any, device: Any) -> Tensor:
+    import torch
+
+    return torch.empty(size, dtype=dtype, device=device)
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ def test_what_is_beyond_its_limit_fails_and_so_does_a_control(
     path = tmp_path / "found.json"
     options = ["--only", "agree", "--backends", "torch", "--steps", "4", "--json", str(path)]
     assert main(options) == bool(wrong)
-    plain = ("--steps", "2", "--epochs", "2", "--rate", "2e-05")
+    plain = ("--steps", "2", "--epochs", "2", "--rate", "1e-05")
     assert asked == [
         ("torch, 1 devices", plain),
         ("torch, 1 devices", (*plain, "--nudge", "1e-07")),
@@ -148,7 +148,7 @@ def test_speed_is_of_what_processes_reach_alone_after_their_first_steps(
     assert found == pytest.approx(
         {
             "torch, 2 processes: share of time that waits for the loader": 0.1,
-            "torch, 2 processes: images a second together": 2 / seconds,
+            "torch, 2 processes: images a second together": 4 / seconds,
             "torch, 2 processes: processor time of an image, of that alone": seconds,
             "torch, 2 processes: of what two alone reach": 1 / seconds,
         }
