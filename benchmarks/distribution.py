@@ -16,7 +16,7 @@ JAX and PyTorch. The network is small and whole, on images that are made up.
 - `speed`: two processes of one thread each that train together, against two that train alone at the
   same time, both after their first steps; on TensorFlow one process with a thread for each of its
   devices. Of what two alone reach, processor time tells how much is lost to computing and sending;
-  the rest is waiting. A device has two images of 256 x 256 pixels.
+  the rest is waiting. A device has two images of 320 x 320 pixels.
 - `kill`: one of two processes dies; how long the other one lives, what it says, and whether one
   device goes on from the checkpoint.
 - `loader`: what an image of 1024 x 1024 pixels costs a thread, and how many a process prepares
@@ -48,9 +48,9 @@ MOST_LOSS, MOST_FIRST, MOST_WEIGHT, LEAST_SPEED, MOST_SECONDS = 1e-4, 1e-5, 1e-3
 # part beyond their limit at a rate of 2e-4, and come near it at 2e-5. As weights move little at
 # this rate, how far they are apart is also measured by how far they moved.
 CALM_RATE, NUDGE, FIRST_STEPS, MOST_OF_MOVED = 1e-5, 1e-7, 3, 0.02
-# Where speed is measured, with as many images a device as Config has; with fewer pixels the
-# gradients that are sent count for more.
-SPEED_SIDE, SPEED_IMAGES, SPEED_STEPS = 256, 2, 24
+# Where speed is measured: crops as the shipped model learned from, as many a device as Config has.
+# With fewer pixels the gradients that are sent count for more.
+SPEED_SIDE, SPEED_IMAGES, SPEED_STEPS = 320, 2, 24
 
 
 class Judge:
