@@ -29,11 +29,10 @@ def run(application: Application, options: Any) -> int:
     import uvicorn
 
     from mrcnn.serve.detector import Detector, load_model
-    from mrcnn.serve.learning import own_command
     from mrcnn.serve.models import chosen_model
     from mrcnn.serve.project import Project
     from mrcnn.serve.server import make_server
-    from mrcnn.serve.starters import write_starter
+    from mrcnn.serve.starters import own_command, write_starter
     from mrcnn.serve.state import State
 
     host = options.host or _LOOPBACK

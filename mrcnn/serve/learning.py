@@ -1,32 +1,40 @@
 """`Learning`: a training in the background from what was corrected, and what came of it."""
 
-import contextlib
-import csv
 import json
-import math
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mrcnn.app.application import Application
 from mrcnn.app.options import MAX_OVERLAP
-from mrcnn.errors import DataError, MrcnnError, OutputError, TrainingError
+from mrcnn.errors import DataError, MrcnnError
 from mrcnn.files import atomic_write
 from mrcnn.report.evaluation_tables import headline
 from mrcnn.runs.run import Run
 from mrcnn.serve.exports import VIA_FILE, write_corrections
+from mrcnn.serve.lessons import (
+    COMPARING,
+    DONE,
+    FAILED,
+    RUNNING,
+    STOPPED,
+    Lesson,
+    end_left_over,
+    is_left_over,
+    lesson_file,
+    lessons_of,
+    losses_of,
+    newest_run,
+)
 from mrcnn.serve.project import Project, link_all
 
-IDLE, RUNNING, COMPARING, STOPPED = "idle", "running", "comparing", "stopped"
-FAILED, DONE = "failed", "done"
 # Of the corrected pictures every fifth is not learned from.
 _FOLD = 5
 _FEWEST = 2
@@ -35,48 +43,12 @@ _LOG_BYTES = 8_000
 _FIGURES = ("accuracy", "precision", "recall", "f1", "pq")
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """One training, as its file keeps it.
-
-    Attributes:
-        name: of its folder.
-        state: one of the six of this module.
-        problem: why it failed.
-        epochs, steps: how long it is.
-        weights: it starts from.
-        class_names: of the network.
-        trained, validated: names of pictures.
-        began: the time.
-        figures: of the model before and of the new one on the validated pictures.
-        result: the new weights.
-        process: number of the training's own process, while it runs.
-    """
-
-    name: str = ""
-    state: str = IDLE
-    problem: str = ""
-    epochs: int = 0
-    steps: int = 0
-    weights: str = ""
-    class_names: tuple[str, ...] = ()
-    trained: tuple[str, ...] = ()
-    validated: tuple[str, ...] = ()
-    began: str = ""
-    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
-    result: str = ""
-    process: int = 0
-
-    @property
-    def is_busy(self) -> bool:
-        return self.state in (RUNNING, COMPARING)
-
-
 class Learning:
     """Trains with the command `train`, one training at a time, and compares with `evaluate`.
 
     A training is a process of its own: it keeps checkpoints as any other, and what the server
-    knows of it is in its folder. After a kill it is stopped, and can go on.
+    knows of it is in its folder. So it goes on while the server is killed, and one that starts
+    then waits for it, or goes on with what it left.
 
     Args:
         application: whose model learns.
@@ -101,38 +73,13 @@ class Learning:
         lessons = self.lessons()
         self.lesson = lessons[-1] if lessons else Lesson()
         if self.lesson.is_busy:
-            self._stop_left_over()
-            self._set(state=STOPPED, process=0)
-
-    def _stop_left_over(self) -> None:
-        """End the training of a server that was killed: its epochs are there to go on from."""
-        run = self._run()
-        if run is None or not self.lesson.process:
-            return
-        try:
-            with run.alone():
-                return
-        except TrainingError:
-            # Somebody holds the folder, so that number is still the training's.
-            with contextlib.suppress(OSError):
-                os.kill(self.lesson.process, signal.SIGTERM)
-        except OutputError:
-            return
+            self._start(self._take_up)
 
     # --- What there is -----------------------------------------------------------------------
 
     def lessons(self) -> list[Lesson]:
         """All trainings of the project, the newest last."""
-        found = []
-        for path in sorted(self._project.models.glob("*/lesson.json")):
-            try:
-                values = json.loads(path.read_text(encoding="utf-8"))
-                tuples = ("class_names", "trained", "validated")
-                found.append(Lesson(**{**values, **{key: tuple(values[key]) for key in tuples}}))
-            except (OSError, ValueError, LookupError, TypeError):
-                # Not of this version: it is no model of the list.
-                continue
-        return found
+        return lessons_of(self._project.models)
 
     def corrected(self) -> list[str]:
         """The pictures that were corrected."""
@@ -202,15 +149,7 @@ class Learning:
         with self._lock:
             if self.lesson.state not in (STOPPED, FAILED):
                 raise DataError("No training was stopped.")
-            run = self._run()
-            has_begun = run is not None and run.newest_checkpoint() is not None
-            if has_begun and len(self._losses()) >= self.lesson.epochs:
-                self._begin(None)
-            elif has_begun:
-                logs = str(self._folder / "runs")
-                self._begin(["train", "--weights", "last", "--logs", logs])
-            else:
-                self._begin(self._first_command(), with_data=True)
+            self._begin(*self._rest())
 
     def stop(self) -> None:
         """Stop; the epochs that are done stay."""
@@ -238,8 +177,16 @@ class Learning:
 
     def _run(self) -> Run | None:
         """The newest run of the training."""
-        runs = sorted(path for path in (self._folder / "runs").glob("*") if path.is_dir())
-        return Run.at(runs[-1]) if self.lesson.name and runs else None
+        return newest_run(self._folder) if self.lesson.name else None
+
+    def _rest(self) -> tuple[list[str] | None, bool]:
+        """The command that is left of the training, and whether the data have to be laid out."""
+        run = self._run()
+        if run is None or run.newest_checkpoint() is None:
+            return self._first_command(), True
+        if len(self._losses()) >= self.lesson.epochs:
+            return None, False
+        return ["train", "--weights", "last", "--logs", str(self._folder / "runs")], False
 
     def _first_command(self) -> list[str]:
         lesson, folder = self.lesson, self._folder
@@ -265,10 +212,29 @@ class Learning:
     def _begin(self, command: list[str] | None, with_data: bool = False) -> None:
         self._is_stopping = False
         self._set(state=RUNNING, problem="", figures={}, result="")
-        self._thread = threading.Thread(
-            target=self._go, args=(command, with_data), name="learning", daemon=True
-        )
+        self._start(self._go, command, with_data)
+
+    def _start(self, work: Callable[..., None], *arguments: Any) -> None:
+        self._thread = threading.Thread(target=work, args=arguments, name="learning", daemon=True)
         self._thread.start()
+
+    def _take_up(self) -> None:
+        """Wait for what a killed server had started, and go on from there."""
+        told, is_asked = -1, False
+        while is_left_over(self._folder, self.lesson.process):
+            if self._is_stopping and not is_asked:
+                is_asked = True
+                end_left_over(self.lesson.process)
+            if len(self._losses()) != told:
+                told = len(self._losses())
+                self._changed(self.told())
+            time.sleep(_PAUSE)
+        with self._lock:
+            if self._is_stopping:
+                self._set(state=STOPPED, process=0)
+                return
+            self._set(state=RUNNING, process=0)
+        self._go(*self._rest())
 
     def _go(self, command: list[str] | None, with_data: bool) -> None:
         try:
@@ -354,15 +320,7 @@ class Learning:
 
     def _losses(self) -> list[dict[str, float]]:
         """Figures of each epoch so far."""
-        run = self._run()
-        if run is None:
-            return []
-        try:
-            with open(run.losses, newline="", encoding="utf-8", errors="replace") as file:
-                rows = list(csv.DictReader(file))
-        except OSError:
-            return []
-        return [_numbers(row) for row in rows]
+        return losses_of(self._run())
 
     def _log_end(self) -> str:
         if not self.lesson.name:
@@ -378,32 +336,9 @@ class Learning:
         with self._lock:
             self.lesson = replace(self.lesson, **changes)
             text = json.dumps(asdict(self.lesson), indent=2, allow_nan=False)
-            atomic_write(self._folder / "lesson.json", text + "\n")
+            atomic_write(lesson_file(self._folder), text + "\n")
         self._changed(self.told())
 
 
 class _Stopped(Exception):
     """Somebody stopped the training."""
-
-
-def _numbers(row: dict[str, Any]) -> dict[str, float]:
-    told = {}
-    for name, text in row.items():
-        try:
-            value = float(text)
-        except (TypeError, ValueError):
-            continue
-        if math.isfinite(value):
-            told[name] = value
-    return told
-
-
-def own_command() -> list[str]:
-    """What starts this program again: by its interpreter, or the file that an installation made."""
-    script = Path(sys.argv[0])
-    if script.name == "__main__.py":
-        return [sys.executable, "-m", script.parent.name]
-    if script.is_file() and script.suffix != ".exe":
-        return [sys.executable, str(script.resolve())]
-    program = script if script.suffix == ".exe" else script.with_suffix(".exe")
-    return [str(program)] if program.is_file() else [sys.executable, "-m", "mrcnn"]

@@ -1,4 +1,4 @@
-"""Files to double-click that start the page, for Windows, macOS and Linux."""
+"""What starts the program again: its command, and files to double-click, for each system."""
 
 import os
 import shlex
@@ -48,3 +48,14 @@ def write_starter(folder: Path, command: Sequence[str]) -> Path:
         if os.name == "posix":
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return path
+
+
+def own_command() -> list[str]:
+    """What starts this program again: by its interpreter, or the file that an installation made."""
+    script = Path(sys.argv[0])
+    if script.name == "__main__.py":
+        return [sys.executable, "-m", script.parent.name]
+    if script.is_file() and script.suffix != ".exe":
+        return [sys.executable, str(script.resolve())]
+    program = script if script.suffix == ".exe" else script.with_suffix(".exe")
+    return [str(program)] if program.is_file() else [sys.executable, "-m", "mrcnn"]

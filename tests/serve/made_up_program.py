@@ -39,7 +39,7 @@ def train(arguments: list[str]) -> None:
 
 def evaluate(arguments: list[str]) -> None:
     out = Path(value("--out", arguments))
-    out.mkdir(parents=True)
+    out.mkdir(parents=True, exist_ok=True)
     f1 = 0.9 if Path(value("--weights", arguments)).name == "best.h5" else 0.8
     pooled = {"precision": f1, "recall": f1, "f1": f1, "pq": f1 / 2}
     point = {"accuracy_mean": f1, "quality": {"ignore": {"0.50": {"pooled": pooled}}}}

@@ -13,9 +13,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from mrcnn.formats import read_annotations
-from mrcnn.serve.learning import own_command
 from mrcnn.serve.models import chosen_model
 from mrcnn.serve.server import make_server
+from mrcnn.serve.starters import own_command
 from tests.serve.conftest import ADDRESS, wait_for
 from tests.serve.made_up import made_up_model, made_up_state, png
 
@@ -119,46 +119,84 @@ def test_a_training_that_fails_says_why(learner):
     assert told["problem"] == "It went wrong."
 
 
-def test_after_a_kill_it_can_go_on(learner, tmp_path):
+def copied(server, told: dict, folder: Path, **left) -> Path:
+    """The project as a killed server left it; the folder of the training."""
+    # Done is told before it is on the disk.
+    server.learning._thread.join(20)
+    shutil.copytree(server.project.folder, folder)
+    training = folder / "models" / told["name"]
+    file = training / "lesson.json"
+    values = {**json.loads(file.read_text()), "figures": {}, "result": "", **left}
+    file.write_text(json.dumps(values))
+    return training
+
+
+def ended(learning) -> dict:
+    for _ in range(3000):
+        if not learning.lesson.is_busy:
+            return learning.told()
+        time.sleep(0.01)
+    raise AssertionError(learning.lesson)
+
+
+@pytest.mark.parametrize("left", [0, 1, 3])
+def test_after_a_kill_it_goes_on_by_itself(learner, tmp_path, left):
     client, state = learner
     start(client)
     told = until(client, "done")
-    # As a killed server left it in the middle.
-    shutil.copytree(state.project.folder, tmp_path / "copy")
-    file = tmp_path / "copy" / "models" / told["name"] / "lesson.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "state": "running"}))
+    training = copied(state, told, tmp_path / "copy", state="running")
+    run = training / "runs" / "spots20260101T0000"
+    # Of three epochs so many are there.
+    losses = (run / "losses.csv").read_text().splitlines()
+    (run / "losses.csv").write_text("\n".join(losses[: left + 1]) + "\n")
+    for number in range(left, 3):
+        (run / f"mask_rcnn_spots_{number + 1:04d}.h5").unlink()
+    if not left:
+        shutil.rmtree(run)
     again = made_up_state(tmp_path / "copy", command=COMMAND)
-    assert again.learning.lesson.state == "stopped"
-    assert again.learning.told()["epoch"] == 3
+    told = ended(again.learning)
+    assert told["state"] == "done" and told["epoch"] == 3, told["problem"]
+    assert [row["epoch"] for row in told["losses"]] == [0, 1, 2]
+    assert told["figures"]["after"]["f1"] == 0.9
     again.close()
     again.project.close()
 
 
+HOLDING = (
+    "import sys, time; from pathlib import Path; from mrcnn.runs.run import Run\n"
+    "with Run.at(sys.argv[1]).alone():\n    print('held', flush=True)\n"
+    "    while not Path(sys.argv[1], 'end').exists(): time.sleep(0.02)"
+)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of Windows there")
-def test_the_training_of_a_killed_server_is_ended(learner, tmp_path):
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_the_training_of_a_killed_server_is_waited_for(learner, tmp_path, is_stopped):
     client, state = learner
     start(client)
     told = until(client, "done")
-    shutil.copytree(state.project.folder, tmp_path / "copy")
-    folder = tmp_path / "copy" / "models" / told["name"]
-    file = folder / "lesson.json"
-    holding = (
-        "import sys, time; from mrcnn.runs.run import Run\n"
-        "with Run.at(sys.argv[1]).alone():\n    print('held', flush=True); time.sleep(60)"
-    )
-    run = folder / "runs" / "spots20260101T0000"
+    training = copied(state, told, tmp_path / "copy")
+    run = training / "runs" / "spots20260101T0000"
     with subprocess.Popen(
-        [sys.executable, "-c", holding, str(run)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDING, str(run)], stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             assert process.stdout.readline() == "held\n"
-            left = {**json.loads(file.read_text()), "state": "running", "process": process.pid}
-            file.write_text(json.dumps(left))
+            file = training / "lesson.json"
+            left = {"state": "running", "process": process.pid}
+            file.write_text(json.dumps({**json.loads(file.read_text()), **left}))
             again = made_up_state(tmp_path / "copy", command=COMMAND)
-            assert process.wait(20) != 0
+            time.sleep(0.2)
+            assert again.learning.lesson.state == "running" and process.poll() is None
+            if is_stopped:
+                again.learning.stop()
+                assert process.wait(20) != 0
+            else:
+                (run / "end").touch()
+                assert process.wait(20) == 0
+            assert ended(again.learning)["state"] == ("stopped" if is_stopped else "done")
         finally:
             process.kill()
-    assert again.learning.lesson.state == "stopped"
     again.close()
     again.project.close()
 
