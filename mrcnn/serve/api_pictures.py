@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-from collections import Counter
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -11,8 +10,10 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 from starlette.background import BackgroundTask
 
+from mrcnn.report.languages import ENGLISH
 from mrcnn.serve.api_detect import IMAGE_FORM, sent_image, store_image
 from mrcnn.serve.exports import written_in_scratch
+from mrcnn.serve.figures import figures
 from mrcnn.serve.project import acts_of
 from mrcnn.serve.state import State
 
@@ -197,39 +198,11 @@ def routes(state: State) -> APIRouter:
         return _sent(written_in_scratch(state.exports, kind, project.names(), project.scratch))
 
     @router.get("/figures")
-    def get_figures() -> dict[str, Any]:
-        """Counts of all pictures together, and the diameters of what counts."""
-        return figures(state)
+    def get_figures(language: str = ENGLISH) -> dict[str, Any]:
+        """Counts of all pictures together, and the figures and histogram of the report."""
+        return figures(state.application, project, language)
 
     return router
-
-
-def figures(state: State) -> dict[str, Any]:
-    """Counts by class of all pictures, and equivalent diameters in pixels or micrometers."""
-    counts: Counter[str] = Counter()
-    diameters: list[float] = []
-    in_micrometers = True
-    pictures = 0
-    for name in state.project.names():
-        with state.project.editing():
-            opened = state.project.opened(name)
-            if opened is None:
-                continue
-            result, corrections = opened
-            kept = corrections.kept()
-        pictures += 1
-        counts.update(cell["class"] for cell in kept)
-        size = result.scale.get("pixel_size_um")
-        in_micrometers &= size is not None
-        diameters += [
-            (size or 1.0) * (4 * cell["area"] / 3.141592653589793) ** 0.5 for cell in kept
-        ]
-    return {
-        "pictures": pictures,
-        "counts": dict(counts),
-        "diameters": [round(each, 2) for each in diameters] if pictures else [],
-        "unit": "um" if in_micrometers and pictures else "px",
-    }
 
 
 def _image(content: bytes, is_final: bool) -> Response:

@@ -7,6 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from mrcnn import __version__
 from mrcnn.drawing.palette import class_color
+from mrcnn.pictures import IMAGE_SUFFIXES
 from mrcnn.serve.state import State
 
 
@@ -25,6 +26,7 @@ def routes(state: State) -> APIRouter:
             "project": str(state.project.folder),
             "model": told,
             "waiting": state.detector.waiting,
+            "suffixes": list(IMAGE_SUFFIXES),
             "words": words.forms() | {"title": words.title},
             "colors": [list(class_color(number)) for number in range(1, 8)],
             "counted": dict(zip(classes, state.application.is_counted(classes), strict=True)),

@@ -64,7 +64,8 @@ def load_model(application: Application, options: Any) -> Model:
     given = usual if options.min_conf is None else options.min_conf
     folder = own_folder(application, weights)
     (confidence,) = chosen_confidences([given], weights, application.words, folder)
-    weaker = type(options)(**{**vars(options), "min_conf": min(COUNTED, confidence)})
+    asked = {"min_conf": min(COUNTED, confidence), "weights": str(weights)}
+    weaker = type(options)(**{**vars(options), **asked})
     method = choose_detector(application, weaker)
     assert isinstance(method.finder, Finder)
     return Model(method.finder, method.class_names, confidence, weights)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mrcnn.app.application import Application
+from mrcnn.app.record import RECORD_FILE
 from mrcnn.app.settings import read_settings
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import atomic_write
@@ -14,6 +15,9 @@ from mrcnn.serve.project import Project
 from mrcnn.weights.places import shipped_license, shipped_weights
 
 _CHOICE = "model.json"
+_CARD = "README.md"
+# Letters of it that are shown.
+_MOST_CARD = 2**16
 
 
 class Models:
@@ -35,17 +39,25 @@ class Models:
             present: weights that count now.
         """
         cards: dict[str, dict[str, Any]] = {}
-        for lesson in reversed(self._learning.lessons()):
+        lessons = self._learning.lessons()
+        for lesson in reversed(lessons):
             if lesson.result and Path(lesson.result).is_file():
                 cards[lesson.result] = {
-                    "figures": lesson.figures.get("after", {}),
-                    "trained": len(lesson.trained),
-                    "validated": len(lesson.validated),
-                    "from": Path(lesson.weights).name,
+                    "date": lesson.began,
+                    "lesson": {
+                        "figures": lesson.figures,
+                        "trained": lesson.trained,
+                        "validated": lesson.validated,
+                        "epochs": lesson.epochs,
+                        "steps": lesson.steps,
+                        "from": _name(Path(lesson.weights)),
+                    },
                 }
         others = [] if present is None else [present]
         if self._application.ships_model:
             others.append(shipped_weights(self._application.name))
+        # Those that were learned from stay: a choice can be taken back.
+        others += [Path(each.weights) for each in lessons if Path(each.weights).is_file()]
         for path in others:
             cards.setdefault(str(path), {})
         return [self._told(Path(path), card, present) for path, card in cards.items()]
@@ -58,11 +70,11 @@ class Models:
             classes = list((read_settings(path) or {}).get("CLASS_NAMES") or ())
         except ConfigError:
             classes = []
-        modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         return {
             "path": str(path),
-            "name": "/".join(path.parts[-2:]),
-            "date": modified.isoformat(timespec="minutes"),
+            "name": _name(path),
+            "date": _date(path),
+            "card": _card(path),
             "classes": classes,
             "is_present": path == present,
             "is_shipped": path == shipped,
@@ -89,6 +101,28 @@ class Models:
         """
         text = json.dumps({"weights": str(path)}, indent=2)
         atomic_write(self._project.folder / _CHOICE, text + "\n")
+
+
+def _name(path: Path) -> str:
+    return "/".join(path.parts[-2:])
+
+
+def _card(path: Path) -> str:
+    """What lies beside weights as their card, in Markdown; empty where nothing does."""
+    try:
+        return path.with_name(_CARD).read_text(encoding="utf-8", errors="replace")[:_MOST_CARD]
+    except OSError:
+        return ""
+
+
+def _date(path: Path) -> str:
+    """When the last training of weights began, by the record beside them, else that of the file."""
+    try:
+        record = json.loads(path.with_name(RECORD_FILE).read_text(encoding="utf-8"))
+        return datetime.fromisoformat(record["trainings"][-1]["began"]).isoformat()
+    except (OSError, ValueError, LookupError, TypeError):
+        modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        return modified.isoformat(timespec="minutes")
 
 
 def chosen_model(project: Project) -> str | None:

@@ -85,8 +85,9 @@ def test_a_training_from_its_beginning_to_a_choice(learner, monkeypatch):
     assert client.post("/api/models", json={"path": told["result"]}).status_code == 200
     state.detector.submit(lambda model: None).result(10)
     assert loaded == [told["result"]] and chosen_model(state.project) == told["result"]
-    present = [each["name"] for each in client.get("/api/models").json() if each["is_present"]]
-    assert present == ["spots20260101T0000/best.h5"]
+    # The earlier one can be taken again.
+    listed = {each["name"]: each["is_present"] for each in client.get("/api/models").json()}
+    assert listed == {"spots20260101T0000/best.h5": True, "weights/model.h5": False}
     assert client.post("/api/models", json={"path": "/etc/passwd"}).status_code == 422
 
 

@@ -301,7 +301,12 @@ def test_a_picture_that_fails_says_why(client, state, add):
 def test_figures_of_all_pictures(client, add):
     add(name="figures.png")
     told = client.get("/api/figures").json()
-    assert told["unit"] == "px" and sum(told["counts"].values()) == len(told["diameters"])
+    bins = told["histogram"]["bins"]
+    whole = dict(told["rows"])["whole objects"]
+    assert told["histogram"]["unit"] == "px" and sum(bins[2] for bins in bins) == int(whole)
+    assert int(whole) <= sum(told["counts"].values()) and told["pictures"]
+    titles = [title for title, _ in client.get("/api/figures?language=id").json()["rows"]]
+    assert "objek utuh" in titles and len(titles) == len(told["rows"])
 
 
 def test_what_waited_goes_on_after_a_kill(tmp_path):

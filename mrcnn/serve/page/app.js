@@ -1,6 +1,6 @@
 // The page: which view is shown, what the server tells, in which language.
 
-import { $, call, chooseLanguage, loadStrings, say, state, t, translate, trying } from "./base.js";
+import { $, call, chooseLanguage, loadStrings, noun, say, state, t, translate, trying } from "./base.js";
 import * as figures from "./figures.js";
 import * as gallery from "./gallery.js";
 import * as learn from "./learn.js";
@@ -29,7 +29,7 @@ async function begin() {
 
 function dress() {
   translate();
-  const title = state.server.words.title;
+  const title = noun(state.server.words.title);
   $("title").textContent = title;
   document.title = title;
   showModel();

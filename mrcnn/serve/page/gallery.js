@@ -1,21 +1,25 @@
 // The list of pictures, and how new ones come in.
 
-import { $, call, countText, made, picturePath, say, state, t, trying } from "./base.js";
+import { $, call, countText, made, noun, picturePath, say, state, t, trying } from "./base.js";
 
 const MOST = 5000;
 const AT_ONCE = 3;
 let pictures = [];
 let again = null;
+let passedOver = 0;
 
 export function names() {
   return pictures.map((one) => one.name);
 }
 
 export function begin() {
-  $("files").addEventListener("change", (event) => {
-    send([...event.target.files]);
-    event.target.value = "";
-  });
+  for (const id of ["files", "folder"]) {
+    $(id).addEventListener("change", (event) => {
+      // What lies in a folder besides pictures nobody has chosen.
+      send(id === "folder" ? onlyPictures([...event.target.files]) : [...event.target.files]);
+      event.target.value = "";
+    });
+  }
   const drop = $("drop");
   drop.addEventListener("submit", (event) => event.preventDefault());
   // Anywhere on the page; only files count.
@@ -39,6 +43,7 @@ export function begin() {
 async function dropped(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
   if (!entries.length) return [...transfer.files];
+  const hasFolder = entries.some((entry) => entry.isDirectory);
   const files = [];
   while (entries.length && files.length <= MOST) {
     const entry = entries.shift();
@@ -52,7 +57,16 @@ async function dropped(transfer) {
       }
     }
   }
-  return files.filter((file) => !file.name.startsWith("."));
+  return hasFolder ? onlyPictures(files) : files;
+}
+
+function onlyPictures(files) {
+  const { suffixes } = state.server;
+  const seen = files.filter((file) => !file.name.startsWith("."));
+  const some = seen.filter((file) => suffixes.some((suffix) => file.name.toLowerCase().endsWith(suffix)));
+  passedOver = seen.length - some.length;
+  if (passedOver && !some.length) say(t("passedOver", { number: passedOver }));
+  return some;
 }
 
 async function send(files) {
@@ -61,7 +75,8 @@ async function send(files) {
     say(t("tooMany", { number: files.length, most: MOST }));
     return;
   }
-  say("");
+  say(passedOver ? t("passedOver", { number: passedOver }) : "");
+  passedOver = 0;
   location.hash = "#/";
   const refused = [];
   let done = 0;
@@ -142,7 +157,7 @@ function card(one) {
     badges.push(made("span", { class: job.state === "failed" ? "badge bad" : "badge good" }, t(job.state)));
   }
   if (one.corrected) badges.push(made("span", { class: "badge good" }, t("corrected")));
-  for (const doubt of one.doubts || []) badges.push(made("span", { class: "badge", title: doubt.text }, doubt.reason));
+  for (const doubt of one.doubts || []) badges.push(made("span", { class: "badge", title: doubt.text }, noun(doubt.reason)));
   const problem = one.problem || (job && job.state === "failed" && job.problem);
   const link = made("a", { href: `#/picture/${encodeURIComponent(one.name)}` },
     made("span", { class: "frame" }, made("img", { src: `api/${picturePath(one.name)}/thumbnail?v=${one.version}`, alt: "", loading: "lazy" })),

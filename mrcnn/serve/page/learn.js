@@ -1,6 +1,7 @@
 // Learning from corrections: how it goes, what came of it, which model counts.
 
 import { $, call, made, noun, shape, t, trying } from "./base.js";
+import { rendered } from "./markdown.js";
 
 const FIGURES = ["accuracy", "precision", "recall", "f1", "pq"];
 const TITLES = { accuracy: "found", precision: "precision", recall: "recall", f1: "f1", pq: "pq" };
@@ -62,13 +63,28 @@ async function use(path) {
 }
 
 function model(one) {
-  const figures = one.figures && typeof one.figures.f1 === "number"
-    ? FIGURES.filter((key) => typeof one.figures[key] === "number").map((key) => `${t(TITLES[key])} ${one.figures[key].toFixed(3)}`).join(", ") : "";
+  const date = new Date(one.date).toLocaleDateString(document.documentElement.lang, { dateStyle: "long" });
   const about = made("span", { class: "about" }, made("strong", {}, one.name), made("br"),
-    made("span", { class: "small" }, [new Date(one.date).toLocaleString(document.documentElement.lang), one.is_shipped ? t("shipped") : "", one.classes.map(noun).join(", "), figures, one.license || ""].filter(Boolean).join(" · ")));
+    made("span", { class: "small" }, [date, one.is_shipped ? t("shipped") : "", one.classes.map(noun).join(", "), one.license || ""].filter(Boolean).join(" · ")));
+  const parts = [...(one.lesson ? [lessonCard(one)] : []), ...rendered(one.card)];
   return made("li", one.is_present ? { "aria-current": "true" } : {}, about,
     one.is_present ? made("span", { class: "badge good" }, t("inUse"))
-      : made("button", { type: "button", onclick: () => use(one.path) }, t("take")));
+      : made("button", { type: "button", onclick: () => use(one.path) }, t("take")),
+    parts.length ? made("details", { class: "card" }, made("summary", {}, t("card")), ...parts) : null);
+}
+
+// What is known of a model that was trained here.
+function lessonCard({ lesson }) {
+  const { before = {}, after = {} } = lesson.figures;
+  const value = (figures, key) => (typeof figures[key] === "number" ? figures[key].toFixed(3) : "–");
+  const rows = [
+    [t("cardFrom"), lesson.from],
+    [t("cardTrained"), `${lesson.trained.length}: ${lesson.trained.join(", ")}`],
+    [t("cardTried"), `${lesson.validated.length}: ${lesson.validated.join(", ")}`],
+    [t("cardLength"), t("cardSteps", { epochs: lesson.epochs, steps: lesson.steps })],
+    ...FIGURES.map((key) => [t(TITLES[key]), t("cardChange", { before: value(before, key), after: value(after, key) })]),
+  ];
+  return made("table", {}, made("tbody", {}, ...rows.map(([title, told]) => made("tr", {}, made("th", { scope: "row" }, title), made("td", {}, told)))));
 }
 
 function chart(losses, epochs) {

@@ -195,13 +195,23 @@ async function load(name) {
   const before = [...layer.chosen];
   layer.setCells(told.cells || []);
   layer.chosen = new Set(before.filter((id) => layer.cells.has(id)));
+  // What was chosen before, else what most are: someone who draws has mostly missed one of these.
+  const drawn = isNew || !picture.classes.includes($("class").value) ? most(told.cells || []) : $("class").value;
   $("class").replaceChildren(...picture.classes.map((one) => made("option", { value: one }, noun(one))));
+  if (drawn) $("class").value = drawn;
   viewer.canvas.setAttribute("aria-label", t("viewer"));
   $("doubts").replaceChildren(...(told.doubts || []).map((doubt) => made("p", {}, doubt.text)));
   if (told.job && told.job.state === "failed") $("doubts").append(made("p", {}, told.job.problem));
   showCount();
   showChosen();
   showKeys();
+}
+
+// The class of most objects.
+function most(cells) {
+  const times = new Map();
+  for (const cell of cells) times.set(cell.class, (times.get(cell.class) || 0) + 1);
+  return [...times].sort((one, other) => other[1] - one[1]).map(([name]) => name)[0];
 }
 
 function openTiles() {
@@ -231,7 +241,7 @@ function showCount() {
   }
   const { text, others } = countText(counts);
   place.replaceChildren(text);
-  if (others) place.append(made("span", { class: "small" }, ` ${others}`));
+  if (others) place.append(made("span", { class: "others" }, others));
   $("shown").textContent = layer.confidence.toFixed(2);
   $("legend").replaceChildren(...picture.classes.map((name) => {
     const swatch = made("span", { class: "swatch" });
