@@ -39,7 +39,7 @@ def ask(address: str, path: str, told: Any = None) -> Any:
     request = urllib.request.Request(
         f"{address}api/{path}", content, {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=60) as answered:
+    with urllib.request.urlopen(request, timeout=_SECONDS) as answered:
         return json.load(answered)
 
 

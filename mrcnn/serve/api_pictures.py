@@ -1,17 +1,20 @@
 """The calls about pictures: take in, list, look at, detect in, correct, export."""
 
 import asyncio
+import json
 import shutil
+from itertools import islice
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.background import BackgroundTask
 
 from mrcnn.report.languages import ENGLISH
 from mrcnn.serve.api_detect import IMAGE_FORM, sent_image, store_image
+from mrcnn.serve.corrections import Corrections
 from mrcnn.serve.exports import written_in_scratch
 from mrcnn.serve.figures import figures
 from mrcnn.serve.project import acts_of
@@ -23,6 +26,8 @@ _KEPT = {"cache-control": "private, max-age=3600"}
 # What only the server needs of an object; of its measurements the page shows these.
 _UNTOLD = {"mask", "measurements"}
 _SHOWN = ("shape", "circularity")
+# Objects of one answer: a page that takes more at once stands still meanwhile.
+MOST_CELLS = 4_000
 
 
 def listed(state: State) -> list[dict[str, Any]]:
@@ -37,8 +42,14 @@ def listed(state: State) -> list[dict[str, Any]]:
     return sorted(told, key=lambda each: (-each.get("doubt", -1.0), each["name"]))
 
 
-def told_picture(state: State, name: str) -> dict[str, Any]:
-    """All that the page shows of a picture."""
+def told_picture(state: State, name: str, with_cells: bool = True) -> dict[str, Any]:
+    """What the page shows of a picture; `cells` are None before it was detected in.
+
+    Args:
+        state: of the server.
+        name: of the picture.
+        with_cells: whether `cells` has them, or only says how many there are.
+    """
     path = state.project.path(name)
     height, width = state.tiles.size(path)
     job = state.project.jobs.newest().get(name)
@@ -57,7 +68,7 @@ def told_picture(state: State, name: str) -> dict[str, Any]:
         result, corrections = opened
         return {
             **told,
-            "cells": [_told_cell(cell) for cell in corrections.cells.values()],
+            "cells": told_cells(corrections) if with_cells else len(corrections.cells),
             "confidence": corrections.confidence,
             "floor": result.floor,
             "classes": list(result.class_names),
@@ -67,6 +78,12 @@ def told_picture(state: State, name: str) -> dict[str, Any]:
             "model": Path(result.model).name,
             **acts_of(corrections),
         }
+
+
+def told_cells(corrections: Corrections, start: int = 0, most: int | None = None) -> list[Any]:
+    """Some objects of a picture, in their order, as the page takes them."""
+    end = None if most is None else start + most
+    return [_told_cell(cell) for cell in islice(corrections.cells.values(), start, end)]
 
 
 def _version(path: Path) -> str:
@@ -124,10 +141,21 @@ def routes(state: State) -> APIRouter:
             await image.close()
             await asyncio.to_thread(shutil.rmtree, folder, True)
 
-    @router.get("/pictures/{name}")
-    def get_picture(name: str) -> dict[str, Any]:
-        """A picture with all objects."""
-        return told_picture(state, name)
+    @router.get("/pictures/{name}", response_class=JSONResponse)
+    def get_picture(name: str, cells: bool = True) -> Response:
+        """A picture with all objects; without `cells` only with their number."""
+        return _json(told_picture(state, name, cells))
+
+    @router.get("/pictures/{name}/cells", response_class=JSONResponse)
+    def get_cells(name: str, start: int = 0) -> Response:
+        """Objects of a picture from the one of a number on, and the `number` of acts so far."""
+        with project.editing():
+            opened = project.opened(name)
+            if opened is None:
+                raise HTTPException(404, "Nothing was detected in this picture yet.")
+            corrections = opened[1]
+            told = told_cells(corrections, max(start, 0), MOST_CELLS)
+            return _json({"number": corrections.number, "cells": told})
 
     @router.delete("/pictures/{name}")
     def remove_picture(name: str) -> dict[str, Any]:
@@ -203,6 +231,11 @@ def routes(state: State) -> APIRouter:
         return figures(state.application, project, language)
 
     return router
+
+
+def _json(told: dict[str, Any]) -> Response:
+    """Plain values as they are: to look through those of a slide takes many seconds."""
+    return Response(json.dumps(told, allow_nan=False), media_type="application/json")
 
 
 def _image(content: bytes, is_final: bool) -> Response:

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 
 from mrcnn.errors import MrcnnError
 from mrcnn.serve.exports import VIA_FILE, write_corrections
@@ -9,6 +10,8 @@ from mrcnn.serve.project import Project
 
 # Seconds in which several acts make one file.
 _PAUSE = 1.0
+# Times as long as a file took nothing is written then, and how many seconds at most.
+_REST, _LONGEST = 10, 300.0
 
 
 class CorrectionsFile:
@@ -51,11 +54,15 @@ class CorrectionsFile:
         self._thread.join()
 
     def _go(self) -> None:
+        pause = _PAUSE
         while not self._is_ending.is_set():
             self._changed.wait()
-            self._is_ending.wait(_PAUSE)
+            self._is_ending.wait(pause)
+            began = time.monotonic()
             try:
                 self.write()
             except (MrcnnError, OSError) as error:
                 # The journals have it all; the next act tries again.
                 print(f"{VIA_FILE} could not be written: {error}", file=sys.stderr)
+            # Nobody who corrects a slide waits for a processor that always writes.
+            pause = min(max(_PAUSE, _REST * (time.monotonic() - began)), _LONGEST)

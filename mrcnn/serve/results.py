@@ -1,5 +1,6 @@
 """The file of what was detected in a picture."""
 
+import gc
 import json
 import secrets
 from dataclasses import asdict, dataclass, field
@@ -11,6 +12,8 @@ from mrcnn.files import atomic_write
 from mrcnn.serve.detection import Detection
 
 _VERSION = 1
+# Letters of a file that is large.
+_LARGE = 2**22
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Result:
             DataError: the file is damaged, or of another version.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = _loaded(path)
             if values.pop("version") != _VERSION:
                 raise DataError(f"{path}: is of another version of the program.")
             lists = ("size", "class_names", "notes")
@@ -88,3 +91,18 @@ class Result:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"{path}: cannot be read; remove it to detect again.") from None
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    """The values of a file; those of a slide are millions, in which garbage is not looked for."""
+    text = path.read_text(encoding="utf-8")
+    if len(text) < _LARGE:
+        return json.loads(text)
+    gc.disable()
+    try:
+        values = json.loads(text)
+        # They hold no cycles: they go when nobody has them, and a search would take a second.
+        gc.freeze()
+    finally:
+        gc.enable()
+    return values

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import serve
+from benchmarks import serve, serve_page, serve_training
 
 GOOD = {
     "requests": 20,
@@ -58,3 +58,35 @@ def test_a_server_with_a_made_up_network(tmp_path):
     assert serve.complaints(result) == []
     assert (result["answered"], result["cancelled"]) == (36, 4)
     assert list(state.project.scratch.iterdir()) == []
+
+
+TRAINED = {
+    "confirmed": 30, "lost": 0, "epochs_at_kill": 1, "epochs": [0, 1, 2], "state": "done",
+    "problem": "", "figures": {"before": {}, "after": {}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"lost": 2}, "2 of 30 corrections are lost"),
+        ({"confirmed": 0}, "nothing was corrected"),
+        ({"epochs_at_kill": 3}, "was over before"),
+        ({"state": "failed", "problem": "no room"}, "failed: no room"),
+        ({"epochs": [0, 1, 1, 2]}, "[0, 1, 1, 2]"),
+        ({"figures": {}}, "not compared"),
+    ],
+)
+def test_what_is_wrong_with_a_training_whose_server_was_killed(change, said):
+    assert serve_training.complaints(TRAINED, 3) == []
+    (found,) = serve_training.complaints({**TRAINED, **change}, 3)
+    assert said in found
+    assert serve_training.complaints({"problem": "no model"}, 3) != []
+
+
+def test_what_takes_too_long_on_a_slide():
+    good = {"longest_frame_ms": {"1": 30.0}, "acts_ms": [40.0, 90.0], "slowest_tile_ms": 200.0}
+    assert serve_page.complaints(good) == []
+    (found,) = serve_page.complaints({**good, "acts_ms": [40.0, 201.0]})
+    assert found.startswith("an act took 201.0 ms")
+    assert len(serve_page.found(1000, 30).cells) == 30

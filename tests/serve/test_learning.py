@@ -37,6 +37,7 @@ def learner(tmp_path):
     weights = tmp_path / "weights" / "model.h5"
     weights.parent.mkdir()
     weights.write_bytes(b"weights")
+    weights.with_name("README.md").write_text("# The card")
 
     state = made_up_state(
         tmp_path / "project", lambda: replace(made_up_model(), weights=weights), COMMAND
@@ -72,8 +73,13 @@ def test_a_training_from_its_beginning_to_a_choice(learner, monkeypatch):
     # The one that was deleted is not learned.
     assert all(image.class_names == ["bright"] for image in images)
     assert all((folder / "train" / image.filename).is_file() for image in images)
-    names = [each["name"] for each in client.get("/api/models").json()]
-    assert names == ["spots20260101T0000/best.h5", "weights/model.h5"]
+    trained, first = client.get("/api/models").json()
+    assert (trained["name"], first["name"]) == ("spots20260101T0000/best.h5", "weights/model.h5")
+    assert (trained["card"], first["card"]) == ("", "# The card")
+    assert trained["date"] == told["began"] and "lesson" not in first
+    lesson = trained["lesson"]
+    assert lesson["validated"] == ["4.png"] and (lesson["epochs"], lesson["steps"]) == (3, 5)
+    assert lesson["from"] == first["name"] and lesson["figures"]["after"]["f1"] == 0.9
     loaded = []
     monkeypatch.setattr(
         "mrcnn.serve.api_learning.load_model",

@@ -1,6 +1,7 @@
 """The page in a browser: pictures in, looked at, corrected, saved, learned from."""
 
 import os
+import re
 import sys
 import threading
 import time
@@ -34,6 +35,9 @@ def server(tmp_path_factory):
     weights = folder / "weights" / "model.h5"
     weights.parent.mkdir()
     weights.write_bytes(b"weights")
+    weights.with_name("README.md").write_text(
+        "# The card\n\nA [link](x).\n\n| | |\n|---|---|\n| size | 5 < 6 |\n\n- **sharp** `code`\n"
+    )
     state = made_up_state(
         folder / "project", lambda: replace(made_up_model(), weights=weights), COMMAND
     )
@@ -370,6 +374,8 @@ def test_figures(open_page):
     playwright.expect(page.locator("#figures-count")).to_contain_text("objects")
     playwright.expect(page.locator("#histogram rect.bar").first).to_be_visible()
     playwright.expect(page.locator("#figures-classes tbody tr")).to_have_count(2)
+    row = page.locator("#figures-rows tr", has_text="whole objects")
+    playwright.expect(row.locator("td")).to_have_text(re.compile(r"^[1-9]\d*$"))
 
 
 def test_learning(open_page, monkeypatch):
@@ -393,5 +399,13 @@ def test_learning(open_page, monkeypatch):
     playwright.expect(table.nth(0)).to_contain_text("0.800")
     playwright.expect(table.nth(1)).to_contain_text("0.900")
     table.nth(1).locator("button").click()
-    present = page.locator("#models li[aria-current]")
+    present = page.locator("#models > li[aria-current]")
     playwright.expect(present).to_contain_text("best.h5")
+    # The cards: what was learned from, and the file beside other weights.
+    present.locator("summary").click()
+    playwright.expect(present.locator(".card")).to_contain_text("3 epochs of 50 steps")
+    other = page.locator("#models > li", has_text="weights/model.h5").last
+    other.locator("summary").click()
+    playwright.expect(other.locator(".card h4")).to_have_text("The card")
+    playwright.expect(other.locator(".card td")).to_have_text(["size", "5 < 6"])
+    playwright.expect(other.locator(".card li strong")).to_have_text("sharp")

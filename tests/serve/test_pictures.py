@@ -167,6 +167,19 @@ def test_corrections_are_not_lost_by_detecting_anew(client, add):
     assert len(told["cells"]) == 3 and told["number"] == 0
 
 
+def test_objects_come_so_many_at_a_time(client, add, monkeypatch):
+    told = add(name="parts.png")
+    monkeypatch.setattr("mrcnn.serve.api_pictures.MOST_CELLS", 2)
+    url = "/api/pictures/parts.png"
+    few = client.get(f"{url}?cells=false").json()
+    assert few == {**told, "cells": 3}
+    parts = [client.get(f"{url}/cells?start={start}").json() for start in (0, 2, 3)]
+    assert [len(part["cells"]) for part in parts] == [2, 1, 0]
+    assert [cell for part in parts for cell in part["cells"]] == told["cells"]
+    assert all(part["number"] == 0 for part in parts)
+    assert client.get("/api/pictures/not-here.png/cells").status_code == 404
+
+
 def test_a_region_is_detected_in(client, add):
     told = add(name="region.png")
     act(client, told, "delete", cells=[1, 2, 3])

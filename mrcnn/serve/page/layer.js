@@ -99,22 +99,19 @@ export class Layer {
   }
 
   visible(x1, y1, x2, y2) {
-    const found = new Set();
-    const chunksShown = ((x2 - x1) / CHUNK + 1) * ((y2 - y1) / CHUNK + 1);
-    const take = (cell) => {
+    const isSeen = (cell) => {
       const [top, left, bottom, right] = cell.box;
-      if (this.isShown(cell) && right >= x1 && left <= x2 && bottom >= y1 && top <= y2) found.add(cell);
+      return right >= x1 && left <= x2 && bottom >= y1 && top <= y2 && this.isShown(cell);
     };
-    if (chunksShown > this.chunks.size) {
-      for (const cell of this.cells.values()) take(cell);
-      return found;
-    }
+    const chunksShown = ((x2 - x1) / CHUNK + 1) * ((y2 - y1) / CHUNK + 1);
+    if (chunksShown > this.chunks.size) return [...this.cells.values()].filter(isSeen);
+    const found = new Set();
     for (let y = Math.floor(y1 / CHUNK); y <= Math.floor(y2 / CHUNK); y += 1) {
       for (let x = Math.floor(x1 / CHUNK); x <= Math.floor(x2 / CHUNK); x += 1) {
-        for (const cell of this.chunks.get(`${y},${x}`) || []) take(cell);
+        for (const cell of this.chunks.get(`${y},${x}`) || []) if (isSeen(cell)) found.add(cell);
       }
     }
-    return found;
+    return [...found];
   }
 
   draw() {
@@ -135,19 +132,21 @@ export class Layer {
     context.setTransform(ratio * scale, 0, 0, ratio * scale, ratio * (left + scale / 2), ratio * (top + scale / 2));
     const cells = this.visible(-left / scale, -top / scale, (width - left) / scale, (height - top) / scale);
     const classes = new Map();
+    const small = [];
+    const least = (LEAST / scale) ** 2;
     for (const cell of cells) {
-      if (!classes.has(cell.class)) classes.set(cell.class, []);
-      classes.get(cell.class).push(cell);
+      if (cell.area < least) small.push(cell);
+      else if (classes.has(cell.class)) classes.get(cell.class).push(cell);
+      else classes.set(cell.class, [cell]);
     }
+    if (small.length) this.drawDots(context, small, place, ratio);
     context.lineJoin = "round";
-    for (const [name, some] of classes) {
+    for (const [name, large] of classes) {
       const color = this.colorOf(name);
-      const small = some.filter((cell) => Math.sqrt(cell.area) * scale < LEAST);
-      const large = small.length ? some.filter((cell) => Math.sqrt(cell.area) * scale >= LEAST) : some;
       for (let start = 0; start < large.length; start += BATCH) {
         const path = new Path2D();
         for (const cell of large.slice(start, start + BATCH)) trace(path, cell.points);
-        if (cells.size <= MOST_HALOS) {
+        if (cells.length <= MOST_HALOS) {
           context.strokeStyle = "rgb(0 0 0 / 45%)";
           context.lineWidth = 4 / scale;
           context.stroke(path);
@@ -156,15 +155,35 @@ export class Layer {
         context.lineWidth = 2 / scale;
         context.stroke(path);
       }
-      context.fillStyle = color;
-      const side = DOT / scale;
-      for (const cell of small) {
-        const [y1, x1, y2, x2] = cell.box;
-        context.fillRect((x1 + x2 - side) / 2, (y1 + y2 - side) / 2, side, side);
-      }
     }
     this.drawChosen(context, scale);
     this.drawSketch(context, scale);
+  }
+
+  // A hundred thousand at once: pixels are set, which is far faster than rectangles are drawn.
+  drawDots(context, cells, [left, top, scale], ratio) {
+    const { width, height } = this.canvas;
+    const image = context.createImageData(width, height);
+    const pixels = new Uint32Array(image.data.buffer);
+    const colors = new Map();
+    const side = Math.max(Math.round(DOT * ratio), 1);
+    for (const cell of cells) {
+      let color = colors.get(cell.class);
+      if (color === undefined) {
+        const [red, green, blue] = this.colorOf(cell.class).match(/\d+/g).map(Number);
+        color = (255 << 24) | (blue << 16) | (green << 8) | red;
+        colors.set(cell.class, color);
+      }
+      const [y1, x1, y2, x2] = cell.box;
+      const x = Math.round(((x1 + x2) / 2 * scale + left) * ratio - side / 2);
+      const y = Math.round(((y1 + y2) / 2 * scale + top) * ratio - side / 2);
+      const from = Math.max(x, 0);
+      const to = Math.min(x + side, width);
+      for (let row = Math.max(y, 0); row < Math.min(y + side, height); row += 1) {
+        pixels.fill(color, row * width + from, row * width + Math.max(to, from));
+      }
+    }
+    context.putImageData(image, 0, 0);
   }
 
   drawChosen(context, scale) {

@@ -51,8 +51,8 @@ function compared(now) {
     made("td", {}, made("button", { type: "button", onclick: () => use(path) }, t("take"))));
   return [
     made("h3", {}, t("compareTitle", { number: now.validated.length })),
-    made("table", {}, made("thead", {}, head),
-      made("tbody", {}, row(t("before"), before, now.weights), row(t("after"), after, now.result)))];
+    made("div", { class: "wide" }, made("table", {}, made("thead", {}, head),
+      made("tbody", {}, row(t("before"), before, now.weights), row(t("after"), after, now.result))))];
 }
 
 async function use(path) {
@@ -70,7 +70,7 @@ function model(one) {
   return made("li", one.is_present ? { "aria-current": "true" } : {}, about,
     one.is_present ? made("span", { class: "badge good" }, t("inUse"))
       : made("button", { type: "button", onclick: () => use(one.path) }, t("take")),
-    parts.length ? made("details", { class: "card" }, made("summary", {}, t("card")), ...parts) : null);
+    parts.length ? made("details", { class: "card" }, made("summary", {}, t("card")), made("div", { tabindex: "0" }, ...parts)) : null);
 }
 
 // What is known of a model that was trained here.
@@ -84,7 +84,7 @@ function lessonCard({ lesson }) {
     [t("cardLength"), t("cardSteps", { epochs: lesson.epochs, steps: lesson.steps })],
     ...FIGURES.map((key) => [t(TITLES[key]), t("cardChange", { before: value(before, key), after: value(after, key) })]),
   ];
-  return made("table", {}, made("tbody", {}, ...rows.map(([title, told]) => made("tr", {}, made("th", { scope: "row" }, title), made("td", {}, told)))));
+  return made("table", { class: "lesson" }, made("tbody", {}, ...rows.map(([title, told]) => made("tr", {}, made("th", { scope: "row" }, title), made("td", {}, told)))));
 }
 
 function chart(losses, epochs) {

@@ -3,7 +3,7 @@
 import { made } from "./base.js";
 
 const ROW = /^\|.*\|\s*$/;
-const RULE = /^\|[\s:|-]+\|\s*$/;
+const RULE = /^\|[\s:|-]*-[\s:|-]*\|\s*$/;
 const ITEM = /^\s*[-*] (.*)$/;
 const HEADING = /^#{1,6} (.*)$/;
 // Links say where they lead on the disk of whoever wrote them: only their text is shown.

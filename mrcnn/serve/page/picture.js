@@ -171,20 +171,29 @@ export function open(name) {
 }
 
 async function load(name) {
-  const told = await trying(() => call("GET", picturePath(name)));
+  const told = await trying(() => call("GET", `${picturePath(name)}?cells=false`));
   if (!told || wanted !== name) return;
   const isNew = !picture || picture.name !== name;
+  if (isNew) {
+    // The picture is seen before its cells are there.
+    picture = { ...told, classes: told.classes || [], counts: {}, cells: null };
+    layer.hidden.clear();
+    layer.setCells([]);
+    tools.wait = told.is_prepared ? "" : t("preparing", { percent: 0 });
+    tools.choose("select");
+    $("name").textContent = name;
+    showCount();
+    openTiles();
+  }
+  if (told.cells !== null) {
+    const cells = await trying(() => cellsOf(name, told, isNew));
+    if (!cells || wanted !== name) return;
+    told.cells = cells;
+  }
   picture = { classes: [], counts: {}, ...told };
   $("name").textContent = picture.name;
   $("notes").textContent = [t("pixels", { height: told.size[0], width: told.size[1] }), told.model || "", ...(told.notes || [])].filter(Boolean).join(" · ");
   exportButtons(document.querySelector("[data-exports=picture]"), `${picturePath(name)}/`);
-  if (isNew) {
-    layer.hidden.clear();
-    layer.chosen.clear();
-    tools.wait = told.is_prepared ? "" : t("preparing", { percent: 0 });
-    tools.choose("select");
-    openTiles();
-  }
   const floor = told.floor ?? 0;
   const slider = $("confidence");
   slider.min = floor;
@@ -192,9 +201,12 @@ async function load(name) {
   slider.disabled = !told.cells;
   slider.value = told.confidence ?? floor;
   layer.confidence = told.confidence ?? 0;
-  const before = [...layer.chosen];
-  layer.setCells(told.cells || []);
-  layer.chosen = new Set(before.filter((id) => layer.cells.has(id)));
+  if (!isNew) {
+    const before = [...layer.chosen];
+    layer.setCells(told.cells || []);
+    layer.chosen = new Set(before.filter((id) => layer.cells.has(id)));
+  }
+  layer.redraw();
   // What was chosen before, else what most are: someone who draws has mostly missed one of these.
   const drawn = isNew || !picture.classes.includes($("class").value) ? most(told.cells || []) : $("class").value;
   $("class").replaceChildren(...picture.classes.map((one) => made("option", { value: one }, noun(one))));
@@ -205,6 +217,27 @@ async function load(name) {
   showCount();
   showChosen();
   showKeys();
+}
+
+// The cells of a picture, so many at a time that nothing stands still; a new one shows them at once.
+async function cellsOf(name, told, isNew) {
+  const found = [];
+  while (found.length < told.cells) {
+    const some = await call("GET", `${picturePath(name)}/cells?start=${found.length}`);
+    if (wanted !== name) return null;
+    if (some.number !== told.number || !some.cells.length) {
+      // It was changed meanwhile, which an event tells: then all is asked for anew.
+      setTimeout(() => open(name));
+      return null;
+    }
+    found.push(...some.cells);
+    if (isNew) {
+      layer.confidence = told.confidence;
+      for (const cell of some.cells) layer.put(cell);
+      layer.redraw();
+    }
+  }
+  return found;
 }
 
 // The class of most objects.
