@@ -15,6 +15,7 @@ async function begin() {
   $("language").addEventListener("change", () => {
     chooseLanguage($("language").value);
     dress();
+    picture.dress();
     route();
   });
   gallery.begin();

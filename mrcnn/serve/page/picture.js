@@ -72,6 +72,11 @@ export function begin() {
   $("previous").addEventListener("click", () => go(-1));
   $("next").addEventListener("click", () => go(1));
   document.addEventListener("keydown", keys);
+  // On paper the picture keeps its shape: its canvases are stretched to what is there.
+  window.addEventListener("beforeprint", () => {
+    $("stage").style.aspectRatio = `${viewer.canvas.clientWidth} / ${viewer.canvas.clientHeight}`;
+  });
+  window.addEventListener("afterprint", () => { $("stage").style.aspectRatio = ""; });
 }
 
 function zoom(factor) {
@@ -209,8 +214,7 @@ async function load(name) {
   layer.redraw();
   // What was chosen before, else what most are: someone who draws has mostly missed one of these.
   const drawn = isNew || !picture.classes.includes($("class").value) ? most(told.cells || []) : $("class").value;
-  $("class").replaceChildren(...picture.classes.map((one) => made("option", { value: one }, noun(one))));
-  if (drawn) $("class").value = drawn;
+  showClasses(drawn);
   viewer.canvas.setAttribute("aria-label", t("viewer"));
   $("doubts").replaceChildren(...(told.doubts || []).map((doubt) => made("p", {}, doubt.text)));
   if (told.job && told.job.state === "failed") $("doubts").append(made("p", {}, told.job.problem));
@@ -238,6 +242,21 @@ async function cellsOf(name, told, isNew) {
     }
   }
   return found;
+}
+
+function showClasses(chosen) {
+  $("class").replaceChildren(...picture.classes.map((one) => made("option", { value: one }, noun(one))));
+  if (chosen) $("class").value = chosen;
+}
+
+// In another language, before the server has answered.
+export function dress() {
+  if (!picture) return;
+  showClasses($("class").value);
+  showCount();
+  showChosen();
+  showKeys();
+  tools.hint();
 }
 
 // The class of most objects.
