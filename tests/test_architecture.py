@@ -41,7 +41,7 @@ ROOMS = {
     "evaluation": BASE | {"instances"},
     "inference": BASE
     | {"config", "data", "instances", "nets", "ops", "pictures", "runs", "weights"},
-    "deploy": BASE | {"config", "inference", "nets", "ops", "weights"},
+    "deploy": BASE | {"config", "inference", "instances", "nets", "ops", "weights"},
     "training": BASE | {"config", "data", "evaluation", "inference", "nets", "ops", "runs"},
     "drawing": BASE | {"data", "evaluation", "instances"},
     "measure": BASE | {"instances"},
@@ -89,6 +89,7 @@ PUBLIC = {
 # The tensor libraries are reached through keras alone, except in these files.
 BACKENDS = {"tensorflow", "jax", "jaxlib", "torch"}
 BACKEND_SPECIFIC_FILES = {
+    "mrcnn/deploy/end_to_end/tensorflow_graph.py",
     "mrcnn/deploy/saved_model.py",
     "mrcnn/deploy/tracing.py",
     "mrcnn/nets/eager.py",

@@ -40,7 +40,15 @@ def run(application: Application, options: Any) -> int:
     load_backend()
     from mrcnn.deploy.export import export_network
 
-    export_network(config, weights, folder, options.format, options.weights_as, pictures)
+    export_network(
+        config,
+        weights,
+        folder,
+        options.format,
+        options.weights_as,
+        pictures,
+        end_to_end=options.end_to_end,
+    )
     # A file may have its weights in another one beside it.
     written = folder.glob(f"{target.stem}.*") if target.is_file() else target.rglob("*")
     files = [path for path in written if path.is_file()]

@@ -46,6 +46,14 @@ def export_options(application: "Application") -> list[Option]:
             "in the network become",
         ),
         Option(
+            "--end-to-end",
+            (EXPORT,),
+            is_flag=True,
+            help="a network that takes a picture of any size as it was read, and gives boxes, "
+            "classes, scores and masks in it; without, molding pictures and placing masks are "
+            "for you to write",
+        ),
+        Option(
             "--out",
             (EXPORT,),
             type=Path,

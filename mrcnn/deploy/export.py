@@ -26,8 +26,10 @@ def export_network(
     format_name: str,
     weights_as: str = FLOAT32,
     pictures: Iterable[np.ndarray] = (),
+    *,
+    end_to_end: bool = False,
 ) -> None:
-    """Write the network alone: molded pictures in, detections and masks of their boxes out.
+    """Write a network: molded pictures in, detections and masks of their boxes out.
 
     Args:
         config: of the model; the network computes in float32, whatever its MIXED_PRECISION.
@@ -38,6 +40,8 @@ def export_network(
         weights_as: what kernels are stored as, one of the format's `weights_as`; the network
             computes in float32 all the same, but for "int8".
         pictures: uint8 [H, W, 3], on which "int8" sees how large values become.
+        end_to_end: with all around the network: a picture of any size in, boxes, classes, scores
+            and masks in it out, see `mrcnn.deploy.end_to_end`.
 
     Raises:
         ConfigError: a library or TensorFlow is needed and not there, the network has
@@ -50,7 +54,13 @@ def export_network(
     form.check_libraries()
     if form.by_tensorflow:
         check_backend()
-    network = Network.of_weights(config, weights)
+    kind: type[Network] = Network
+    if end_to_end:
+        from mrcnn.deploy.end_to_end.network import EndToEndNetwork, check
+
+        check(config)
+        kind = EndToEndNetwork
+    network = kind.of_weights(config, weights)
     license_file = Path(weights).with_name(LICENSE_FILE)
     with together(make_writable_folder(folder)) as waiting:
         form.write(network, waiting / form.network, weights_as, pictures)

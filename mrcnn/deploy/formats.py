@@ -21,6 +21,7 @@ class Format:
         write: writes a `mrcnn.deploy.network.Network` to a path, with kernels as numbers of
             a kind, for which it may look at pictures.
         usage: lines of Python that run the network, for its README.
+        usage_end_to_end: those that run one that takes pictures as they are.
         by_tensorflow: whether TensorFlow writes it.
         libraries: that writing it takes beside Keras.
         extra: of the package that installs them.
@@ -31,6 +32,7 @@ class Format:
     title: str
     write: Callable[[Any, Path, str, Any], None]
     usage: str
+    usage_end_to_end: str
     by_tensorflow: bool = False
     libraries: tuple[str, ...] = ()
     extra: str | None = None
@@ -87,6 +89,16 @@ network = onnxruntime.InferenceSession("network.onnx")
     {"input_image": images, "input_image_meta": image_meta, "input_anchors": anchors},
 )
 """,
+        """\
+import numpy as np
+import onnxruntime
+
+network = onnxruntime.InferenceSession("network.onnx")
+boxes, classes, scores, masks = network.run(
+    ["boxes", "classes", "scores", "masks"],
+    {"image": picture, "scale": np.zeros(1, np.float32)},
+)
+""",
         libraries=("onnx",),
         extra="onnx",
         weights_as=(FLOAT32, "float16", INT8),
@@ -104,6 +116,15 @@ found = network(
     {"input_image": images, "input_image_meta": image_meta, "input_anchors": anchors}
 )
 detections = found["detections"]
+""",
+        """\
+import numpy as np
+import openvino
+
+# Without the hint it computes in bfloat16 on processors that have it.
+network = openvino.Core().compile_model("network.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+found = network({"image": picture, "scale": np.zeros(1, np.float32)})
+boxes, masks = found["boxes"], found["masks"]
 """,
         libraries=("onnx", "openvino"),
         extra="openvino",
@@ -123,6 +144,13 @@ outputs = network.signatures["serving_default"](
     input_anchors=tf.constant(anchors),
 )
 detections = outputs["detections"].numpy()
+""",
+        """\
+import tensorflow as tf
+
+network = tf.saved_model.load("network")
+outputs = network.signatures["serving_default"](image=tf.constant(picture), scale=tf.zeros(1))
+boxes, masks = outputs["boxes"].numpy(), outputs["masks"].numpy()
 """,
         by_tensorflow=True,
     ),

@@ -4,9 +4,10 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import keras
+import numpy as np
 
 from mrcnn.config import Config
 from mrcnn.deploy.onnx_graph import OnnxGraph
@@ -14,6 +15,8 @@ from mrcnn.deploy.onnx_layers import Converter
 from mrcnn.deploy.onnx_network import PLAIN, NetworkGraph, Value
 from mrcnn.deploy.onnx_regions import detect
 from mrcnn.deploy.ports import Port, input_ports, output_ports
+from mrcnn.deploy.tracing import TracedNetwork, trace
+from mrcnn.inference.molding import anchors_by_shape, batch_inputs, mold
 from mrcnn.inference.network_file import DETECTION_INPUTS, NetworkFile
 from mrcnn.inference.network_settings import structure_of
 from mrcnn.nets.detection import DetectionLayer
@@ -34,6 +37,8 @@ class Network:
     model: keras.Model
     config: Config
     weights: Path
+    # Whether a picture goes in as it was read, see `mrcnn.deploy.end_to_end`.
+    end_to_end: ClassVar[bool] = False
 
     @classmethod
     def of_weights(cls, config: Config, weights: str | Path) -> Self:
@@ -56,6 +61,23 @@ class Network:
     def outputs(self) -> list[Port]:
         """What comes out."""
         return output_ports(self.model)
+
+    def arrays(self, picture: np.ndarray) -> dict[str, np.ndarray]:
+        """What goes in for a picture, uint8 [H, W, 3], by the names of the inputs."""
+        molded = [mold(picture, self.config)]
+        arrays = batch_inputs(molded, self.config, anchors_by_shape(self.config))
+        names = [port.name for port in self.inputs]
+        return {
+            name: np.ascontiguousarray(each[:1]) for name, each in zip(names, arrays, strict=True)
+        }
+
+    def traced(self) -> TracedNetwork:
+        """It as a function of TensorFlow.
+
+        Raises:
+            ConfigError: TensorFlow is not the backend.
+        """
+        return trace(self.model)
 
     def file(self) -> NetworkFile:
         """Its graph; see `detector_file`."""
@@ -96,7 +118,7 @@ def _detection_graph(layer: DetectionLayer, ports: list[Port]) -> bytes:
         port._replace(shape=(port.shape[0], "proposals", *port.shape[2:])) for port in inputs[:-1]
     ]
     result = Port("all_detections", ("batch", "proposals", 6), "")
-    return graph.content([*map(_info, [*free, inputs[-1]])], [_info(result)])
+    return graph.content([*map(info, [*free, inputs[-1]])], [info(result)])
 
 
 def network_file(
@@ -125,13 +147,15 @@ def network_file(
     network = NetworkGraph(graph, inputs[0].name, converters or {})
     for port, value in zip(outputs, network.outputs(model, values), strict=True):
         graph("Identity", network.plain(value), name=port.name)
-    content = graph.content([_info(port) for port in inputs], [_info(port) for port in outputs])
+    content = graph.content([*map(info, inputs)], [*map(info, outputs)])
     return NetworkFile(
         content, tuple(graph.layers), tuple(graph.weights), tuple(graph.settings), structure
     )
 
 
-def _info(port: Port) -> Any:
-    from onnx import TensorProto, helper
+def info(port: Port) -> Any:
+    """What `onnx` calls an input or an output."""
+    from onnx import helper
 
-    return helper.make_tensor_value_info(port.name, TensorProto.FLOAT, list(port.shape))
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(port.dtype))
+    return helper.make_tensor_value_info(port.name, kind, list(port.shape))

@@ -16,7 +16,6 @@ from mrcnn.deploy.onnx_graph import OPERATOR_SET
 from mrcnn.deploy.onnx_layers import UnknownLayerError
 from mrcnn.deploy.ports import Port
 from mrcnn.deploy.quantizing import quantize
-from mrcnn.deploy.tracing import trace
 from mrcnn.errors import ConfigError, listed
 from mrcnn.files import atomic_write
 from mrcnn.inference.model_folder import weights_text
@@ -59,6 +58,11 @@ def write_onnx(
         # Such as one of a backbone that a program brings along.
         if weights_as == INT8:
             raise ConfigError(f"The network has {error}: it cannot be of 8-bit numbers.") from error
+        if network.end_to_end:
+            raise ConfigError(
+                f"The network has {error}, which is not written for ONNX with --end-to-end. "
+                f"{_ELSEWHERE}"
+            ) from error
         model = _converted(network, error)
     told = {"weights": weights_text(network.weights), "written_by": f"mrcnn-keras3 {__version__}"}
     onnx.helper.set_model_props(model, told)
@@ -99,7 +103,7 @@ def _convert(network: Network) -> Any:
     """The model of `onnx`, in which operations that cannot be converted stay as they are."""
     import tf2onnx.convert
 
-    traced = trace(network.model)
+    traced = network.traced()
     logger = logging.getLogger("tf2onnx")
     level = logger.level
     # What it complains of is told by our own errors.

@@ -1,6 +1,6 @@
 """A graph of ONNX while it is put together: operations one after the other, values by name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,10 @@ from mrcnn.weights.matching import WantedLayer, WantedWeight
 # Of 2022: what reads ONNX today knows it.
 OPERATOR_SET = 18
 _IR_VERSION = 8
+# Numbers that ONNX has for types.
+FLOAT, UINT8, INT32, INT64, BOOL, DOUBLE = 1, 2, 6, 7, 9, 11
+# See `OnnxGraph.loop`.
+Step = Callable[[Any, list[Any]], tuple[list[Any], list[Any]]]
 
 
 class OnnxGraph:
@@ -27,6 +31,7 @@ class OnnxGraph:
         self.weights: list[Weight] = []
         self.layers: list[WantedLayer] = []
         self._nodes: list[Any] = []
+        self._count = 0
         self._initializers: list[Any] = []
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
@@ -47,7 +52,8 @@ class OnnxGraph:
         """Add an operation of `count` outputs; see `__call__`."""
         from onnx import helper
 
-        name = name or f"{operation.lower()}_{len(self._nodes)}"
+        name = name or f"{operation.lower()}_{self._count}"
+        self._count += 1
         outputs = [name] if count == 1 else [f"{name}_{number}" for number in range(count)]
         self._nodes.append(
             helper.make_node(operation, list(inputs), outputs, name=name, **attributes)
@@ -119,6 +125,52 @@ class OnnxGraph:
     def joined(self, *parts: str) -> str:
         """Vectors of whole numbers one after the other."""
         return self("Concat", *parts, axis=0)
+
+    def loop(
+        self,
+        count: str,
+        states: Sequence[str],
+        types: Sequence[int],
+        scans: Sequence[int],
+        step: Step,
+    ) -> list[str]:
+        """Do something `count` times.
+
+        Args:
+            count: whole number, one value.
+            states: values that the first step gets.
+            types: numbers that ONNX has for their types.
+            scans: those of what each step gives besides.
+            step: adds the operations of a step: gets the names of its number, counted from 0, and
+                of the states; gives the next states and what it gives besides.
+
+        Returns:
+            names of the last states, and of what all steps gave besides, stacked.
+        """
+        from onnx import helper
+
+        name = f"loop_{self._count}"
+        outer, self._nodes = self._nodes, []
+        given = [f"{name}_state_{number}" for number, _ in enumerate(states)]
+        following, found = step(f"{name}_number", given)
+        results = [self("Identity", each) for each in (*following, *found)]
+        goes_on = self("Identity", f"{name}_goes_on")
+
+        def info(value: str, kind: int, shape: Sequence[int] | None = None) -> Any:
+            return helper.make_tensor_value_info(value, kind, shape)
+
+        body = helper.make_graph(
+            self._nodes,
+            name,
+            [
+                info(f"{name}_number", INT64, ()),
+                info(f"{name}_goes_on", BOOL, ()),
+                *map(info, given, types),
+            ],
+            [info(goes_on, BOOL, ()), *map(info, results, (*types, *scans))],
+        )
+        self._nodes = outer
+        return self.several("Loop", [count, "", *states], len(results), name, body=body)
 
     def content(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> bytes:
         """The model, without weights and settings.

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from mrcnn.ops.outputs import InferenceOutputs
 
 _MEANINGS = {
@@ -23,17 +25,19 @@ _FREE_OF_OTHERS = ("batch", "anchors")
 
 
 class Port(NamedTuple):
-    """An input or an output; all are float32.
+    """An input or an output.
 
     Attributes:
         name: that it is called by.
         shape: sizes of the axes, or names of those whose size is free.
         meaning: for a person.
+        dtype: of its numbers.
     """
 
     name: str
     shape: tuple[int | str, ...]
     meaning: str
+    dtype: type = np.float32
 
     @property
     def shape_text(self) -> str:

@@ -13,7 +13,6 @@ import numpy as np
 
 from mrcnn.deploy.network import Network
 from mrcnn.errors import ConfigError
-from mrcnn.inference.molding import anchors_by_shape, batch_inputs, mold
 
 # Layers that stay in float32: the first one, and those whose values are boxes, classes and masks.
 _EXACT = (
@@ -46,7 +45,7 @@ def quantize(content: bytes, network: Network, pictures: Iterable[np.ndarray]) -
         quantize_static,
     )
 
-    inputs = _inputs(network, pictures)
+    inputs = map(network.arrays, pictures)
     if (first := next(inputs, None)) is None:
         raise ConfigError("There is no picture to see the values of the network on.")
     nodes = onnx.load_from_string(content).graph.node
@@ -69,15 +68,6 @@ def quantize(content: bytes, network: Network, pictures: Iterable[np.ndarray]) -
             calibrate_method=CalibrationMethod.MinMax,
         )
         return onnx.load(made)
-
-
-def _inputs(network: Network, pictures: Iterable[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
-    config = network.config
-    anchors_for = anchors_by_shape(config)
-    names = [port.name for port in network.inputs]
-    for picture in pictures:
-        arrays = [each[:1] for each in batch_inputs([mold(picture, config)], config, anchors_for)]
-        yield dict(zip(names, map(np.ascontiguousarray, arrays), strict=True))
 
 
 class _Reader:

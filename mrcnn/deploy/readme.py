@@ -18,6 +18,15 @@ _SETTINGS = (
     "POST_NMS_ROIS_INFERENCE",
     "PRE_NMS_LIMIT",
 )
+_MOLDING = (
+    "IMAGE_RESIZE_MODE",
+    "IMAGE_FIT",
+    "IMAGE_MIN_DIM",
+    "IMAGE_MAX_DIM",
+    "IMAGE_MIN_SCALE",
+    "IMAGE_PADDING",
+    "DETECTION_MAX_MASK_OVERLAP",
+)
 
 
 def readme_text(
@@ -39,6 +48,7 @@ def readme_text(
     config = network.config
     names = getattr(config, "CLASS_NAMES", ())
     classes = ", ".join(f"{number} {name}" for number, name in enumerate(names, start=1))
+    body = _end_to_end(network, form) if network.end_to_end else _alone(network, form)
     parts = [
         f"# {config.NAME}, exported as {form.title}",
         f"The network of a Mask R-CNN with the weights {weights}, written by mrcnn-keras3 "
@@ -52,6 +62,15 @@ def readme_text(
             ],
         ),
         f"Class 0 is the background{f'; the others are {classes}' if classes else ''}.",
+        *body,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _alone(network: "Network", form: Format) -> list[str]:
+    """What goes in and comes out of the network alone."""
+    config = network.config
+    return [
         "## Inputs",
         _ports(network.inputs),
         "Height and width are multiples of 64; `batch` images have one size. "
@@ -68,12 +87,45 @@ def readme_text(
         "Boxes are normalized to the input: y1 = 0 is its first row of pixels, y2 = 1 its last "
         "one, so that a pixel coordinate is y * (height - 1), and one more for y2 and x2. Rows of "
         "class 0 are padding. In the network, and not to be changed there, are "
-        + ", ".join(f"`{name}` = {getattr(config, name)}" for name in _SETTINGS)
+        + _settings(config, _SETTINGS)
         + ".",
         "## Running it",
         f"```python\n{form.usage}```",
     ]
-    return "\n\n".join(parts) + "\n"
+
+
+def _end_to_end(network: "Network", form: Format) -> list[str]:
+    """What goes in and comes out where a picture goes in as it was read."""
+    config = network.config
+    settings = [*_SETTINGS, *_MOLDING, "SUBPIXEL_MASKS", "MASK_MARGIN"]
+    diameter = config.OBJECT_DIAMETER
+    size = f" (a median diameter of {diameter:g} pixels of the network)" if diameter else ""
+    parts = [
+        "## Inputs",
+        _ports(network.inputs),
+        "The picture is brought to size in the network. `scale` [0] does it as the settings say; "
+        "any other number gives the pixels of the network for each pixel of the picture. At it "
+        f"the objects should be as large as those in training{size}.",
+        "## Outputs",
+        _ports(network.outputs),
+        "There may be no object, and then no output has a row.",
+        "## What is in it, and what is not",
+        "In the network are resizing and padding of the picture, the mean color, anchors, the "
+        "layers, suppression of boxes, and placing masks in the picture, of which those that "
+        "`DETECTION_MAX_MASK_OVERLAP` drops are left out. Settings that it has, which cannot be "
+        f"changed: {_settings(config, settings)}.",
+        "Not in it is what the programs of this package do around a network: no tiles (one "
+        "picture goes through as a whole, with at most `DETECTION_MAX_INSTANCES` objects), no "
+        "estimate of the scale, no warnings, no measurements, and no outlines that follow the "
+        "stain.",
+    ]
+    if config.IMAGE_RESIZE_MODE == "none":
+        parts.append("Sides of the picture have to be multiples of 64, unless `scale` is given.")
+    return [*parts, "## Running it", f"```python\n{form.usage_end_to_end}```"]
+
+
+def _settings(config: Any, names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}` = {getattr(config, name)}" for name in names)
 
 
 def _computes(weights_as: str) -> str:
@@ -84,8 +136,8 @@ def _computes(weights_as: str) -> str:
 
 def _ports(ports: Sequence[Port]) -> str:
     return _table(
-        ("name", "shape, float32", "holds"),
-        [(f"`{port.name}`", port.shape_text, port.meaning) for port in ports],
+        ("name", "shape", "numbers", "holds"),
+        [(f"`{port.name}`", port.shape_text, port.dtype.__name__, port.meaning) for port in ports],
     )
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import tensorflow as tf
 
 from mrcnn.deploy.network import Network
-from mrcnn.deploy.tracing import trace
 
 
 def write_saved_model(network: Network, path: Path) -> None:
@@ -15,7 +14,7 @@ def write_saved_model(network: Network, path: Path) -> None:
         network: the network.
         path: the folder; it is made.
     """
-    traced = trace(network.model)
+    traced = network.traced()
     module = tf.Module()
     # What hangs on the module is written.
     module.detect = traced.function

@@ -33,6 +33,14 @@ def check_backend() -> None:
         )
 
 
+def plain_model(model: keras.Model) -> keras.Model:
+    """A model of the same layers that does without the quicker ways of `mrcnn.nets.speed`.
+
+    They are made for one processor, and other runtimes have their own.
+    """
+    return keras.Model(model.inputs, model.outputs)
+
+
 def trace(model: keras.Model) -> TracedNetwork:
     """Make the function of a model.
 
@@ -45,9 +53,7 @@ def trace(model: keras.Model) -> TracedNetwork:
     check_backend()
     import tensorflow as tf
 
-    # A model of its layers does without the quicker ways of `mrcnn.nets.speed`: they are made for
-    # one processor, and other runtimes have their own.
-    plain = keras.Model(model.inputs, model.outputs)
+    plain = plain_model(model)
     inputs, outputs = input_ports(plain), output_ports(plain)
     signature = [
         tf.TensorSpec(tensor.shape, tf.float32, name=port.name)

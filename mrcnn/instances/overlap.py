@@ -144,7 +144,7 @@ def touches_border(
 # Of a mask that others make up: the share of each of them that lies inside, their size over its
 # own at most, their mask IoU with one another at most, the share of it that they fill together at
 # least, and their scores over its own at least. Chosen on overlapping red blood cells.
-_INSIDE, _SMALLER, _APART, _FILLED, _NEARLY_AS_SURE = 0.85, 0.8, 0.5, 0.75, 0.7
+INSIDE, SMALLER, APART, FILLED, NEARLY_AS_SURE = 0.85, 0.8, 0.5, 0.75, 0.7
 
 
 def drop_unions(
@@ -174,19 +174,19 @@ def drop_unions(
         is_part = (
             kept
             & (class_ids == class_ids[whole])
-            & (areas < _SMALLER * areas[whole])
-            & (shared[whole] >= _INSIDE * areas)
-            & (scores >= _NEARLY_AS_SURE * scores[whole])
+            & (areas < SMALLER * areas[whole])
+            & (shared[whole] >= INSIDE * areas)
+            & (scores >= NEARLY_AS_SURE * scores[whole])
             & (areas > 0)
         )
         parts: list[int] = []
         for part in by_score[is_part[by_score]]:
-            if (iou[part, parts] < _APART).all():
+            if (iou[part, parts] < APART).all():
                 parts.append(int(part))
         if len(parts) < 2:
             continue
         twice = np.triu(shared[np.ix_(parts, parts)], 1).sum()
-        if shared[whole, parts].sum() - twice >= _FILLED * areas[whole]:
+        if shared[whole, parts].sum() - twice >= FILLED * areas[whole]:
             kept[whole] = False
     return np.flatnonzero(kept)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.exports import Differences, compare, least_iou
+from benchmarks.exports_end_to_end import agreement
 from mrcnn.instances import Instances
 
 SHAPE = (201, 101)
@@ -45,3 +46,31 @@ def test_limits():
     assert kept.is_kept and "least IoU of 5 masks 0.99900" in str(kept)
     for changed in ({"counts": (5, 4)}, {"box": 0.002}, {"score": 0.001}, {"mask": 0.99}):
         assert not Differences(**{**vars(kept), **changed}).is_kept
+
+
+def test_what_an_export_finds_is_paired_and_compared():
+    masks = np.zeros((2, 20, 20), np.uint8)
+    masks[0, 2:12, 3:13] = masks[1, 14:18, 14:19] = 1
+    ours = Instances.from_masks(
+        masks.astype(bool).transpose(1, 2, 0), np.array([1, 2]), np.array([0.9, 0.8])
+    )
+    found = {
+        "boxes": ours.boxes[::-1].copy(),
+        "classes": np.array([2, 1]),
+        "scores": np.array([0.8, 0.9]),
+        "masks": masks[::-1].copy(),
+    }
+    same = agreement("onnx", ours, found)
+    assert same.is_kept and (same.mask, same.box, same.score) == (1, 0, 0)
+    found["masks"][1, 2, 3] = 0
+    found["scores"][1] = 0.7
+    other = agreement("onnx", ours, found)
+    assert other.is_kept and other.mask == 0.99 and other.score == pytest.approx(0.2)
+    found["masks"][1, 2, 4] = 0
+    assert not agreement("onnx", ours, found).is_kept
+    found["masks"], found["classes"] = masks[::-1], np.array([2, 2])
+    assert not agreement("onnx", ours, found).is_kept
+    one = {name: values[:1] for name, values in found.items()}
+    assert not agreement("onnx", ours, one).is_kept
+    none = {name: values[:0] for name, values in found.items()}
+    assert not agreement("onnx", ours, none).is_kept
