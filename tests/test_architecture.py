@@ -92,6 +92,7 @@ BACKEND_SPECIFIC_FILES = {
     "mrcnn/deploy/end_to_end/tensorflow_graph.py",
     "mrcnn/deploy/saved_model.py",
     "mrcnn/deploy/tracing.py",
+    "mrcnn/nets/any_shape.py",
     "mrcnn/nets/eager.py",
     "mrcnn/nets/sharing.py",
     "mrcnn/training/distribution.py",

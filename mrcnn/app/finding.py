@@ -108,11 +108,13 @@ def _keras_model(config: Any, options: Any, path: Path) -> Any:
     return model
 
 
-def _predictor(config: Any, options: Any, path: Path) -> Predictor:
-    """What detects with a network, run as the options say."""
+def _predictor(config: Any, options: Any, path: Path, *, any_shape: bool = False) -> Predictor:
+    """What detects with a network, run as the options say; perhaps in images of many shapes."""
     runtime = choose_runtime(getattr(options, "runtime", KERAS), config, path)
     if runtime == KERAS:
-        return _keras_model(config, options, path).predictor
+        model = _keras_model(config, options, path)
+        model.keras_model.any_shape = any_shape
+        return model.predictor
     return Predictor(config, load_runner(runtime, config, path), weights_text(path))
 
 
@@ -153,7 +155,8 @@ def load_predictor(
             )
         return _predictor(config(min_confidence), options, path)
     floor = min(COUNTED, min_confidence)
-    predictor = _predictor(config(floor), options, path)
+    # Its scale is looked for in small copies of a picture.
+    predictor = _predictor(config(floor), options, path, any_shape=True)
     size = float(predictor.config.OBJECT_DIAMETER)
 
     def make_tiled() -> TiledPredictor:

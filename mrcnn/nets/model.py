@@ -11,6 +11,7 @@ import numpy as np
 
 from mrcnn.errors import WeightsError
 from mrcnn.files import atomic_path, atomic_write
+from mrcnn.nets.any_shape import make_graph_of_any_shape
 from mrcnn.nets.layers import register
 from mrcnn.nets.sharing import Sharing, filled_up
 from mrcnn.nets.speed.folding import Foldable
@@ -34,12 +35,14 @@ class DetectorModel(keras.Model):
 
     Attributes:
         sharing: the devices that compute its batches.
+        any_shape: whether images of several shapes are to come, see `mrcnn.nets.any_shape`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._foldable = Foldable(self)
         self.sharing = Sharing()
+        self.any_shape = False
 
     def call(
         self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
@@ -76,6 +79,8 @@ class DetectorModel(keras.Model):
         """As in Keras; each of several devices gets its part of the batch."""
         replicas = self.sharing.replicas
         if replicas == 1:
+            if self.any_shape and self.predict_function is None:
+                make_graph_of_any_shape(self)
             return super().predict_on_batch(x)
         rows = len(x[0])
         with self.sharing.scope():

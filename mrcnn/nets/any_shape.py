@@ -1,0 +1,28 @@
+"""One graph of TensorFlow for images of all shapes."""
+
+from typing import TYPE_CHECKING
+
+import keras
+
+if TYPE_CHECKING:
+    from mrcnn.nets.model import DetectorModel
+
+
+def make_graph_of_any_shape(model: "DetectorModel") -> None:
+    """Make the graph that a model predicts by, for any number and size of images.
+
+    Left to itself TensorFlow makes one for the first shape that it sees, and at the second shape
+    one for all, each of which takes seconds. On other backends nothing happens.
+
+    Args:
+        model: it has not predicted yet.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    if tf.config.functions_run_eagerly() or model.run_eagerly:
+        return
+    model.make_predict_function()
+    specs = [tf.TensorSpec(each.shape, each.dtype) for each in model.inputs]
+    model.predict_function.get_concrete_function([(specs,)])
