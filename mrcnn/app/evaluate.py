@@ -17,6 +17,7 @@ from mrcnn.app.export import Exporter
 from mrcnn.app.finding import limit_warnings
 from mrcnn.app.methods import Method, choose_method
 from mrcnn.app.names import shown_path, unique_names
+from mrcnn.app.precision import choose_precision
 from mrcnn.app.quality import column, judge, warning
 from mrcnn.app.threshold import own_folder, store_threshold
 from mrcnn.app.told import by_class, compared
@@ -191,6 +192,7 @@ def run(application: Application, options: Any) -> int:
     """Evaluate; returns the exit status."""
     words = application.words
     folder = options.dataset or application.default_dataset
+    choose_precision(options)
     out = make_writable_folder(options.out or application.results(EVALUATE) / options.subset)
     method = choose_method(application, options)
     dataset = load_images(application, options, method.class_names)

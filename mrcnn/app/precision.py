@@ -23,7 +23,7 @@ _SECONDS = 20
 
 
 def choose_precision(options: Any) -> None:
-    """Put the precision in the place of `auto` among the options of `detect`, and tell it.
+    """Put the precision in the place of `auto` among the options, and tell it.
 
     It is chosen once for a run, so that all its pictures are of one precision, whichever process
     detects in them. A method without a network has none, and keeps the word.

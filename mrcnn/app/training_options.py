@@ -267,7 +267,7 @@ def model_options(application: "Application") -> list[Option]:
         ),
         Option(
             "--precision",
-            (TRAIN, EVALUATE, PACK),
+            (TRAIN, PACK),
             choices=PRECISIONS,
             help=_PRECISION_HELP,
             group=_MODEL,
@@ -275,7 +275,7 @@ def model_options(application: "Application") -> list[Option]:
         ),
         Option(
             "--precision",
-            (DETECT,),
+            (EVALUATE, DETECT),
             choices=(*PRECISIONS, AUTO),
             help=f"{_PRECISION_HELP}; auto takes what this machine is quick at",
             group=_MODEL,

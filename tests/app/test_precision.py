@@ -89,9 +89,10 @@ def test_what_computes_in_float32_alone_stays(machine, monkeypatch):
     assert precision.best_precision(AUTO)[0] == "float32"
 
 
-def test_detect_says_what_was_chosen(machine, capsys):
+@pytest.mark.parametrize("words", [["detect", "a.png"], ["evaluate"]], ids=["detect", "evaluate"])
+def test_what_was_chosen_is_said(words, machine, capsys):
     machine(f"{FLAGS} amx_bf16")
-    options = APPLICATION.parse(["detect", "a.png", "--precision", "auto"])
+    options = APPLICATION.parse([*words, "--precision", "auto"])
     precision.choose_precision(options)
     assert APPLICATION.settings_from(options)["MIXED_PRECISION"] == "mixed_bfloat16"
     assert capsys.readouterr().out == (
