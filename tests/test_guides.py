@@ -144,7 +144,9 @@ def test_settings_of_the_guides_are_there(name):
     prose = re.sub(r"^ *```.*?^ *```$", "", guide(name), flags=re.M | re.S)
     named = set(re.findall(r"`([A-Z]+(?:_[A-Z0-9]+)+)\b", prose))
     variables = {
-        n for n in named if n.startswith(("TF_", "CUDA_", "XLA_", "XDG_", "KERAS_", "RESOURCE_"))
+        n
+        for n in named
+        if n.startswith(("TF_", "CUDA_", "XLA_", "XDG_", "KERAS_", "RESOURCE_", "OMP_"))
     }
     assert {n for n in named - variables if not hasattr(RBCConfig, n)} == set()
 
