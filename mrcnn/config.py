@@ -19,6 +19,7 @@ from mrcnn.config_checks import (
     APPLICATIONS,
     BACKBONES,
     DETECTION_SCORES,
+    GEOMETRIES,
     LOSS_NAMES,
     NORMALIZATIONS,
     PADDINGS,
@@ -53,6 +54,7 @@ __all__ = [
     "APPLICATIONS",
     "BACKBONES",
     "DETECTION_SCORES",
+    "GEOMETRIES",
     "LOSS_NAMES",
     "NORMALIZATIONS",
     "PRECISIONS",
@@ -82,10 +84,11 @@ class Config:
 
     # --- Network -----------------------------------------------------------------------------
     NUM_CLASSES: Count = 1  # Classes with the background, which is number 0.
-    # "resnet18", "resnet34", "resnet50", "resnet101", "efficientnet-lite0", "efficientnet-lite1",
-    # "efficientnet-lite2", a network of `keras.applications` such as "mobilenet_v2" or
-    # "efficientnet_v2_s", or a function (input_image, stage5, train_bn) -> C1, C2, C3, C4, C5, the
-    # last four at strides 4, 8, 16 and 32; in a class body wrap it in `staticmethod`.
+    # "resnet18", "resnet34", "resnet50", "resnet101", "resnet50-v1.5" (torchvision's ResNet-50),
+    # "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2", a network of
+    # `keras.applications` such as "mobilenet_v2" or "efficientnet_v2_s", or a function of
+    # (input_image, stage5, train_bn) -> C1, C2, C3, C4, C5, the last four at strides 4, 8, 16 and
+    # 32; in a class body wrap it in `staticmethod`.
     BACKBONE: Any = "resnet101"
     # Where BACKBONE is a function, None or a function of the image shape: [[height, width], ...] of
     # C2 to P6.
@@ -98,15 +101,24 @@ class Config:
     TRAIN_BN: Annotated[bool | None, one_of((False, True, None))] = False
     TOP_DOWN_PYRAMID_SIZE: Count = 256  # Channels of the feature pyramid.
     RPN_CONV_CHANNELS: Count = 512  # Channels of the RPN's shared convolution.
+    RPN_CONVS: Count = 1  # Shared convolutions of the RPN, one behind the other.
     MASK_HEAD_CHANNELS: Count = 256  # Channels of the mask head.
     # Width of the two hidden layers of the class and box head.
     FPN_CLASSIF_FC_LAYERS_SIZE: Count = 1024
+    # 3 x 3 convolutions before them, as wide as the feature pyramid. With some, one hidden layer
+    # is left of the two.
+    BOX_HEAD_CONVS: CountFromZero = 0
     POOL_SIZE: Count = 7  # Side of the ROIAlign grids of the class and box head.
     MASK_POOL_SIZE: Count = 14  # Side of the ROIAlign grids of the mask head.
     MASK_SHAPE: Size = [28, 28]  # Height and width of a mask output: twice MASK_POOL_SIZE.
     # True: what the heads read of a box lies at the same place of the feature cells wherever the
     # box is in the image. False: as the original, which reads up to half a cell beside it.
     EVEN_ROI_ALIGN: Flag = False
+    # Whose rules boxes follow. "matterport": the original's. "torchvision": those that weights of
+    # torchvision know. Anchors have whole sides, boxes reach from edge to edge of pixels, proposals
+    # are chosen level by level (PRE_NMS_LIMIT of each), ROIAlign takes the mean of 2 x 2 samples in
+    # each bin, and masks are made of bins; EVEN_ROI_ALIGN says nothing then.
+    GEOMETRY: Annotated[str, one_of(GEOMETRIES)] = "matterport"
     # What the network computes in. Weights, boxes, suppression and losses are float32 always.
     # "mixed_bfloat16" suits processors and GPUs that have bfloat16; "mixed_float16" is for older
     # GPUs, and scales the loss.
@@ -125,8 +137,9 @@ class Config:
     # True: whatever their size, images are first scaled so that the longer side is IMAGE_MAX_DIM.
     # With mode "pad64" whole images without a square's padding, with "crop" parts of them.
     IMAGE_FIT: Flag = False
-    # What detection fills the padding with. "zeros": black, as the original does. "reflect": the
-    # image mirrored at its border, for models that never saw black in training.
+    # What detection fills the padding with. "zeros": black, as the original does. "mean":
+    # MEAN_PIXEL, in whole numbers where the image has such. "reflect": the image mirrored at its
+    # border, for models that never saw black in training.
     IMAGE_PADDING: Annotated[str, one_of(PADDINGS)] = "zeros"
     # Median diameter of the objects that the model was trained on (of the circle with their area),
     # in pixels of the network. Where it is known, a program can bring images to this scale.

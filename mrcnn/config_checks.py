@@ -11,7 +11,7 @@ import numpy as np
 from mrcnn.errors import shown
 
 BACKBONES = (
-    *("resnet18", "resnet34", "resnet50", "resnet101"),
+    *("resnet18", "resnet34", "resnet50", "resnet101", "resnet50-v1.5"),
     *("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"),
 )
 # Of keras.applications, see `mrcnn.nets.applications`.
@@ -29,8 +29,9 @@ APPLICATIONS = (
 )
 NORMALIZATIONS = ("batch", "group")
 RESIZE_MODES = ("none", "square", "pad64", "crop")
-PADDINGS = ("zeros", "reflect")
-DETECTION_SCORES = ("class", "object")
+PADDINGS = ("zeros", "mean", "reflect")
+GEOMETRIES = ("matterport", "torchvision")
+DETECTION_SCORES = ("class", "object", "each")
 SCHEDULES = ("constant", "cosine")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 LOSS_NAMES = (
@@ -218,7 +219,8 @@ def find_problems(config: Any, bounds: Mapping[str, Allowed]) -> list[str]:
     require(
         config.IMAGE_PADDING != "reflect" or config.SUBPIXEL_MASKS is True,
         "IMAGE_PADDING",
-        "'zeros' unless SUBPIXEL_MASKS is True, which cuts off what reaches into the mirror image",
+        "'zeros' or 'mean' unless SUBPIXEL_MASKS is True, which cuts off what reaches into the "
+        "mirror image",
     )
     names = config.OBJECT_CLASSES
     require(

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from mrcnn.app.application import Application
 
 TRAIN, EVALUATE, DETECT, CHECK, PACK = "train", "evaluate", "detect", "check", "pack"
-CONVERT = "convert"
+CONVERT, CONVERT_WEIGHTS = "convert", "convert-weights"
 CALIBRATE, COMPARE = "calibrate", "compare"
 EXPORT = "export"
 SERVE = "serve"
@@ -109,6 +109,16 @@ def commands(application: "Application") -> list[Command]:
             "write annotations in another format",
             "Read the annotations of IN in any format and write them to OUT in another one, with "
             "the images beside them. Told is what the format cannot hold.",
+            EXIT_STATUS,
+        ),
+        Command(
+            CONVERT_WEIGHTS,
+            "mrcnn.app.convert_weights:run",
+            "turn COCO weights of torchvision into a model",
+            "Read FILE, a state dict of torchvision's maskrcnn_resnet50_fpn or "
+            "maskrcnn_resnet50_fpn_v2 as PyTorch wrote it (.pth), without PyTorch, and write "
+            f"DIR/{application.packed_file} and config.json. `detect --weights DIR` finds what "
+            "COCO knows, `train --weights coco-torchvision DIR` starts from it.",
             EXIT_STATUS,
         ),
     ]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mrcnn.app.commands import DETECT
+from mrcnn.app.commands import CONVERT_WEIGHTS, DETECT
 from mrcnn.app.settings import read_settings
 from mrcnn.errors import WeightsError
 from mrcnn.runs.checkpoints import epoch_of
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from mrcnn.app.application import Application
 
 PUBLISHED = COCO, IMAGENET = "coco", "imagenet"
+# COCO weights of torchvision, which a path follows.
+COCO_TORCHVISION = "coco-torchvision"
+_OF_PYTORCH = (".pth", ".pt")
 NONE, LAST, BEST = "none", "last", "best"
 
 
@@ -92,6 +95,11 @@ def resolve_weights(application: "Application", weights: str, logs: Path) -> Pat
         raise WeightsError(
             f"{path}: no such weights file. Expected {own}`last`, `best`, a .h5 file or the "
             "folder of a run."
+        )
+    if path.suffix in _OF_PYTORCH:
+        raise WeightsError(
+            f"{path}: is a file of PyTorch. `{application.words.program} {CONVERT_WEIGHTS}` makes "
+            "a model of torchvision's Mask R-CNN."
         )
     return path
 

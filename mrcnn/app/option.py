@@ -47,6 +47,7 @@ class Option:
         default: where the option is not given.
         metavar: what stands for the value in the help.
         nargs: as of argparse.
+        action: as of argparse, for values that are more than one attribute.
         choices: the values that there are.
         is_flag: it has no value; given, it is True.
         has_opposite: a flag that there is with `--no-` as well, which makes it False; where
@@ -67,6 +68,7 @@ class Option:
     default: Any = None
     metavar: str | tuple[str, ...] | None = None
     nargs: str | int | None = None
+    action: Any = None
     choices: tuple[str, ...] | None = None
     is_flag: bool = False
     has_opposite: bool = False
@@ -102,7 +104,7 @@ class Option:
     def _action(self) -> Any:
         if self.has_opposite:
             return argparse.BooleanOptionalAction
-        return "store_true" if self.is_flag else None
+        return "store_true" if self.is_flag else self.action
 
     def settings(self, value: Any) -> Mapping[str, Any]:
         """The settings of a model that a value makes."""

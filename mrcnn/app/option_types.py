@@ -3,8 +3,11 @@
 import argparse
 import math
 import re
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mrcnn.app.model_files import COCO_TORCHVISION
 
 Number = TypeVar("Number", int, float)
 
@@ -36,6 +39,7 @@ positive_integer = _number(int, "a whole number of at least 1", lambda value: va
 whole_number = _number(int, "a whole number of at least 0", lambda value: value >= 0)
 seed_number = _number(int, "a whole number from 0 to 2147483647", lambda value: 0 <= value < 2**31)
 positive = _number(float, "a number above 0", lambda value: value > 0)
+not_negative = _number(float, "a number of at least 0", lambda value: value >= 0)
 
 
 def confidence_or_auto(text: str) -> float | str:
@@ -120,3 +124,28 @@ def slide_rule(text: str) -> str:
             r"group, which takes the slide, as in ([^/]+)_\d+\.jpg"
         )
     return text
+
+
+class WeightsAction(argparse.Action):
+    """Keeps the word of `--weights`, and the path that follows `coco-torchvision`."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        # As nargs "+" has it.
+        words: list[str] = list(map(str, values or ()))
+        first, *others = words
+        if first == COCO_TORCHVISION and len(others) != 1:
+            parser.error(
+                f"argument {option_string}: {COCO_TORCHVISION} is followed by one path, that of "
+                "torchvision's .pth file, such as maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth from "
+                "https://download.pytorch.org/models/, or what `convert-weights` made of it"
+            )
+        if first != COCO_TORCHVISION and others:
+            parser.error(f"argument {option_string}: {first} is followed by {' '.join(others)}")
+        namespace.weights = first
+        namespace.weights_path = Path(others[0]) if others else None

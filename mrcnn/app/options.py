@@ -3,16 +3,27 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mrcnn.app.commands import CHECK, CONVERT, DETECT, EVALUATE, PACK, SERVE, TRAIN
+from mrcnn.app.commands import (
+    CHECK,
+    CONVERT,
+    CONVERT_WEIGHTS,
+    DETECT,
+    EVALUATE,
+    PACK,
+    SERVE,
+    TRAIN,
+)
 from mrcnn.app.counting_options import counting_options
 from mrcnn.app.export_options import export_options
 from mrcnn.app.option import Group, Option, Stored
 from mrcnn.app.option_types import (
+    WeightsAction,
     anchor_scales,
     channel_numbers,
     confidence_or_auto,
     engine_name,
     fraction,
+    not_negative,
     positive,
     positive_integer,
 )
@@ -210,9 +221,12 @@ def _weights(application: "Application") -> list[Option]:
         Option(
             "--weights",
             (TRAIN,),
+            nargs="+",
+            action=WeightsAction,
             default="coco",
-            metavar=f"coco|imagenet|{own}last|best|none|PATH",
-            help="start from downloaded COCO (default) or ImageNet weights, "
+            metavar=(f"coco|coco-torchvision|imagenet|{own}last|best|none|PATH", "PATH"),
+            help="start from downloaded COCO (default) or ImageNet weights, from COCO weights of "
+            "torchvision (PATH is its .pth file, or what `{program} convert-weights` made of it), "
             f"{f'from {shipped}' if own else ''}from the last or the best checkpoint, from random "
             "weights, or from a .h5 file; only `last` goes on with its run, with the data and "
             "options that it had unless others are given",
@@ -247,9 +261,31 @@ def _weights(application: "Application") -> list[Option]:
         ),
         Option(
             "--replace",
-            (PACK,),
+            (PACK, CONVERT_WEIGHTS),
             is_flag=True,
-            help="replace a model that is packed there already",
+            help="replace a model that is there already",
+        ),
+        Option(
+            "state",
+            (CONVERT_WEIGHTS,),
+            type=Path,
+            metavar="FILE",
+            help="a state dict, such as maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth",
+        ),
+        Option(
+            "folder",
+            (CONVERT_WEIGHTS,),
+            type=Path,
+            metavar="DIR",
+            help="folder of the model, which is made if it is not there",
+        ),
+        Option(
+            "--norm-epsilon",
+            (CONVERT_WEIGHTS,),
+            type=not_negative,
+            metavar="E",
+            help="what batch norm of the backbone adds to the variance (default 1e-05, and 0 where "
+            "it is frozen, as in the published file of maskrcnn_resnet50_fpn)",
         ),
     ]
 

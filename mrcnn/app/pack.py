@@ -73,7 +73,10 @@ def run(application: Application, options: Any) -> int:
         atomic_write(folder / THRESHOLD_FILE, text)
         names.append(THRESHOLD_FILE)
     if importlib.util.find_spec("onnx") is not None:
-        names.append(write_graph(config, target).name)
+        try:
+            names.append(write_graph(config, target).name)
+        except ConfigError as error:
+            print(f"Without a graph for ONNX Runtime: {error}")
     print(f"{weights} packed: {target}, {target.stat().st_size / MEGABYTE:.1f} MB")
     print(f"Beside it: {', '.join(sorted(names))}")
     if entry is None:

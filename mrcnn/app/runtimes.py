@@ -101,13 +101,27 @@ def load_runner(name: str, config: Config, weights: Path) -> Runner:
 
 
 def write_graph(config: Config, weights: Path) -> Path:
-    """Make the graph of a model's network, and put it beside the weights; takes Keras and onnx."""
+    """Make the graph of a model's network, and put it beside the weights; takes Keras and onnx.
+
+    Raises:
+        ConfigError: there is no such graph of this network.
+    """
+    path = graph_path(weights)
+    _new_graph(config).write(path)
+    return path
+
+
+def _new_graph(config: Config) -> NetworkFile:
     load_backend()
     from mrcnn.deploy.network import detector_file
+    from mrcnn.deploy.onnx_layers import UnknownLayerError
 
-    path = graph_path(weights)
-    detector_file(config).write(path)
-    return path
+    try:
+        return detector_file(config)
+    except UnknownLayerError as error:
+        raise ConfigError(
+            f"The network has {error}, which no graph for other runtimes has: --runtime keras."
+        ) from error
 
 
 def graph_path(weights: Path) -> Path:
@@ -152,10 +166,7 @@ def _graph_in_cache(config: Config) -> NetworkFile:
                 "installed here. Install mrcnn-keras3[onnx] with its dependencies, or take "
                 f"NAME{GRAPH} there, which `pack` writes beside the weights."
             )
-    load_backend()
-    from mrcnn.deploy.network import detector_file
-
-    found = detector_file(config)
+    found = _new_graph(config)
     make_writable_folder(path.parent)
     found.write(path)
     return found

@@ -8,6 +8,7 @@ from typing import Any
 
 from mrcnn.app.application import Application
 from mrcnn.app.backend import load_backend
+from mrcnn.app.convert_weights import start_weights
 from mrcnn.app.data_sets import (
     VALIDATION,
     find_datasets,
@@ -15,7 +16,15 @@ from mrcnn.app.data_sets import (
     load_subsets,
     set_shares,
 )
-from mrcnn.app.model_files import COCO, IMAGENET, LAST, NONE, PUBLISHED, resolve_weights
+from mrcnn.app.model_files import (
+    COCO,
+    COCO_TORCHVISION,
+    IMAGENET,
+    LAST,
+    NONE,
+    PUBLISHED,
+    resolve_weights,
+)
 from mrcnn.app.object_sizes import anchors_for_objects, median_diameter, scale_by_objects
 from mrcnn.app.option_types import ALL, AUTO
 from mrcnn.app.options import MAX_OVERLAP
@@ -60,6 +69,15 @@ def training_settings(
         ConfigError: options that exclude each other.
     """
     given = application.settings_from(options)
+    if options.weights == COCO_TORCHVISION:
+        network = stored or {}
+        for name in ("BACKBONE", "NORMALIZATION"):
+            if given.get(name, network.get(name)) != network.get(name):
+                raise ConfigError(
+                    f"--weights {COCO_TORCHVISION} has the {name.lower()} {network.get(name)}: "
+                    f"leave --{name.lower()} out."
+                )
+        return {**network, **given}
     if options.weights in PUBLISHED:
         # Published weights come with frozen batch normalization, and know no other.
         settings = {"NORMALIZATION": "batch", **given}
@@ -231,7 +249,9 @@ def run(application: Application, options: Any) -> int:
     _count_devices(options)
     words = application.words
     weights = stored = None
-    if options.weights not in (*PUBLISHED, NONE):
+    if options.weights == COCO_TORCHVISION:
+        weights, stored = start_weights(application, options.weights_path)
+    elif options.weights not in (*PUBLISHED, NONE):
         weights = resolve_weights(application, options.weights, options.logs)
         stored = read_settings(weights)
     goes_on = options.weights == LAST
@@ -249,7 +269,8 @@ def run(application: Application, options: Any) -> int:
         raise ConfigError(
             "--color-jitter varies colors, which --no-augmentation leaves as they are."
         )
-    if stored and not goes_on and not options.classes:
+    is_trained = options.weights != COCO_TORCHVISION
+    if stored and is_trained and not goes_on and not options.classes:
         stored = _with_annotated_classes(application, options, stored)
     settings = training_settings(application, options, stored)
     config = application.make_config(settings)

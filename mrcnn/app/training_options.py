@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mrcnn.app.commands import CONVERT, DETECT, EVALUATE, PACK, TRAIN
+from mrcnn.app.commands import CONVERT, CONVERT_WEIGHTS, DETECT, EVALUATE, PACK, TRAIN
 from mrcnn.app.option import Group, Option, Stored
 from mrcnn.app.option_types import (
     ALL,
@@ -283,7 +283,7 @@ def model_options(application: "Application") -> list[Option]:
         ),
         Option(
             "--classes",
-            _MODEL_COMMANDS,
+            (*_MODEL_COMMANDS, CONVERT_WEIGHTS),
             nargs="+",
             metavar="NAME",
             help="class names in the annotations (default "

@@ -38,6 +38,7 @@ def pyramid_anchors(config: Any, image_shape: Sequence[int]) -> np.ndarray:
         backbone_shapes(config, image_shape),
         config.BACKBONE_STRIDES,
         config.RPN_ANCHOR_STRIDE,
+        whole_sides=config.GEOMETRY == "torchvision",
     )
 
 

@@ -107,6 +107,8 @@ class NetworkGraph:
             names = [self._maps(each) for each in inputs]
             return self._on_maps[kind](graph, layer, names, first.shape), layout
         if kind is PyramidROIAlign:
+            if layer.bins:
+                raise UnknownLayerError(f"torchvision's geometry ({layer.name})")
             boxes, image_meta, *levels = inputs
             names = tuple(self._maps(each) for each in levels)
             channels = levels[0].shape[-1]
@@ -137,6 +139,10 @@ class NetworkGraph:
     def _of_numbers(self, layer: Any, inputs: list[Value]) -> str:
         """What a layer gives whose axes lie as in Keras."""
         graph, kind = self.graph, type(layer)
+        if getattr(layer, "by_level", False) or getattr(layer, "edge_to_edge", False):
+            raise UnknownLayerError(f"torchvision's geometry ({layer.name})")
+        if getattr(layer, "score", None) == "each":
+            raise UnknownLayerError(f"every class as a detection of its own ({layer.name})")
         names = [self.plain(each) for each in inputs]
         if kind is layers.Concatenate:
             return graph("Concat", *names, axis=layer.axis)

@@ -102,8 +102,21 @@ def _usual_plan(shape: Sequence[int], config: Any) -> ResizePlan:
 def _padded(image: np.ndarray, plan: ResizePlan, config: Any) -> np.ndarray:
     if plan.frame_shape == plan.resized_shape:
         return image
+    if config.IMAGE_PADDING == "mean":
+        return _padded_with(image, np.asarray(config.MEAN_PIXEL), plan)
     mode: Any = _PADDING_MODES[config.IMAGE_PADDING]
     return np.pad(image, plan.padding, mode=mode)
+
+
+def _padded_with(image: np.ndarray, color: np.ndarray, plan: ResizePlan) -> np.ndarray:
+    """A picture on a ground of one color, in its own type."""
+    (top, bottom), (left, right), _ = plan.padding
+    height, width, channels = image.shape
+    is_whole = np.issubdtype(image.dtype, np.integer)
+    padded = np.empty((top + height + bottom, left + width + right, channels), image.dtype)
+    padded[:] = np.rint(color) if is_whole else color
+    padded[top : top + height, left : left + width] = image
+    return padded
 
 
 def mold_together(

@@ -21,6 +21,8 @@ STRUCTURE = (
     "DETECTION_SCORE",
     "DETECTION_NMS_ACROSS_CLASSES",
 )
+# Those that came later, and what they were before: graphs from then have no value of them.
+LATER = {"GEOMETRY": "matterport", "RPN_CONVS": 1, "BOX_HEAD_CONVS": 0}
 
 
 def structure_of(config: Any) -> dict[str, Any]:
@@ -28,6 +30,7 @@ def structure_of(config: Any) -> dict[str, Any]:
     stored = config.to_dict()
     return {
         **{name: stored[name] for name in STRUCTURE},
+        **{name: stored[name] for name, before in LATER.items() if stored[name] != before},
         "RPN_ANCHOR_RATIOS": len(config.RPN_ANCHOR_RATIOS),
         "MASK_MARGIN": bool(config.MASK_MARGIN),
     }

@@ -19,7 +19,9 @@ from mrcnn.instances.geometry import denorm_boxes, norm_boxes
 
 def placement(config: Any) -> Callable[..., Instances]:
     """The function that a configuration asks for: `unmold`, or `place_masks` with its margin."""
-    return partial(place_masks, margin=config.MASK_MARGIN) if config.SUBPIXEL_MASKS else unmold
+    if not config.SUBPIXEL_MASKS:
+        return unmold
+    return partial(place_masks, margin=config.MASK_MARGIN, bins=config.GEOMETRY == "torchvision")
 
 
 def count_filled(detections: np.ndarray) -> int:
@@ -127,6 +129,7 @@ def place_masks(
     window: ArrayLike,
     margin: float = 0.0,
     seen: ArrayLike | None = None,
+    bins: bool = False,
 ) -> Instances:
     """Undo the molding of one image's detections without rounding their boxes.
 
@@ -143,6 +146,7 @@ def place_masks(
         margin: see `widen_boxes`.
         seen: (y1, x1, y2, x2) of what was seen as image, in pixels: `window`, or more where the
             padding mirrors the picture. What lies outside the picture is cut off.
+        bins: True for masks that divide their boxes into equal bins, instead of having corners.
     """
     count = count_filled(detections)
     class_ids = detections[:count, 4].astype(np.int32)
@@ -159,7 +163,7 @@ def place_masks(
     for row in range(count):
         mask = masks[row, :, :, class_ids[row]]
         places = [
-            _sample(centers[row, :, axis], factors[axis], original_image_shape[axis], length)
+            _sample(centers[row, :, axis], factors[axis], original_image_shape[axis], length, bins)
             for axis, length in enumerate(mask.shape)
         ]
         (top, in_rows), (left, in_columns) = places
@@ -177,7 +181,9 @@ def place_masks(
     )
 
 
-def _sample(centers: np.ndarray, factor: float, side: int, length: int) -> tuple[int, np.ndarray]:
+def _sample(
+    centers: np.ndarray, factor: float, side: int, length: int, bins: bool
+) -> tuple[int, np.ndarray]:
     """Where the pixels of one axis read the mask.
 
     Args:
@@ -185,6 +191,7 @@ def _sample(centers: np.ndarray, factor: float, side: int, length: int) -> tuple
         factor: pixels of the image per pixel of the picture.
         side: of the image in pixels.
         length: of the mask.
+        bins: whether its cells are bins of the box, or the first and the last lie on `centers`.
 
     Returns:
         number of the first pixel whose center lies in the box, and bilinear weights
@@ -196,7 +203,10 @@ def _sample(centers: np.ndarray, factor: float, side: int, length: int) -> tuple
     end = min(int(np.ceil((last + 1) * factor - 0.5)), side)
     pixels = np.arange(begin, max(begin, end))
     in_picture = (pixels + 0.5) / factor - 0.5
-    position = (in_picture - first) / max(last - first, 1e-9) * (length - 1)
+    if bins:
+        position = (in_picture + 0.5 - first) / max(last + 1 - first, 1e-9) * length - 0.5
+    else:
+        position = (in_picture - first) / max(last - first, 1e-9) * (length - 1)
     position = np.clip(position, 0, length - 1)
     lower = np.minimum(position.astype(np.int64), max(length - 2, 0))
     weights = np.zeros((len(pixels), length))

@@ -9,9 +9,20 @@ from keras import ops
 
 from mrcnn.config import Config
 from mrcnn.nets.layers import register
-from mrcnn.ops.boxes import apply_box_deltas, clip_boxes, finite_boxes, normalized_windows
+from mrcnn.ops.boxes import (
+    apply_box_deltas,
+    clip_boxes,
+    finite_boxes,
+    normalize_boxes,
+    normalized_windows,
+    pixel_boxes,
+)
+from mrcnn.ops.levelled import LARGEST_GROWTH, image_shape_of, long_enough
 from mrcnn.ops.nms import non_max_suppression, order_by_score, take_rows
 from mrcnn.ops.tensor import Shape, Tensor
+
+# In torchvision's geometry detections with a shorter side, in pixels, are none.
+_LEAST_SIDE = 1e-2
 
 
 def refine_detections(
@@ -25,6 +36,7 @@ def refine_detections(
     box_std_dev: Sequence[float] | np.ndarray,
     score: str = "class",
     across_classes: bool = False,
+    image_shape: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """The final boxes, classes and scores of each image.
 
@@ -38,33 +50,50 @@ def refine_detections(
         nms_threshold: IoU above which the lower scored of two boxes of one class is dropped.
         box_std_dev: 4 numbers that the deltas are multiplied by.
         score: "class" takes the most probable class and its probability, "object" the most
-            probable class but the background and the probability of all of these.
+            probable class but the background and the probability of all of these, "each" every
+            class but the background, with its own box.
         across_classes: whether a box suppresses those of other classes as well.
+        image_shape: (height, width) of the images in pixels. Where it is given, boxes are refined
+            and compared in pixels, from edge to edge, as in torchvision.
 
     Returns:
         float32 [B, max_instances, 6] of (y1, x1, y2, x2, class id, score), normalized, by falling
         score, padded with zeros. As in the original, a box without area can be among them. What
         is not a finite number, as a network that diverged predicts, is none of them.
     """
-    if score == "object":
-        class_ids = 1 + _most_probable(probabilities[..., 1:])
-        scores = ops.sum(probabilities[..., 1:], axis=-1)
+    # The heads have an opinion on padding as well, the same for all of it: where that is an object,
+    # it would take the places of real ones.
+    is_proposal = ops.any(ops.not_equal(rois, 0.0), axis=-1)
+    if score == "each":
+        region, class_ids, scores = _each_class(probabilities, min_confidence)
+        rois, is_proposal = take_rows(rois, region), take_rows(is_proposal, region)
+        classes = probabilities.shape[-1]
+        of_classes = ops.reshape(deltas, (-1, deltas.shape[1] * classes, 4))
+        deltas = take_rows(of_classes, region * classes + class_ids)
     else:
-        class_ids = _most_probable(probabilities)
-        scores = ops.max(probabilities, axis=-1)
-    index = ops.expand_dims(ops.expand_dims(class_ids, -1), -1)
-    index = ops.broadcast_to(index, (*ops.shape(rois)[:2], 1, 4))
-    deltas = ops.squeeze(ops.take_along_axis(deltas, index, axis=2), axis=2)
-    boxes = apply_box_deltas(rois, deltas * ops.convert_to_tensor(box_std_dev, dtype="float32"))
-    boxes = clip_boxes(boxes, ops.expand_dims(windows, 1))
+        if score == "object":
+            class_ids = 1 + _most_probable(probabilities[..., 1:])
+            scores = ops.sum(probabilities[..., 1:], axis=-1)
+        else:
+            class_ids = _most_probable(probabilities)
+            scores = ops.max(probabilities, axis=-1)
+        index = ops.expand_dims(ops.expand_dims(class_ids, -1), -1)
+        index = ops.broadcast_to(index, (*ops.shape(rois)[:2], 1, 4))
+        deltas = ops.squeeze(ops.take_along_axis(deltas, index, axis=2), axis=2)
+    deltas = deltas * ops.convert_to_tensor(box_std_dev, dtype="float32")
+    windows = ops.expand_dims(windows, 1)
+    if image_shape is None:
+        boxes = clip_boxes(apply_box_deltas(rois, deltas), windows)
+    else:
+        boxes = apply_box_deltas(pixel_boxes(rois, image_shape), deltas, LARGEST_GROWTH)
+        boxes = clip_boxes(boxes, pixel_boxes(windows, image_shape))
 
     boxes, finite = finite_boxes(boxes)
     finite = ops.logical_and(finite, ops.isfinite(scores))
     scores = ops.where(finite, scores, 0.0)
-    # The heads have an opinion on padding as well, the same for all of it: where that is an object,
-    # it would take the places of real ones.
-    is_proposal = ops.any(ops.not_equal(rois, 0.0), axis=-1)
     valid = ops.logical_and(ops.logical_and(finite, is_proposal), class_ids > 0)
+    if image_shape is not None:
+        valid = ops.logical_and(valid, long_enough(boxes, _LEAST_SIDE))
     if min_confidence:
         valid = ops.logical_and(valid, scores >= min_confidence)
 
@@ -75,6 +104,8 @@ def refine_detections(
     kept, counts = non_max_suppression(
         boxes, valid, max_instances, nms_threshold, None if across_classes else class_ids
     )
+    if image_shape is not None:
+        boxes = normalize_boxes(boxes, image_shape)
     rows = ops.concatenate(
         [
             boxes,
@@ -85,6 +116,24 @@ def refine_detections(
     )
     filled = ops.arange(max_instances, dtype="int32") < ops.expand_dims(counts, 1)
     return take_rows(rows, kept) * ops.cast(ops.expand_dims(filled, -1), "float32")
+
+
+def _each_class(probabilities: Tensor, min_confidence: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Every class of every region but the background, by falling score.
+
+    Args:
+        probabilities: float32 [B, R, classes], which sum up to 1 for each region.
+        min_confidence: what is below it may be left out; 0 leaves out nothing.
+
+    Returns:
+        numbers of the regions int32, class ids int32 and scores float32, each [B, K].
+    """
+    regions, objects = probabilities.shape[1], probabilities.shape[2] - 1
+    scores = ops.reshape(probabilities[..., 1:], (-1, regions * objects))
+    # So many classes of one region can be that probable.
+    most = min(objects, int(1.0 / min_confidence) + 1) if min_confidence else objects
+    best = order_by_score(scores, regions * most)
+    return best // objects, 1 + best % objects, take_rows(scores, best)
 
 
 def _most_probable(probabilities: Tensor) -> Tensor:
@@ -107,6 +156,7 @@ class DetectionLayer(keras.layers.Layer):
         config: gives the values below, or pass them.
         max_instances, min_confidence, nms_threshold, box_std_dev, score, across_classes: see
             `refine_detections`.
+        edge_to_edge: whether boxes are refined and compared in pixels, from edge to edge.
     """
 
     def __init__(
@@ -119,6 +169,7 @@ class DetectionLayer(keras.layers.Layer):
         box_std_dev: Sequence[float] = (0.1, 0.1, 0.2, 0.2),
         score: str = "class",
         across_classes: bool = False,
+        edge_to_edge: bool = False,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("dtype", "float32")
@@ -130,12 +181,14 @@ class DetectionLayer(keras.layers.Layer):
             box_std_dev = config.BBOX_STD_DEV
             score = config.DETECTION_SCORE
             across_classes = config.DETECTION_NMS_ACROSS_CLASSES
+            edge_to_edge = config.GEOMETRY == "torchvision"
         self.max_instances = max_instances
         self.min_confidence = min_confidence
         self.nms_threshold = nms_threshold
         self.box_std_dev = [float(value) for value in box_std_dev]
         self.score = score
         self.across_classes = across_classes
+        self.edge_to_edge = edge_to_edge
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         rois, probabilities, deltas, image_meta = inputs
@@ -150,6 +203,7 @@ class DetectionLayer(keras.layers.Layer):
             box_std_dev=self.box_std_dev,
             score=self.score,
             across_classes=self.across_classes,
+            image_shape=image_shape_of(image_meta) if self.edge_to_edge else None,
         )
 
     def compute_output_shape(self, inputs_shape: Sequence[Shape]) -> Shape:
@@ -164,4 +218,5 @@ class DetectionLayer(keras.layers.Layer):
             "box_std_dev": self.box_std_dev,
             "score": self.score,
             "across_classes": self.across_classes,
+            "edge_to_edge": self.edge_to_edge,
         }

@@ -18,13 +18,15 @@ from mrcnn.nets.rpn import build_rpn, rpn_on_pyramid
 from mrcnn.ops.outputs import InferenceOutputs
 from mrcnn.ops.tensor import Tensor
 
-# What shapes weights: a configuration goes with layers whose values of these are its own.
+# What shapes weights, or what they know of boxes: a configuration goes with layers whose values of
+# these are its own.
 _OF_THE_WEIGHTS = (
     "NUM_CLASSES",
     "IMAGE_CHANNEL_COUNT",
     "NORMALIZATION",
     "POOL_SIZE",
     "MASK_POOL_SIZE",
+    "GEOMETRY",
 )
 
 
@@ -66,6 +68,7 @@ def region_network(input_image: Tensor, config: Config) -> RegionNetwork:
         len(config.RPN_ANCHOR_RATIOS),
         config.TOP_DOWN_PYRAMID_SIZE,
         config.RPN_CONV_CHANNELS,
+        config.RPN_CONVS,
     )
     return RegionNetwork(input_image, pyramid, *rpn_on_pyramid(rpn, pyramid))
 
@@ -82,12 +85,16 @@ class Detector:
 
     def __init__(self, network: RegionNetwork, config: Config) -> None:
         self.network = network
+        bins = config.GEOMETRY == "torchvision"
         self.class_and_box_head = ClassAndBoxHead(
             config.POOL_SIZE,
             config.NUM_CLASSES,
             fc_layers_size=config.FPN_CLASSIF_FC_LAYERS_SIZE,
             normalization=config.NORMALIZATION,
             train_bn=config.TRAIN_BN,
+            bins=bins,
+            convs=config.BOX_HEAD_CONVS,
+            conv_channels=config.TOP_DOWN_PYRAMID_SIZE,
         )
         self.mask_head = MaskHead(
             config.MASK_POOL_SIZE,
@@ -95,6 +102,7 @@ class Detector:
             channels=config.MASK_HEAD_CHANNELS,
             normalization=config.NORMALIZATION,
             train_bn=config.TRAIN_BN,
+            bins=bins,
         )
         self._settings = {name: getattr(config, name) for name in _OF_THE_WEIGHTS}
 
@@ -152,9 +160,14 @@ def _inference_graph(detector: Detector, network: RegionNetwork, config: Config)
     image_meta = keras.Input((config.IMAGE_META_SIZE,), name="input_image_meta")
     anchors = keras.Input((None, 4), name="input_anchors")
 
-    rois = ProposalLayer(
+    propose = ProposalLayer(
         config.POST_NMS_ROIS_INFERENCE, config.RPN_NMS_THRESHOLD, config=config, name="ROI"
-    )([network.rpn_class, network.rpn_bbox, anchors])
+    )
+    rois = propose(
+        propose.inputs_of(
+            network.rpn_class, network.rpn_bbox, anchors, image_meta, *network.pyramid
+        )
+    )
     features, even = network.head_features, config.EVEN_ROI_ALIGN
     _, probabilities, deltas = detector.class_and_box_head(rois, features, image_meta, even)
     detections = DetectionLayer(config, name="mrcnn_detection")(

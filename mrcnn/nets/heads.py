@@ -47,6 +47,9 @@ class ClassAndBoxHead:
         pool_size: side of the ROIAlign grid.
         num_classes: classes with the background.
         fc_layers_size: width of the two hidden layers.
+        bins: see `mrcnn.nets.roi_align.PyramidROIAlign`.
+        convs: 3 x 3 convolutions before the hidden layers; with some there is one hidden layer.
+        conv_channels: of these convolutions.
         normalization, train_bn: see `mrcnn.nets.normalization.normalize`.
     """
 
@@ -57,18 +60,30 @@ class ClassAndBoxHead:
         fc_layers_size: int = 1024,
         normalization: str = "batch",
         train_bn: bool | None = False,
+        bins: bool = False,
+        convs: int = 0,
+        conv_channels: int = 256,
     ) -> None:
         self.pool_size = pool_size
         self.num_classes = num_classes
-        # Fully connected layers, written as convolutions that cover the whole grid.
+        self.bins = bins
+        norm = (normalization, train_bn)
         self.hidden = [
+            _Block(
+                Convolution(conv_channels, 3, padding="same", name=f"mrcnn_box_conv{number}"),
+                f"mrcnn_box_bn{number}",
+                *norm,
+            )
+            for number in range(1, convs + 1)
+        ]
+        # Fully connected layers, written as convolutions that cover the whole grid.
+        self.hidden += [
             _Block(
                 Convolution(fc_layers_size, side, name=f"mrcnn_class_conv{number}"),
                 f"mrcnn_class_bn{number}",
-                normalization,
-                train_bn,
+                *norm,
             )
-            for number, side in ((1, pool_size), (2, 1))
+            for number, side in ((1, pool_size), (2, 1))[: 1 if convs else 2]
         ]
         self.logits = layers.Dense(num_classes, name="mrcnn_class_logits", dtype="float32")
         self.deltas = layers.Dense(num_classes * 4, name="mrcnn_bbox_fc", dtype="float32")
@@ -93,9 +108,9 @@ class ClassAndBoxHead:
             [B, R, num_classes, 4] of (dy, dx, log dh, log dw).
         """
         pool_shape = (self.pool_size, self.pool_size)
-        x = PyramidROIAlign(pool_shape, even=even_rois, name="roi_align_classifier")(
-            [rois, image_meta, *feature_maps]
-        )
+        x = PyramidROIAlign(
+            pool_shape, even=even_rois, bins=self.bins, name="roi_align_classifier"
+        )([rois, image_meta, *feature_maps])
         for block in self.hidden:
             x = block(x)
         shared = SqueezePool(name="pool_squeeze")(x)
@@ -123,8 +138,10 @@ class MaskHead:
         channels: int = 256,
         normalization: str = "batch",
         train_bn: bool | None = False,
+        bins: bool = False,
     ) -> None:
         self.pool_size = pool_size
+        self.bins = bins
         self.hidden = [
             _Block(
                 Convolution(channels, 3, padding="same", name=f"mrcnn_mask_conv{number}"),
@@ -160,7 +177,7 @@ class MaskHead:
             float32 [B, R, 2 * pool_size, 2 * pool_size, num_classes] from 0 to 1.
         """
         pool_shape = (self.pool_size, self.pool_size)
-        x = PyramidROIAlign(pool_shape, even=even_rois, name="roi_align_mask")(
+        x = PyramidROIAlign(pool_shape, even=even_rois, bins=self.bins, name="roi_align_mask")(
             [rois, image_meta, *feature_maps]
         )
         for block in self.hidden:

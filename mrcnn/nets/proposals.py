@@ -9,6 +9,7 @@ from keras import ops
 from mrcnn.config import Config
 from mrcnn.nets.layers import register
 from mrcnn.ops.boxes import apply_box_deltas, clip_boxes, finite_boxes
+from mrcnn.ops.levelled import propose_by_level, refine_by_level
 from mrcnn.ops.nms import non_max_suppression, order_by_score, take_rows
 from mrcnn.ops.tensor import Shape, Tensor
 
@@ -92,16 +93,20 @@ def propose_regions(
 class ProposalLayer(keras.layers.Layer):
     """Region proposals of each image.
 
-    Inputs: [rpn_class [B, A, 2], rpn_bbox [B, A, 4], anchors [B, A, 4] normalized].
+    Inputs: [rpn_class [B, A, 2], rpn_bbox [B, A, 4], anchors [B, A, 4] normalized], and with
+    `by_level` also image_meta [B, M] and the feature maps that the RPN looked at.
     Output: float32 [B, proposal_count, 4] normalized proposals, padded with zeros.
 
     Args:
         proposal_count: proposals kept at most.
         nms_threshold: IoU above which the lower scored of two proposals is dropped.
-        config: gives PRE_NMS_LIMIT and RPN_BBOX_STD_DEV, or pass the next two.
+        config: gives PRE_NMS_LIMIT, RPN_BBOX_STD_DEV and what says how levels are treated, or pass
+            the others.
         pre_nms_limit: anchors that enter non-maximum suppression at most.
         box_std_dev: 4 numbers that the deltas are multiplied by.
         stop_gradients: see `propose_regions`.
+        by_level: True chooses level by level, as torchvision does; see `mrcnn.ops.levelled`.
+        anchor_stride, anchors_per_location: of the RPN; `by_level` needs them.
     """
 
     def __init__(
@@ -113,6 +118,9 @@ class ProposalLayer(keras.layers.Layer):
         pre_nms_limit: int = 6000,
         box_std_dev: Sequence[float] = (0.1, 0.1, 0.2, 0.2),
         stop_gradients: bool = True,
+        by_level: bool = False,
+        anchor_stride: int = 1,
+        anchors_per_location: int = 3,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("dtype", "float32")
@@ -122,9 +130,56 @@ class ProposalLayer(keras.layers.Layer):
         self.pre_nms_limit = config.PRE_NMS_LIMIT if config else pre_nms_limit
         self.box_std_dev = [float(v) for v in (config.RPN_BBOX_STD_DEV if config else box_std_dev)]
         self.stop_gradients = stop_gradients
+        self.by_level = config.GEOMETRY == "torchvision" if config else by_level
+        self.anchor_stride = config.RPN_ANCHOR_STRIDE if config else anchor_stride
+        self.anchors_per_location = (
+            len(config.RPN_ANCHOR_RATIOS) if config else anchors_per_location
+        )
+        if self.by_level:
+            # Of the feature maps only the sizes are looked at.
+            self.autocast = False
+
+    def inputs_of(
+        self, scores: Tensor, deltas: Tensor, anchors: Tensor, *others: Tensor
+    ) -> list[Tensor]:
+        """What the layer is called on, of all that there is for it (see above)."""
+        return [scores, deltas, anchors, *(others if self.by_level else ())]
+
+    def stages(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Anchors and boxes before suppression, see `refine_anchors`."""
+        scores, deltas, anchors, *others = inputs
+        if not self.by_level:
+            return refine_anchors(scores, deltas, anchors, self.pre_nms_limit, self.box_std_dev)
+        return refine_by_level(
+            scores,
+            deltas,
+            anchors,
+            *self._levels(others),
+            pre_nms_limit=self.pre_nms_limit,
+            box_std_dev=self.box_std_dev,
+        )
+
+    def _levels(self, others: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Image meta, and how many anchors each feature map has."""
+        image_meta, *feature_maps = others
+        counts = []
+        for feature_map in feature_maps:
+            height, width = (-(-side // self.anchor_stride) for side in ops.shape(feature_map)[1:3])
+            counts.append(height * width * self.anchors_per_location)
+        return image_meta, counts
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
-        scores, deltas, anchors = inputs
+        scores, deltas, anchors, *others = inputs
+        if self.by_level:
+            values = (ops.cast(value, "float32") for value in (scores, deltas, anchors))
+            # Proposals are where the heads look, not what they learn.
+            scores, deltas, anchors = map(ops.stop_gradient, values)
+            return propose_by_level(
+                self.stages([scores, deltas, anchors, *others]),
+                others[0],
+                count=self.proposal_count,
+                nms_threshold=self.nms_threshold,
+            )
         return propose_regions(
             scores,
             deltas,
@@ -147,6 +202,9 @@ class ProposalLayer(keras.layers.Layer):
             "pre_nms_limit": self.pre_nms_limit,
             "box_std_dev": self.box_std_dev,
             "stop_gradients": self.stop_gradients,
+            "by_level": self.by_level,
+            "anchor_stride": self.anchor_stride,
+            "anchors_per_location": self.anchors_per_location,
         }
 
 
@@ -176,15 +234,16 @@ class ProposalStages(keras.layers.Layer):
 
     def call(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         layer = self.layer
-        scores, deltas, anchors = inputs
-        stages = refine_anchors(scores, deltas, anchors, layer.pre_nms_limit, layer.box_std_dev)
+        stages = layer.stages(inputs)
         kept, counts = non_max_suppression(
-            stages["refined_anchors_clipped"],
-            stages.pop("valid"),
+            stages.get("pixels", stages["refined_anchors_clipped"]),
+            stages["valid"],
             layer.proposal_count,
             layer.nms_threshold,
+            stages.get("level"),
         )
-        return {**stages, "rpn_non_max_suppression": kept[0, : int(counts[0])]}
+        named = {name: stages[name] for name in self.NAMES[:-1]}
+        return {**named, "rpn_non_max_suppression": kept[0, : int(counts[0])]}
 
     def compute_output_spec(
         self, inputs: Sequence[keras.KerasTensor]

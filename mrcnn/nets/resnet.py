@@ -1,7 +1,9 @@
 """ResNet backbones (He et al. 2016) with Matterport's block structure and layer names.
 
 ResNet-50 and ResNet-101 are the original's bottleneck networks, weight for weight. ResNet-18 and
-ResNet-34 are the light networks of basic blocks, named in the same manner.
+ResNet-34 are the light networks of basic blocks, named in the same manner. ResNet-50 v1.5 is
+torchvision's: the stride is in the 3x3 convolution of a block, and the first pooling is padded on
+all sides.
 """
 
 from collections.abc import Sequence
@@ -19,7 +21,9 @@ BLOCKS = {
     "resnet34": (3, 4, 6, 3),
     "resnet50": (3, 4, 6, 3),
     "resnet101": (3, 4, 23, 3),
+    "resnet50-v1.5": (3, 4, 6, 3),
 }
+STRIDE_IN_3X3 = ("resnet50-v1.5",)
 BASIC_BLOCK_NETWORKS = ("resnet18", "resnet34")
 STAGE_CHANNELS = (64, 128, 256, 512)
 
@@ -64,6 +68,7 @@ def bottleneck_block(
     strides: int | tuple[int, int],
     shortcut: bool,
     use_bias: bool = True,
+    stride_in_middle: bool = False,
     **norm: Any,
 ) -> Tensor:
     """1x1, kernel_size x kernel_size, 1x1 convolutions, added to the block's input.
@@ -76,11 +81,15 @@ def bottleneck_block(
         strides: stride of the first convolution and of the shortcut.
         shortcut: True for a 1x1 convolution on the shortcut, False for the identity.
         use_bias: whether the convolutions have a bias.
+        stride_in_middle: True gives the stride to the middle convolution instead of the first.
         **norm: normalization and train_bn, see `mrcnn.nets.normalization.normalize`.
     """
     name, norm = f"res{stage}{block}_branch", {"use_bias": use_bias, **norm}
-    y = layers.Activation("relu")(_convolve(x, filters[0], 1, f"{name}2a", strides, **norm))
-    y = layers.Activation("relu")(_convolve(y, filters[1], kernel_size, f"{name}2b", **norm))
+    first, middle = (1, strides) if stride_in_middle else (strides, 1)
+    y = layers.Activation("relu")(_convolve(x, filters[0], 1, f"{name}2a", first, **norm))
+    y = layers.Activation("relu")(
+        _convolve(y, filters[1], kernel_size, f"{name}2b", middle, **norm)
+    )
     y = _convolve(y, filters[2], 1, f"{name}2c", **norm)
     if shortcut:
         x = _convolve(x, filters[2], 1, f"{name}1", strides, **norm)
@@ -128,7 +137,12 @@ def resnet_stages(
     norm: dict[str, Any] = {"normalization": normalization, "train_bn": train_bn}
     x = _convolve(input_image, 64, 7, "conv1", strides=2, norm_name="bn_conv1", **norm)
     x = layers.Activation("relu")(x)
-    x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
+    moved = architecture in STRIDE_IN_3X3
+    if moved:
+        # Nothing is below the zeros that are put around it.
+        x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(1)(x))
+    else:
+        x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
     outputs = [x]
     for stage, (blocks, channels) in enumerate(
         zip(BLOCKS[architecture], STAGE_CHANNELS, strict=True), start=2
@@ -144,6 +158,8 @@ def resnet_stages(
                 x = basic_block(x, channels, stage, block, strides, **norm)
             else:
                 filters = (channels, channels, 4 * channels)
-                x = bottleneck_block(x, 3, filters, stage, block, strides, first, **norm)
+                x = bottleneck_block(
+                    x, 3, filters, stage, block, strides, first, stride_in_middle=moved, **norm
+                )
         outputs.append(x)
     return outputs

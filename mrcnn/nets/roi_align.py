@@ -7,8 +7,9 @@ import keras
 from keras import ops
 
 from mrcnn.nets.layers import register
+from mrcnn.ops.boxes import pixel_boxes
 from mrcnn.ops.image_meta import ImageMeta
-from mrcnn.ops.roi_align import pyramid_roi_align, roi_levels
+from mrcnn.ops.roi_align import bin_levels, pyramid_bins, pyramid_roi_align, roi_levels
 from mrcnn.ops.tensor import Shape, Tensor
 
 
@@ -25,21 +26,35 @@ class PyramidROIAlign(keras.layers.Layer):
         pool_shape: (height, width) of the grid.
         even: whether a box is read at the same place of the feature cells wherever it lies in the
             image; see `mrcnn.ops.roi_align.pyramid_roi_align`.
+        bins: True takes the mean of several samples in each bin, as torchvision does; see
+            `mrcnn.ops.roi_align.pyramid_bins`.
     """
 
-    def __init__(self, pool_shape: Sequence[int], *, even: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        pool_shape: Sequence[int],
+        *,
+        even: bool = False,
+        bins: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         # Boxes keep their precision.
         self.autocast = False
         height, width = pool_shape
         self.pool_shape = (height, width)
         self.even = even
+        self.bins = bins
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         boxes, image_meta, *feature_maps = inputs
         # All images of a batch have one shape.
         shape = ImageMeta(image_meta).image_shape
         height, width = shape[0, 0], shape[0, 1]
+        if self.bins:
+            pixels = pixel_boxes(boxes, (height, width))
+            grid = pyramid_bins(pixels, bin_levels(pixels), feature_maps, self.pool_shape)
+            return ops.cast(grid, self.compute_dtype)
         levels = roi_levels(boxes, height * width)
         image_shape = (height, width) if self.even else None
         grid = pyramid_roi_align(
@@ -51,4 +66,9 @@ class PyramidROIAlign(keras.layers.Layer):
         return (*inputs_shape[0][:2], *self.pool_shape, inputs_shape[2][-1])
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "pool_shape": self.pool_shape, "even": self.even}
+        return {
+            **super().get_config(),
+            "pool_shape": self.pool_shape,
+            "even": self.even,
+            "bins": self.bins,
+        }

@@ -10,7 +10,11 @@ from mrcnn.ops.tensor import Tensor
 
 
 def rpn_heads(
-    feature_map: Tensor, anchors_per_location: int, anchor_stride: int, channels: int = 512
+    feature_map: Tensor,
+    anchors_per_location: int,
+    anchor_stride: int,
+    channels: int = 512,
+    convs: int = 1,
 ) -> list[Tensor]:
     """Object scores and box deltas for the anchors of one feature map.
 
@@ -19,11 +23,16 @@ def rpn_heads(
         anchors_per_location: number of anchor shapes.
         anchor_stride: 1 for anchors on every feature cell, 2 for every second, ...
         channels: channels of the shared 3x3 convolution.
+        convs: shared convolutions, one behind the other; the last one has the stride.
 
     Returns:
         logits [B, anchors, 2] for background and object, their softmax [B, anchors, 2], and
         deltas [B, anchors, 4] of (dy, dx, log dh, log dw).
     """
+    for number in range(1, convs):
+        feature_map = Convolution(
+            channels, 3, padding="same", activation="relu", name=f"rpn_conv{number}"
+        )(feature_map)
     shared = Convolution(
         channels,
         3,
@@ -46,13 +55,17 @@ def rpn_heads(
 
 
 def build_rpn(
-    anchor_stride: int, anchors_per_location: int, depth: int, channels: int = 512
+    anchor_stride: int,
+    anchors_per_location: int,
+    depth: int,
+    channels: int = 512,
+    convs: int = 1,
 ) -> keras.Model:
     """The RPN as a model of its own, `rpn_model`, for feature maps with `depth` channels."""
     feature_map = keras.Input((None, None, depth), name="input_rpn_feature_map")
     return keras.Model(
         feature_map,
-        rpn_heads(feature_map, anchors_per_location, anchor_stride, channels),
+        rpn_heads(feature_map, anchors_per_location, anchor_stride, channels, convs),
         name="rpn_model",
     )
 

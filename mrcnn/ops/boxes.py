@@ -79,13 +79,16 @@ def _quotient(part: Tensor, whole: Tensor) -> Tensor:
     return ops.where(filled, part / ops.where(filled, whole, 1.0), 0.0)
 
 
-def apply_box_deltas(boxes: Tensor, deltas: Tensor) -> Tensor:
+def apply_box_deltas(
+    boxes: Tensor, deltas: Tensor, largest_growth: float = _LARGEST_GROWTH
+) -> Tensor:
     """Move and scale boxes (Girshick et al. 2014, appendix C).
 
     Args:
         boxes: float [..., 4].
         deltas: float [..., 4] of (dy, dx, log dh, log dw); dy and dx in box heights and widths.
-            The logarithms count up to 20: no box grows beyond 5e8 times its size.
+        largest_growth: up to which the logarithms count; with 20 no box grows beyond 5e8 times its
+            size.
 
     Returns:
         float [..., 4] refined boxes.
@@ -95,8 +98,8 @@ def apply_box_deltas(boxes: Tensor, deltas: Tensor) -> Tensor:
     width = boxes[..., 3] - boxes[..., 1]
     center_y = boxes[..., 0] + 0.5 * height + deltas[..., 0] * height
     center_x = boxes[..., 1] + 0.5 * width + deltas[..., 1] * width
-    height = height * ops.exp(ops.minimum(deltas[..., 2], _LARGEST_GROWTH))
-    width = width * ops.exp(ops.minimum(deltas[..., 3], _LARGEST_GROWTH))
+    height = height * ops.exp(ops.minimum(deltas[..., 2], largest_growth))
+    width = width * ops.exp(ops.minimum(deltas[..., 3], largest_growth))
     y1 = center_y - 0.5 * height
     x1 = center_x - 0.5 * width
     return ops.stack([y1, x1, y1 + height, x1 + width], axis=-1)
@@ -171,11 +174,15 @@ def normalize_boxes(boxes: Tensor, image_shape: Sequence[Tensor]) -> Tensor:
     return (ops.cast(boxes, "float32") - shift) / _pixel_scale(image_shape)
 
 
-def denormalize_boxes(boxes: Tensor, image_shape: Sequence[Tensor]) -> Tensor:
-    """The inverse of `normalize_boxes`, rounded to whole pixels: int32 [..., 4]."""
+def pixel_boxes(boxes: Tensor, image_shape: Sequence[Tensor]) -> Tensor:
+    """The inverse of `normalize_boxes`: float32 [..., 4] in pixels, from edge to edge."""
     shift = ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
-    pixels = ops.cast(boxes, "float32") * _pixel_scale(image_shape) + shift
-    return ops.cast(ops.round(pixels), "int32")
+    return ops.cast(boxes, "float32") * _pixel_scale(image_shape) + shift
+
+
+def denormalize_boxes(boxes: Tensor, image_shape: Sequence[Tensor]) -> Tensor:
+    """`pixel_boxes`, rounded to whole pixels: int32 [..., 4]."""
+    return ops.cast(ops.round(pixel_boxes(boxes, image_shape)), "int32")
 
 
 def normalized_windows(image_meta: Tensor) -> Tensor:

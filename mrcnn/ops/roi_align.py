@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from keras import ops
 
+from mrcnn.ops.boxes import box_area
 from mrcnn.ops.pyramid import lay_out_pyramid
 from mrcnn.ops.tensor import Tensor
 
@@ -58,6 +59,57 @@ def _inside(position: Tensor, last: Tensor, beyond: Tensor | float) -> Tensor:
     return ops.logical_and(position >= -beyond, position <= last + beyond)
 
 
+# Of each sample along one axis: the numbers of table rows from the map's first cell on, int32
+# [B, R, count], and the weight of what is there, float [B, R, count].
+_Taps = list[tuple[Tensor, Tensor]]
+
+
+def _taps(position: Tensor, inside: Tensor, last: Tensor, step: Tensor | int, dtype: str) -> _Taps:
+    """The two cells on both sides of positions [B, R, count] along one axis.
+
+    Args:
+        position: in feature cells.
+        inside: bool [B, R, count]; samples that are not get no weight.
+        last: [B, R, 1], number of the map's last cell.
+        step: int32 [B, R] or int, table rows from one cell to the next.
+        dtype: of the weights.
+    """
+    # Not clipped alone: what is not a number is outside too, and must not become an index.
+    position = ops.where(inside, ops.clip(position, 0.0, last), 0.0)
+    inside = ops.cast(inside, "float32")
+    first = ops.floor(position)
+    fraction = position - first
+    first = ops.cast(first, "int32")
+    second = ops.minimum(first + 1, ops.cast(last, "int32"))
+    step = step if isinstance(step, int) else ops.expand_dims(step, -1)
+    return [
+        (first * step, ops.cast((1.0 - fraction) * inside, dtype)),
+        (second * step, ops.cast(fraction * inside, dtype)),
+    ]
+
+
+def _weighted_sum(table: Tensor, start: Tensor, rows: _Taps, columns: _Taps) -> Tensor:
+    """A grid over each box, read from maps that lie row by row in one table.
+
+    Args:
+        table: float [rows, C], one row a map cell.
+        start: int32 [B, R], table row of the map's first cell, for each box.
+        rows, columns: see `_Taps`.
+
+    Returns:
+        [B, R, grid height, grid width, C].
+    """
+    start = ops.expand_dims(start, -1)
+    total = None
+    for row, row_weight in rows:
+        for column, column_weight in columns:
+            index = ops.expand_dims(start + row, 3) + ops.expand_dims(column, 2)
+            weight = ops.expand_dims(row_weight, 3) * ops.expand_dims(column_weight, 2)
+            sample = ops.take(table, index, axis=0) * ops.expand_dims(weight, -1)
+            total = sample if total is None else total + sample
+    return total
+
+
 def _bilinear_grid(
     table: Tensor,
     start: Tensor,
@@ -87,7 +139,7 @@ def _bilinear_grid(
 
     def axis_samples(
         low: Tensor, high: Tensor, count: int, length: Tensor, step: Tensor, pixels: Tensor | None
-    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    ) -> _Taps:
         cells = ops.cast(length, "float32")
         last = ops.expand_dims(cells - 1.0, -1)
         beyond: Tensor | float = _TOLERANCE
@@ -101,33 +153,13 @@ def _bilinear_grid(
             beyond = ops.expand_dims(0.5 * (1.0 - pixel), -1)
             position = position - beyond
             beyond = beyond + _TOLERANCE
-        inside = _inside(position, last, beyond)
-        # Not clipped alone: what is not a number is outside too, and must not become an index.
-        position = ops.where(inside, ops.clip(position, 0.0, last), 0.0)
-        inside = ops.cast(inside, "float32")
-        first = ops.floor(position)
-        fraction = position - first
-        first = ops.cast(first, "int32")
-        second = ops.minimum(first + 1, ops.cast(last, "int32"))
-        step = step if isinstance(step, int) else ops.expand_dims(step, -1)
-        return (
-            (first * step, ops.cast((1.0 - fraction) * inside, table.dtype)),
-            (second * step, ops.cast(fraction * inside, table.dtype)),
-        )
+        return _taps(position, _inside(position, last, beyond), last, step, table.dtype)
 
     image_height, image_width = image_shape or (None, None)
     tops, lefts, bottoms, rights = (boxes[..., side] for side in range(4))
     rows = axis_samples(tops, bottoms, grid_shape[0], height, row_step, image_height)
     columns = axis_samples(lefts, rights, grid_shape[1], width, column_step, image_width)
-    start = ops.expand_dims(start, -1)
-    total = None
-    for row, row_weight in rows:
-        for column, column_weight in columns:
-            index = ops.expand_dims(start + row, 3) + ops.expand_dims(column, 2)
-            weight = ops.expand_dims(row_weight, 3) * ops.expand_dims(column_weight, 2)
-            sample = ops.take(table, index, axis=0) * ops.expand_dims(weight, -1)
-            total = sample if total is None else total + sample
-    return total
+    return _weighted_sum(table, start, rows, columns)
 
 
 def pyramid_roi_align(
@@ -172,6 +204,72 @@ def pyramid_roi_align(
         grid_shape=pool_shape,
         image_shape=image_shape,
     )
+
+
+def bin_levels(boxes: Tensor, finest: int = 2, coarsest: int = 5) -> Tensor:
+    """Pyramid level of each region: 4 + log2(side / 224 pixels), rounded down and clipped.
+
+    Args:
+        boxes: float32 [B, R, 4] in pixels.
+        finest, coarsest: range of the levels.
+
+    Returns:
+        int32 [B, R].
+    """
+    relative = ops.sqrt(box_area(boxes)) / 224.0
+    # A region of just a power of two belongs to the level that begins there, however it is rounded.
+    level = ops.floor(4.0 + ops.log2(ops.maximum(relative, 1e-6)) + 1e-6)
+    return ops.cast(ops.clip(level, finest, coarsest), "int32")
+
+
+def pyramid_bins(
+    boxes: Tensor,
+    levels: Tensor,
+    feature_maps: Sequence[Tensor],
+    pool_shape: tuple[int, int],
+    finest: int = 2,
+    samples: int = 2,
+) -> Tensor:
+    """The features of each region in equal bins, from the pyramid level assigned to it.
+
+    What `roi_align` of torchvision computes with `sampling_ratio` 2 and `aligned` False: the mean
+    of some bilinear samples in each bin, cells counted from their number, a region at least one
+    cell high and wide.
+
+    Args:
+        boxes: float32 [B, R, 4] in pixels, from edge to edge.
+        levels: int32 [B, R], `finest` for the first feature map.
+        feature_maps: list of float [B, H_l, W_l, C], at strides 2 ** level.
+        pool_shape: (height, width) of the grid of bins.
+        finest: level of the first feature map.
+        samples: along each side of a bin.
+
+    Returns:
+        float32 [B, R, pool height, pool width, C].
+    """
+    pyramid = lay_out_pyramid(feature_maps)
+    start, height, width = pyramid.of_levels(levels - finest)
+    stride = ops.cast(ops.power(2, levels), "float32")
+    boxes = ops.stop_gradient(ops.cast(boxes, "float32")) / ops.expand_dims(stride, -1)
+
+    def axis_samples(
+        low: Tensor, high: Tensor, count: int, length: Tensor, step: Tensor | int
+    ) -> _Taps:
+        last = ops.expand_dims(ops.cast(length, "float32") - 1.0, -1)
+        size = ops.expand_dims(ops.maximum(high - low, 1.0) / count, -1)
+        bins = ops.arange(count, dtype="float32")
+        found: _Taps = []
+        for number in range(samples):
+            position = ops.expand_dims(low, -1) + (bins + (number + 0.5) / samples) * size
+            inside = ops.logical_and(position >= -1.0, position <= last + 1.0)
+            taps = _taps(position, inside, last, step, "float32")
+            found += [(rows, weight / samples) for rows, weight in taps]
+        return found
+
+    tops, lefts, bottoms, rights = (boxes[..., side] for side in range(4))
+    rows = axis_samples(tops, bottoms, pool_shape[0], height, width)
+    columns = axis_samples(lefts, rights, pool_shape[1], width, 1)
+    return _weighted_sum(ops.cast(pyramid.table, "float32"), start, rows, columns)
 
 
 def crop_masks(

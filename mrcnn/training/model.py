@@ -108,7 +108,10 @@ class TrainingModel(DetectorModel):
         self.set_loss_weights(loss_weights, weight_decay)
         # Keras finds them here and reports them as metrics.
         self.loss_trackers = {name: keras.metrics.Mean(name=name) for name in LOSS_NAMES}
-        self.get_layer(SAMPLED_ANCHORS).read_from(self.get_layer("rpn_model"))
+        rpn = self.get_layer("rpn_model")
+        # Patches are of the pyramid, so of what one shared convolution looks at.
+        if not any(layer.name == "rpn_conv1" for layer in rpn.layers):
+            self.get_layer(SAMPLED_ANCHORS).read_from(rpn)
 
     def set_loss_weights(self, loss_weights: dict[str, float] | None, weight_decay: float) -> None:
         """Change what the training minimizes; it counts from the next `compile`."""
@@ -236,13 +239,18 @@ def _training_graph(config: Config, shuffle_targets: bool, stop_gradients: bool)
     network = region_network(image, config)
     if config.USE_RPN_ROIS:
         anchors = AnchorLayer(normalized_anchors(config, image_shape), name="anchors")(image)
-        rois = ProposalLayer(
+        propose = ProposalLayer(
             config.POST_NMS_ROIS_TRAINING,
             config.RPN_NMS_THRESHOLD,
             config=config,
             stop_gradients=stop_gradients,
             name="ROI",
-        )([network.rpn_class, network.rpn_bbox, anchors])
+        )
+        rois = propose(
+            propose.inputs_of(
+                network.rpn_class, network.rpn_bbox, anchors, image_meta, *network.pyramid
+            )
+        )
     else:
         input_rois = keras.Input((config.POST_NMS_ROIS_TRAINING, 4), name="input_roi")
         inputs.append(input_rois)

@@ -14,7 +14,13 @@ from keras import ops
 from mrcnn.config import Config
 from mrcnn.data.molding import IGNORED_CLASS_ID, IGNORED_SHARE
 from mrcnn.nets.layers import register
-from mrcnn.ops.boxes import box_refinement, pairwise_iou, pairwise_share
+from mrcnn.ops.boxes import (
+    box_refinement,
+    normalize_boxes,
+    pairwise_iou,
+    pairwise_share,
+    pixel_boxes,
+)
 from mrcnn.ops.nms import order_by_score, take_rows
 from mrcnn.ops.roi_align import crop_masks
 from mrcnn.ops.tensor import Tensor
@@ -34,6 +40,8 @@ class TargetSettings:
         box_std_dev: 4 numbers that box deltas are divided by.
         mask_shape: (height, width) of the mask targets.
         mini_masks: True if ground-truth masks are crops of their boxes.
+        image_shape: (height, width) of the images in pixels where boxes are compared in pixels,
+            from edge to edge, and masks are made of bins, as in torchvision; else None.
     """
 
     rois: int
@@ -41,6 +49,7 @@ class TargetSettings:
     box_std_dev: tuple[float, ...]
     mask_shape: tuple[int, int]
     mini_masks: bool
+    image_shape: tuple[int, int] | None = None
 
     @classmethod
     def from_config(cls, config: Config) -> "TargetSettings":
@@ -51,6 +60,9 @@ class TargetSettings:
             box_std_dev=tuple(float(value) for value in config.BBOX_STD_DEV),
             mask_shape=(height, width),
             mini_masks=bool(config.USE_MINI_MASK),
+            image_shape=(int(config.IMAGE_SHAPE[0]), int(config.IMAGE_SHAPE[1]))
+            if config.GEOMETRY == "torchvision"
+            else None,
         )
 
     @classmethod
@@ -125,6 +137,9 @@ def detection_targets(
         is_box, ops.logical_and(gt_class_ids < 0, ops.logical_not(is_ignored))
     )
 
+    if settings.image_shape is not None:
+        proposals = pixel_boxes(proposals, settings.image_shape)
+        gt_boxes = pixel_boxes(gt_boxes, settings.image_shape)
     iou = pairwise_iou(proposals, gt_boxes)
     object_iou = ops.where(ops.expand_dims(is_object, 1), iou, -1.0)
     crowd_iou = ops.max(ops.where(ops.expand_dims(is_crowd, 1), iou, 0.0), axis=2)
@@ -178,12 +193,14 @@ def detection_targets(
     deltas = box_refinement(safe_rois, safe_targets) / ops.convert_to_tensor(
         settings.box_std_dev, dtype="float32"
     )
-    masks = crop_masks(
-        gt_masks,
-        instance[:, :mask_rows],
-        _mask_boxes(safe_rois, safe_targets, settings.mini_masks)[:, :mask_rows],
-        settings.mask_shape,
-    )
+    mask_boxes = _mask_boxes(safe_rois, safe_targets, settings.mini_masks)[:, :mask_rows]
+    if settings.image_shape is not None:
+        if not settings.mini_masks:
+            mask_boxes = mask_boxes / ops.convert_to_tensor(settings.image_shape * 2, "float32")
+        mask_boxes = _centers_of_bins(mask_boxes, gt_masks.shape[1:3], settings.mask_shape)
+        rois = normalize_boxes(rois, settings.image_shape)
+        rois = rois * ops.cast(ops.expand_dims(used, -1), "float32")
+    masks = crop_masks(gt_masks, instance[:, :mask_rows], mask_boxes, settings.mask_shape)
     has_mask = take_rows(ops.any(gt_masks > 0, axis=(1, 2)), instance[:, :mask_rows])
     masks = ops.where(ops.reshape(has_mask, (-1, mask_rows, 1, 1)), ops.round(masks), -1.0)
     masks = masks * ops.cast(
@@ -221,6 +238,25 @@ def _mask_boxes(rois: Tensor, boxes: Tensor, mini_masks: bool) -> Tensor:
         ],
         axis=-1,
     )
+
+
+def _centers_of_bins(boxes: Tensor, mask_shape: Sequence[int], crop_shape: Sequence[int]) -> Tensor:
+    """From the centers of the first bins to those of the last, normalized to the mask.
+
+    Args:
+        boxes: float32 [B, P, 4], shares of the mask's height and width, from edge to edge.
+        mask_shape: (height, width) of the mask.
+        crop_shape: bins of a box along both axes.
+
+    Returns:
+        float32 [B, P, 4], 0 and 1 being the centers of the first and the last cell of the mask.
+    """
+    low, high = boxes[..., :2], boxes[..., 2:]
+    cells = ops.convert_to_tensor([float(side) for side in mask_shape], dtype="float32")
+    bins = ops.convert_to_tensor([float(side) for side in crop_shape], dtype="float32")
+    half = 0.5 / bins * (high - low)
+    edges = [(each * cells - 0.5) / (cells - 1.0) for each in (low + half, high - half)]
+    return ops.concatenate(edges, axis=-1)
 
 
 @register
@@ -307,6 +343,7 @@ class DetectionTargetLayer(keras.layers.Layer):
                 "box_std_dev": list(self.settings.box_std_dev),
                 "mask_shape": list(self.settings.mask_shape),
                 "mini_masks": self.settings.mini_masks,
+                "image_shape": self.settings.image_shape and list(self.settings.image_shape),
             },
             "masks_of_positives": self.masks_of_positives,
             "shuffle": self.shuffle,

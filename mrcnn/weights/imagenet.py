@@ -7,17 +7,15 @@ weights. PyTorch is not needed for that.
 
 import hashlib
 import importlib.util
-import io
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from mrcnn.errors import WeightsError
-from mrcnn.files import atomic_write
+from mrcnn.weights.layer_file import write_layers
 from mrcnn.weights.published import fetch_weights
 from mrcnn.weights.torch_file import read_tensors
 
@@ -128,17 +126,7 @@ def convert(path: Path, target: Path, blocks: tuple[int, ...]) -> None:
         WeightsError: the file cannot be read, or is of another network.
         OutputError: the target cannot be written.
     """
-    layers = dict(backbone_layers(read_tensors(path), blocks, path))
-    content = io.BytesIO()
-    with h5py.File(content, "w") as file:
-        file.attrs["layer_names"] = [name.encode() for name in layers]
-        for name, weights in layers.items():
-            group = file.create_group(name)
-            paths = {f"{name}/{weight}:0": array for weight, array in weights.items()}
-            for key, array in paths.items():
-                group.create_dataset(key, data=array)
-            group.attrs["weight_names"] = [key.encode() for key in paths]
-    atomic_write(target, content.getbuffer())
+    write_layers(target, dict(backbone_layers(read_tensors(path), blocks, path)))
 
 
 def backbone_layers(

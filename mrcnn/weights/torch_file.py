@@ -1,12 +1,17 @@
-"""Arrays of a file that PyTorch wrote before version 1.6, read without PyTorch.
+"""Arrays of a file that PyTorch wrote, read without PyTorch.
 
-Such a file is a few pickles and the bytes of the arrays behind them. Of what a pickle may call,
-only what makes tensors is known here.
+Before version 1.6 such a file was a few pickles and the bytes of the arrays behind them; since then
+it is a ZIP archive of a pickle and a file for each array. Of what a pickle may call, only what
+makes tensors is known here, and no array takes more memory than the file has bytes for it.
 """
 
 import collections
+import math
+import os
 import pickle
 import struct
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -15,7 +20,13 @@ import numpy as np
 from mrcnn.errors import WeightsError
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-_DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
+_DTYPES = {
+    "FloatStorage": "<f4",
+    "DoubleStorage": "<f8",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+}
+_ZIP_START = b"PK\x03\x04"
 
 
 class _Storage(NamedTuple):
@@ -31,13 +42,14 @@ class _Tensor(NamedTuple):
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
-    def read(self, bytes_of: dict[str, bytes]) -> np.ndarray:
+    def read(self, bytes_of: Mapping[str, bytes]) -> np.ndarray:
         """A copy of the values; `bytes_of` has those of each storage."""
         values = np.frombuffer(bytes_of[self.storage.key], self.storage.dtype)[self.offset :]
         steps = list(zip(self.shape, self.strides, strict=True))
         if any(count < 1 or step < 0 for count, step in steps):
             raise ValueError("a tensor has axes of no length")
-        if sum((count - 1) * step for count, step in steps) >= len(values):
+        last = sum((count - 1) * step for count, step in steps)
+        if last >= len(values) or math.prod(self.shape) > len(values):
             raise ValueError("a tensor reaches beyond its values")
         strides = [step * values.itemsize for step in self.strides]
         # The axes may be stored in another order than they are named in.
@@ -73,30 +85,37 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
     """The tensors of a `state_dict`, by name.
 
     Args:
-        path: the file. What it holds should be known, by a checksum: one that was made to do harm
-            could ask for more memory than there is.
+        path: the file.
 
     Returns:
-        arrays, float32 or int64, in the file's order.
+        arrays, of floats or int64, in the file's order.
 
     Raises:
         WeightsError: it cannot be read, or holds something else.
     """
     try:
         with path.open("rb") as stream:
-            return _read(stream)
+            is_archive = stream.read(len(_ZIP_START)) == _ZIP_START
+            stream.seek(0)
+            return _read_archive(stream) if is_archive else _read(stream)
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (
         ValueError,
         TypeError,
+        AttributeError,
         LookupError,
         EOFError,
+        RecursionError,
+        MemoryError,
+        NotImplementedError,
         struct.error,
         pickle.PickleError,
+        zipfile.BadZipFile,
     ) as error:
         raise WeightsError(
-            f"{path}: no arrays that PyTorch wrote in its form before version 1.6 ({error})."
+            f"{path}: no arrays of a state_dict that PyTorch wrote ({error}). Write them there "
+            "with torch.save(model.state_dict(), PATH)."
         ) from error
 
 
@@ -108,10 +127,40 @@ def _read(stream: BinaryIO) -> dict[str, np.ndarray]:
         raise ValueError("it begins with another number")
     if not load()["little_endian"]:
         raise ValueError("its numbers are big-endian")
-    state: dict[str, _Tensor] = load()
+    state = _checked(load())
     dtypes = {tensor.storage.key: tensor.storage.dtype for tensor in state.values()}
     bytes_of = {}
     for key in load():
         (count,) = struct.unpack("<q", stream.read(8))
-        bytes_of[key] = stream.read(count * np.dtype(dtypes[key]).itemsize)
+        size = count * np.dtype(dtypes[key]).itemsize
+        if not 0 <= size <= os.fstat(stream.fileno()).st_size - stream.tell():
+            raise EOFError("it ends before its values do")
+        bytes_of[key] = stream.read(size)
     return {name: tensor.read(bytes_of) for name, tensor in state.items()}
+
+
+def _read_archive(stream: BinaryIO) -> dict[str, np.ndarray]:
+    """Of the form since version 1.6."""
+    with zipfile.ZipFile(stream) as archive:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise ValueError("it is a compressed archive")
+        names = archive.namelist()
+        (root,) = (name.removesuffix("data.pkl") for name in names if name.endswith("/data.pkl"))
+        order = f"{root}byteorder"
+        if order in names and archive.read(order) != b"little":
+            raise ValueError("its numbers are big-endian")
+        with archive.open(f"{root}data.pkl") as described:
+            state = _checked(_Reader(described).load())
+        keys = {tensor.storage.key for tensor in state.values()}
+        bytes_of = {key: archive.read(f"{root}data/{key}") for key in keys}
+    return {name: tensor.read(bytes_of) for name, tensor in state.items()}
+
+
+def _checked(state: Any) -> dict[str, _Tensor]:
+    """What was pickled, if it is tensors by names."""
+    if not isinstance(state, dict):
+        raise ValueError("it holds no dictionary")
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, _Tensor):
+            raise ValueError(f"{name!r} is no tensor")
+    return state
