@@ -13,6 +13,7 @@ from mrcnn.app.commands import (
     SERVE,
     TRAIN,
 )
+from mrcnn.app.conversion_options import conversion_options
 from mrcnn.app.counting_options import counting_options
 from mrcnn.app.export_options import export_options
 from mrcnn.app.option import Group, Option, Stored
@@ -23,7 +24,6 @@ from mrcnn.app.option_types import (
     confidence_or_auto,
     engine_name,
     fraction,
-    not_negative,
     positive,
     positive_integer,
 )
@@ -54,6 +54,7 @@ def options(application: "Application") -> list[Option]:
         *_inputs(application),
         *export_options(application),
         *_weights(application),
+        *conversion_options(),
         *training_options(application),
         *_evaluation(application),
         *_detection(application),
@@ -264,28 +265,6 @@ def _weights(application: "Application") -> list[Option]:
             (PACK, CONVERT_WEIGHTS),
             is_flag=True,
             help="replace a model that is there already",
-        ),
-        Option(
-            "state",
-            (CONVERT_WEIGHTS,),
-            type=Path,
-            metavar="FILE",
-            help="a state dict, such as maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth",
-        ),
-        Option(
-            "folder",
-            (CONVERT_WEIGHTS,),
-            type=Path,
-            metavar="DIR",
-            help="folder of the model, which is made if it is not there",
-        ),
-        Option(
-            "--norm-epsilon",
-            (CONVERT_WEIGHTS,),
-            type=not_negative,
-            metavar="E",
-            help="what batch norm of the backbone adds to the variance (default 1e-05, and 0 where "
-            "it is frozen, as in the published file of maskrcnn_resnet50_fpn)",
         ),
     ]
 
