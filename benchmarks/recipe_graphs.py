@@ -6,7 +6,7 @@ They hold operations and no weights: new weights need no new graph, another stru
 does a change of the rooms that make graphs. It takes the extra `onnx`.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from mrcnn.app.runtimes import graph_path
@@ -27,5 +27,6 @@ def write_graphs(folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    into = Path(sys.argv[1]) if len(sys.argv) > 1 else shipped_weights("rbc").parent
-    print(*write_graphs(into), sep="\n")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.recipe_graphs")
+    parser.add_argument("folder", type=Path, nargs="?", default=shipped_weights("rbc").parent)
+    print(*write_graphs(parser.parse_args().folder), sep="\n")

@@ -194,8 +194,8 @@ class Config:
     # True: detections of different classes suppress each other as well.
     DETECTION_NMS_ACROSS_CLASSES: Flag = False
     # Where masks are placed, detections whose mask IoU with a better one is above this are dropped,
-    # and before that those which several others of their class make up together. So a higher
-    # DETECTION_NMS_THRESHOLD keeps objects that overlap. None leaves all.
+    # and before that those which several others of their class make up together, which take their
+    # scores. So a higher DETECTION_NMS_THRESHOLD keeps objects that overlap. None leaves all.
     DETECTION_MAX_MASK_OVERLAP: FractionOrNone = None
     # True: masks are placed by fractions of a pixel, and boxes are those of the masks. False
     # rounds boxes first, as the original does, which costs outlines where images are scaled down.

@@ -11,9 +11,9 @@ from mrcnn.instances import run_length
 from mrcnn.instances.geometry import compute_overlaps, extract_bboxes, tight_box
 from mrcnn.instances.overlap import (
     drop_duplicates,
-    drop_unions,
     intersection_over_union,
     mask_intersections,
+    split_unions,
     touches_border,
 )
 from mrcnn.instances.polygons import rasterize_polygons
@@ -239,7 +239,9 @@ class Instances(Rows):
         return self.take(drop_duplicates(self.boxes, list(self.crops), self.scores, max_overlap))
 
     def without_unions(self) -> "Instances":
-        """Without those which several others of their class make up, see `overlap.drop_unions`.
+        """Without those which several others of their class make up, which take their scores.
+
+        See `overlap.split_unions`.
 
         Raises:
             DataError: there are no scores, or a row has no mask.
@@ -247,7 +249,8 @@ class Instances(Rows):
         if self.scores is None:
             raise DataError("Only instances with scores can be unions of others as sure as they.")
         self._require_masks("compared with one another")
-        return self.take(drop_unions(self.boxes, list(self.crops), self.class_ids, self.scores))
+        kept, scores = split_unions(self.boxes, list(self.crops), self.class_ids, self.scores)
+        return self.replaced(scores=scores.astype(self.scores.dtype)).take(kept)
 
     # --- What they are -----------------------------------------------------------------------
 

@@ -150,14 +150,13 @@ def found_in(graph: Graph, image: Any, scale: Any, detect: Detect, config: Confi
     found = placed(
         Array(graph, detections, np.float32), Array(graph, masks, np.float32), frame, config
     )
-    kept = found.is_found
+    rows, scores = found.is_found.nonzero(), found.scores
     if config.DETECTION_MAX_MASK_OVERLAP is not None:
-        kept = each_once(found, float(config.DETECTION_MAX_MASK_OVERLAP))
-    rows = kept.nonzero()
+        rows, scores = each_once(found, float(config.DETECTION_MAX_MASK_OVERLAP))
     columns = (
         found.boxes.astype(np.int32),
         found.class_ids.astype(np.int32),
-        found.scores,
+        scores,
         found.masks,
     )
     return [each.take(rows).value for each in columns]

@@ -7,8 +7,8 @@ from mrcnn.deploy.end_to_end.placing import Placed
 from mrcnn.instances.overlap import APART, FILLED, INSIDE, NEARLY_AS_SURE, SMALLER
 
 
-def each_once(placed: Placed, most: float) -> Array:
-    """Which of the rows are objects of their own, bool [N].
+def each_once(placed: Placed, most: float) -> tuple[Array, Array]:
+    """Rows that are objects of their own, by falling score, int64 [K]; and all scores, float32 [N].
 
     Args:
         placed: the objects.
@@ -18,8 +18,10 @@ def each_once(placed: Placed, most: float) -> Array:
     areas = placed.areas
     union = areas.unsqueeze(1) + areas.unsqueeze(0) - shared
     iou = (union > 0.0).where(shared / union.most(1.0), 0.0)
-    kept = _without_unions(placed, shared, iou)
-    return _without_duplicates(kept, iou, most)
+    kept, scores = _without_unions(placed, shared, iou)
+    order = (scores * kept).falling()
+    own = _without_duplicates(order, kept, iou, most)
+    return order.take((own.take(order) > 0.0).nonzero()), scores.astype(np.float32)
 
 
 def _shared(placed: Placed) -> Array:
@@ -47,15 +49,15 @@ def _shared(placed: Placed) -> Array:
     return shared
 
 
-def _without_unions(placed: Placed, shared: Array, iou: Array) -> Array:
-    """See `mrcnn.instances.overlap.drop_unions`; bool [N]."""
+def _without_unions(placed: Placed, shared: Array, iou: Array) -> tuple[Array, Array]:
+    """See `mrcnn.instances.overlap.split_unions`; which stay, 1.0 or 0.0, and scores, [N] both."""
     areas, scores, class_ids = placed.areas, placed.scores, placed.class_ids
     count = areas.sizes(0, 1)
     order = (areas * placed.is_found.astype(np.float64)).falling()
     scores = scores.astype(np.float64)
 
     def look(number: Array, states: list[Array]) -> tuple[list[Array], list[Array]]:
-        (kept,) = states
+        kept, raised = states
         whole = order.take(number)
         row, area = shared.take(whole), areas.take(whole)
         is_part = (
@@ -72,10 +74,11 @@ def _without_unions(placed: Placed, shared: Array, iou: Array) -> Array:
         twice = (pairs - (areas * parts).sum()) / 2.0
         is_made_up = (parts.sum() >= 2.0) & (together - twice >= area * FILLED)
         dropped = is_made_up & _only(whole, count)
-        return [kept * (~dropped).astype(np.float64)], []
+        handed = parts * is_made_up.astype(np.float64) * raised.take(whole)
+        return [kept * (~dropped).astype(np.float64), raised.most(handed)], []
 
-    (kept,) = loop(count.squeeze(0), [placed.is_found.astype(np.float64)], [], look)
-    return kept > 0.0
+    kept, raised = loop(count.squeeze(0), [placed.is_found.astype(np.float64), scores], [], look)
+    return kept, raised
 
 
 def _chosen(parts: Array, iou: Array, count: Array) -> Array:
@@ -93,18 +96,23 @@ def _chosen(parts: Array, iou: Array, count: Array) -> Array:
     return loop(number, [none], [], look)[0]
 
 
-def _without_duplicates(kept: Array, iou: Array, most: float) -> Array:
-    """See `mrcnn.instances.overlap.drop_duplicates`; bool [N]."""
+def _without_duplicates(order: Array, kept: Array, iou: Array, most: float) -> Array:
+    """See `mrcnn.instances.overlap.drop_duplicates`; 1.0 or 0.0, [N].
+
+    Args:
+        order: of the rows, by falling score, int64 [N].
+        kept: which may be chosen, 1.0 or 0.0, [N].
+        iou, most: see there.
+    """
     count = kept.sizes(0, 1)
-    given = kept.astype(np.float64)
 
     def look(number: Array, states: list[Array]) -> tuple[list[Array], list[Array]]:
-        (chosen,) = states
-        is_own = (iou.take(number) * chosen).max() <= most
-        own = (_only(number, count) & is_own).astype(np.float64)
-        return [chosen.most(own * given)], []
+        row, (chosen,) = order.take(number), states
+        is_own = (iou.take(row) * chosen).max() <= most
+        own = (_only(row, count) & is_own).astype(np.float64)
+        return [chosen.most(own * kept)], []
 
-    return loop(count.squeeze(0), [given * 0.0], [], look)[0] > 0.0
+    return loop(count.squeeze(0), [kept * 0.0], [], look)[0]
 
 
 def _only(number: Array, count: Array) -> Array:

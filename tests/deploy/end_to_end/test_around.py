@@ -74,8 +74,8 @@ def found_objects(frame, window, seen, classes):
     grid = (np.arange(28) - 13.5) / 14
     shape = 1.2 - np.hypot(*np.meshgrid(grid, grid))[..., None] * 0.8
     masks = shape + random.normal(0, 0.03, (1, COUNT, 28, 28, classes))
-    # One that fills its box, and one that is empty.
-    masks[0, 5], masks[0, 6] = 0.9, 0.1
+    # Some that fill their boxes, so that two are all of the first, and one that is empty.
+    masks[0, [0, 1, 2, 5]], masks[0, 6] = 0.9, 0.1
     return detections, np.clip(masks, 0, 1).astype(np.float32)
 
 
@@ -126,6 +126,7 @@ def test_what_is_found_twice_is_left_out(run):
         runner, instances = expected(config, image, scale)
         found = run(config, image, scale, runner.detections, runner.masks)
         np.testing.assert_array_equal(found["boxes"], instances.boxes)
+        np.testing.assert_array_equal(found["scores"], instances.scores)
         counts.append(len(instances))
     # The union of two goes, and then the one that was found twice.
     assert counts[0] == counts[1] + 1 == counts[2] + 2
