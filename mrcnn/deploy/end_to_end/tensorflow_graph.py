@@ -123,7 +123,12 @@ class TensorflowGraph:
                 each.write(tf.cast(number, tf.int32), value)
                 for each, value in zip(lists, found, strict=True)
             ]
-            return number + 1, following, filled
+            # States keep their shapes, which a loop inside the step forgets.
+            same = [
+                tf.ensure_shape(after, before.shape)
+                for after, before in zip(following, given, strict=True)
+            ]
+            return number + 1, same, filled
 
         _, last, filled = tf.while_loop(
             lambda number, *_: number < count,
