@@ -81,7 +81,7 @@ def test_the_command_has_a_weight_for_each_set(tmp_path):
     assert words[words.index("--dataset") + 1 : words.index("--dataset-weights")] == [
         str(folder) for folder in sets.values()
     ]
-    assert words[words.index("--dataset-weights") + 1 : words.index("--classes")] == list("3142")
+    assert words[words.index("--dataset-weights") + 1 : words.index("--classes")] == list("3161")
     assert words[-2:] == ["--epochs", "1"]
 
 
