@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.ops.anchors import generate_pyramid_anchors, normalize_anchors
+from mrcnn.ops.anchors import generate_pyramid_anchors, normalize_anchors, with_whole_sides
 
 
 def backbone_shapes(config: Any, image_shape: Sequence[int]) -> np.ndarray:
@@ -32,14 +32,14 @@ def backbone_shapes(config: Any, image_shape: Sequence[int]) -> np.ndarray:
 
 def pyramid_anchors(config: Any, image_shape: Sequence[int]) -> np.ndarray:
     """Anchors of an image shape, boxes in pixels: float64 [anchors, 4]."""
-    return generate_pyramid_anchors(
+    anchors = generate_pyramid_anchors(
         config.RPN_ANCHOR_SCALES,
         config.RPN_ANCHOR_RATIOS,
         backbone_shapes(config, image_shape),
         config.BACKBONE_STRIDES,
         config.RPN_ANCHOR_STRIDE,
-        whole_sides=config.GEOMETRY == "torchvision",
     )
+    return with_whole_sides(anchors) if config.GEOMETRY == "torchvision" else anchors
 
 
 def normalized_anchors(config: Any, image_shape: Sequence[int]) -> np.ndarray:

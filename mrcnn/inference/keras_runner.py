@@ -41,10 +41,13 @@ class KerasRunner:
         return [np.asarray(output) for output in outputs]
 
     def all_detections(self, outputs: InferenceOutputs, image_meta: np.ndarray) -> np.ndarray:
-        """Detections [B, R, 6] as they are without DETECTION_MAX_INSTANCES; see `Runner`."""
+        """Detections [B, N, 6] as they are without DETECTION_MAX_INSTANCES; see `Runner`."""
         given = (outputs.rpn_rois, outputs.mrcnn_class, outputs.mrcnn_bbox, image_meta)
         layer = DetectionLayer(self.config)
         layer.max_instances = outputs.rpn_rois.shape[1]
+        if self.config.DETECTION_SCORE == "each":
+            # Each proposal may be an object of every class.
+            layer.max_instances *= self.config.NUM_CLASSES - 1
         with self._lock, outside_of_graphs():
             found = layer([keras.ops.convert_to_tensor(each, "float32") for each in given])
         return keras.ops.convert_to_numpy(found)

@@ -17,7 +17,7 @@ class Runner(Protocol):
 
     One that can select detections once more, without a limit, has a method for that too:
     `all_detections(outputs, image_meta)` takes `InferenceOutputs` and the image meta [B, M] that
-    they are of, and gives rows as those of `detections`, [B, R, 6], or None. Where it is missing,
+    they are of, and gives rows as those of `detections`, [B, N, 6], or None. Where it is missing,
     nobody is told how many detections DETECTION_MAX_INSTANCES has cost.
 
     Attributes:

@@ -15,7 +15,6 @@ def generate_anchors(
     shape: Sequence[int],
     feature_stride: int,
     anchor_stride: int,
-    whole_sides: bool = False,
 ) -> np.ndarray:
     """Anchors of one feature map.
 
@@ -28,7 +27,6 @@ def generate_anchors(
         shape: (height, width) of the feature map.
         feature_stride: pixels of the image per feature cell.
         anchor_stride: anchors stand on every n-th feature cell.
-        whole_sides: True rounds the halves of their sides to whole pixels.
 
     Returns:
         float64 [anchors, 4] boxes (y1, x1, y2, x2) in pixels, in the order row, column, then
@@ -45,8 +43,6 @@ def generate_anchors(
     center_y, center_x = np.meshgrid(rows, columns, indexing="ij")
     centers = np.stack([center_y, center_x], axis=-1).reshape(-1, 1, 2)
     sizes = np.stack([heights, widths], axis=-1)[None]
-    if whole_sides:
-        sizes = 2.0 * np.rint(0.5 * sizes)
     return np.concatenate([centers - 0.5 * sizes, centers + 0.5 * sizes], axis=-1).reshape(-1, 4)
 
 
@@ -56,7 +52,6 @@ def generate_pyramid_anchors(
     feature_shapes: Sequence[Sequence[int]] | np.ndarray,
     feature_strides: Sequence[int],
     anchor_stride: int,
-    whole_sides: bool = False,
 ) -> np.ndarray:
     """Anchors of all levels of a feature pyramid, one scale a level.
 
@@ -66,18 +61,28 @@ def generate_pyramid_anchors(
         feature_shapes: (height, width) of each level.
         feature_strides: pixels of the image per feature cell, for each level.
         anchor_stride: anchors stand on every n-th feature cell.
-        whole_sides: see `generate_anchors`.
 
     Returns:
         float64 [anchors, 4] boxes (y1, x1, y2, x2) in pixels, the first level first.
     """
     return np.concatenate(
         [
-            generate_anchors(scale, ratios, shape, stride, anchor_stride, whole_sides)
+            generate_anchors(scale, ratios, shape, stride, anchor_stride)
             for scale, shape, stride in zip(scales, feature_shapes, feature_strides, strict=False)
         ],
         axis=0,
     )
+
+
+def with_whole_sides(anchors: np.ndarray) -> np.ndarray:
+    """Anchors around whole pixels whose half sides are rounded to whole pixels.
+
+    Args:
+        anchors: float64 [anchors, 4] in pixels.
+    """
+    low, high = anchors[:, :2], anchors[:, 2:]
+    centers, halves = np.rint((low + high) / 2), np.rint((high - low) / 2)
+    return np.concatenate([centers - halves, centers + halves], axis=1)
 
 
 def normalize_anchors(anchors: np.ndarray, image_shape: Sequence[int]) -> np.ndarray:

@@ -1,11 +1,12 @@
 """What a training starts with: settings by kind of weights, anchors, layers."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from mrcnn.app import train
+from mrcnn.app import callbacks, train
 from mrcnn.app.callbacks import TimeNeeded
 from mrcnn.app.settings import GO_ON, LIGHT, read_settings
 from mrcnn.errors import ConfigError
@@ -158,7 +159,8 @@ def test_help_and_guides_tell_the_settings_of_going_on(capsys):
 
 def test_the_time_is_told_after_the_first_steps(capsys, monkeypatch):
     clock = iter([10.0, 60.0])
-    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    # Of this module alone: threads of others ask the clock as well.
+    monkeypatch.setattr(callbacks, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     told = TimeNeeded(epochs=3)
     told.set_params({"steps": 50})
     told.on_epoch_begin(0)

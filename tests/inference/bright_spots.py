@@ -42,6 +42,11 @@ class BrightSpots:
         self.threads.add(threading.current_thread().name)
         return [np.stack(rows) for rows in zip(*map(self._look, images, anchors), strict=True)]
 
+    def all_detections(self, outputs, image_meta):
+        scores = np.where(outputs.rpn_rois.any(axis=2), 1 - outputs.mrcnn_class[..., 0], 0)
+        class_ids = np.where(scores > 0, outputs.mrcnn_class[..., 1:].argmax(axis=2) + 1, 0)
+        return np.concatenate([outputs.rpn_rois, class_ids[..., None], scores[..., None]], axis=2)
+
     def _look(self, image, anchors):
         config = self.config
         count, classes = config.DETECTION_MAX_INSTANCES, config.NUM_CLASSES
