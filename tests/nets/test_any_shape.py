@@ -19,7 +19,9 @@ def predicted(model):
     images = [random.random(shape, np.float32) for shape in ((1, 6, 4, 1), (2, 8, 5, 1))]
     for each in images:
         found = np.asarray(model.predict_on_batch([each]))
-        np.testing.assert_allclose(found, np.asarray(model.layers[-1](each)), rtol=0, atol=1e-6)
+        np.testing.assert_allclose(
+            found, keras.ops.convert_to_numpy(model.layers[-1](each)), rtol=0, atol=1e-6
+        )
 
 
 def graphs(model):
