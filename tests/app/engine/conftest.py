@@ -1,11 +1,12 @@
-"""Workers that several files of tests share."""
+"""Workers that the tests of a file share."""
 
 import pytest
 
 from tests.app.engine_workers import FOLDER
 
 
-@pytest.fixture(scope="package")
+# Of one file: its threads must not be there in tests that count what is left behind.
+@pytest.fixture(scope="module")
 def scheduler(tmp_path_factory):
     """The address of a scheduler with two processes of one thread, and the folder that they see."""
     distributed = pytest.importorskip("distributed", reason="the extra `scale` is not installed")
