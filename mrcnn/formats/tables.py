@@ -8,6 +8,7 @@ from pathlib import Path
 from mrcnn.errors import DataError
 
 _START = 4000
+_LONGEST_CELL = 2**31 - 1  # What a C long holds on every system.
 
 
 def first_row(content: object) -> list[str]:
@@ -35,16 +36,15 @@ def rows(content: bytes, path: Path) -> Iterator[list[str]]:
             f"{path} is not UTF-8 text (byte {error.start}): save it as CSV in UTF-8."
         ) from None
     separator = _separator(text.partition("\n")[0])
-    # Outlines are long.
-    before = csv.field_size_limit(len(text) + 1)
+    # Outlines are long. The limit is the whole process's, and other threads read tables too: it is
+    # raised and stays so, for a limit of this text alone would hold for theirs.
+    csv.field_size_limit(_LONGEST_CELL)
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
             if any(row):
                 yield row
     except csv.Error as error:
         raise DataError(f"{path} is no valid CSV ({error}): export it again.") from None
-    finally:
-        csv.field_size_limit(before)
 
 
 def _separator(line: str) -> str:

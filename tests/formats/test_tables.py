@@ -1,11 +1,13 @@
 """CSV exports: VIA's, and those of boxes."""
 
+import csv
 import json
 
 import pytest
 
 from mrcnn.errors import DataError
 from mrcnn.formats import read_annotations
+from mrcnn.formats.tables import rows
 
 NAMES = ["large", "normal"]
 TRIANGLE = {"name": "polygon", "all_points_x": [1, 9, 5], "all_points_y": [2, 2, 8]}
@@ -133,3 +135,11 @@ def test_tables_that_are_damaged_or_others(read, content, said):
     with pytest.raises(DataError, match=said) as caught:
         read(content)
     assert "table.csv" in str(caught.value)
+
+
+def test_a_table_half_read_does_not_limit_those_of_others(tmp_path):
+    half_read = rows(b"a,b\nc,d\n", tmp_path / "short.csv")
+    next(half_read)
+    long_cell = "x" * 200_000
+    assert list(csv.reader([long_cell])) == [[long_cell]]
+    assert list(half_read) == [["c", "d"]]
