@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mrcnn.app.application import Application
+from mrcnn.app.model_files import packed_weights
 from mrcnn.errors import DataError
 from mrcnn.files import atomic_write, make_writable_folder
 from mrcnn.weights.downloads import md5_of
@@ -104,7 +105,7 @@ def start_weights(application: Application, path: Path) -> tuple[Path, dict[str,
         WeightsError: it is of another network.
     """
     if path.is_dir():
-        path = path / application.packed_file
+        path = packed_weights(application, path) or path / application.packed_file
     if not path.is_file():
         raise DataError(f"{path}: no such file of weights.")
     stored = read_settings(path) if path.suffix == ".h5" else None

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from mrcnn.app.commands import CONVERT_WEIGHTS, DETECT
 from mrcnn.app.settings import read_settings
-from mrcnn.errors import WeightsError
+from mrcnn.errors import WeightsError, listed
 from mrcnn.runs.checkpoints import epoch_of
 from mrcnn.runs.run import Run
 from mrcnn.weights.places import shipped_weights
+from mrcnn.weights.settings import CONFIG_FILE
 
 if TYPE_CHECKING:
     from mrcnn.app.application import Application
@@ -69,8 +70,42 @@ def best_weights(application: "Application", logs: Path) -> Path:
     )
 
 
+def packed_weights(application: "Application", folder: Path) -> Path | None:
+    """The weights of a packed model, whichever program packed it; None where there are none.
+
+    Args:
+        application: weights under its name come first; else one .h5 file beside its settings.
+        folder: of the model.
+    """
+    own = folder / application.packed_file
+    if own.is_file():
+        return own
+    found = list(folder.glob("*.h5"))
+    return found[0] if len(found) == 1 and (folder / CONFIG_FILE).is_file() else None
+
+
+def _weights_in(application: "Application", folder: Path) -> Path:
+    """The weights of a packed model, or the last checkpoint of a run or of a folder of runs."""
+    name = _run_name(application)
+    packed = packed_weights(application, folder)
+    if packed is not None and packed.name == application.packed_file:
+        return packed
+    try:
+        return last_checkpoint(application, folder)
+    except WeightsError:
+        if packed is not None:
+            return packed
+    found = sorted(each.name for each in folder.glob("*.h5"))
+    raise WeightsError(
+        f"No trained model in {folder}: expected {application.packed_file}, {CONFIG_FILE} and one "
+        f".h5 file as `pack` leaves them, or mask_rcnn_{name}_*.h5 of a run; found "
+        f"{listed(found) if found else 'no .h5 file'}. "
+        + ("Give the file that is meant." if found else "Give another folder or a .h5 file.")
+    )
+
+
 def resolve_weights(application: "Application", weights: str, logs: Path) -> Path:
-    """The file behind a word or a path, which may be the folder of a run.
+    """The file behind a word or a path, which may be the folder of a run or of a packed model.
 
     Args:
         application: a model that comes with the project has its name.
@@ -88,8 +123,7 @@ def resolve_weights(application: "Application", weights: str, logs: Path) -> Pat
         return shipped_weights(application.name)
     path = Path(weights)
     if path.is_dir():
-        packed = path / application.packed_file
-        return packed if packed.is_file() else last_checkpoint(application, path)
+        return _weights_in(application, path)
     if not path.is_file():
         own = f"`{application.name}`, " if application.ships_model else ""
         raise WeightsError(

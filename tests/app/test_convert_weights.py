@@ -12,6 +12,7 @@ from mrcnn.app import convert_weights, train
 from mrcnn.app.main import APPLICATION
 from mrcnn.weights.layouts import open_weights
 from mrcnn.weights.torchvision import Converted
+from rbc import APPLICATION as RBC
 from tests.weights.torch_files import torch_archive
 from tests.weights.torchvision_states import state_dict
 
@@ -80,6 +81,8 @@ def test_a_training_starts_from_the_network_alone(model):
     folder, _ = model
     weights, network = convert_weights.start_weights(APPLICATION, folder)
     assert weights == folder / "mrcnn.h5"
+    # Whichever program made the folder.
+    assert convert_weights.start_weights(RBC, folder)[0] == weights
     given = options("--weights", "coco-torchvision", str(folder), "--image-size", "256")
     assert (given.weights, given.weights_path) == ("coco-torchvision", folder)
     settings = train.training_settings(APPLICATION, given, network)

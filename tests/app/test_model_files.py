@@ -89,6 +89,27 @@ def test_a_packed_model_is_named_by_its_folder(shipped):
     assert resolve_weights(str(shipped.parent), shipped.parent) == shipped
 
 
+def test_a_model_that_another_program_packed_is_found_in_its_folder(tmp_path):
+    folder = tmp_path / "packed"
+    folder.mkdir()
+    (folder / "mrcnn.h5").touch()
+    with pytest.raises(WeightsError, match=r"expected rbc.h5, config.json and .* found 'mrcnn.h5'"):
+        resolve_weights(str(folder), tmp_path)
+    (folder / "config.json").write_text("{}")
+    assert resolve_weights(str(folder), tmp_path) == folder / "mrcnn.h5"
+    (folder / "other.h5").touch()
+    with pytest.raises(WeightsError, match=r"found 'mrcnn.h5', 'other.h5'. Give the file"):
+        resolve_weights(str(folder), tmp_path)
+    # What bears the program's own name is meant, and the last checkpoint of a run is.
+    (folder / "mask_rcnn_rbc_0002.h5").touch()
+    assert resolve_weights(str(folder), tmp_path) == folder / "mask_rcnn_rbc_0002.h5"
+    (folder / "rbc.h5").touch()
+    assert resolve_weights(str(folder), tmp_path) == folder / "rbc.h5"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(WeightsError, match=r"No trained model in .*empty: .* found no .h5 file"):
+        resolve_weights(str(tmp_path / "empty"), tmp_path)
+
+
 def test_detect_takes_the_project_s_own_model_and_names_a_trained_one(shipped, tmp_path, capsys):
     def weights(*arguments):
         options = APPLICATION.parse(["detect", "a.png", *map(str, arguments)])
