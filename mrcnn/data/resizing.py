@@ -15,6 +15,10 @@ RESIZE_MODES = ("square", "pad64", "none", "crop")
 # An image that is made this many times smaller, or more, is averaged by whole pixels first: single
 # pixels of it would show noise and thin lines that the network never saw.
 _COARSE = 4
+# Of squares of so many pixels a side float32 holds the sum of 8-bit values exactly.
+_EXACT = 256
+# So many rows at a time stay in the processor's memory.
+_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -178,7 +182,55 @@ def scale_image(image: np.ndarray, plan: ResizePlan) -> np.ndarray:
     """`image` scaled as planned, without padding or cropping, in its own dtype."""
     if plan.scale == 1:
         return image
+    if _is_made_smaller(image, plan.resized_shape):
+        return made_smaller(image, plan.resized_shape)
     return resize(image, plan.resized_shape, preserve_range=True).astype(image.dtype)
+
+
+def _is_made_smaller(image: np.ndarray, shape: Sequence[int]) -> bool:
+    """Whether an image is one of 8 bits that grows along no side."""
+    if image.dtype != np.uint8 or image.ndim != 3:
+        return False
+    return all(0 < new <= old for new, old in zip(shape, image.shape[:2], strict=True))
+
+
+def made_smaller(image: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """`resize` with `preserve_range`, cut to 8 bits; equal to it, in a fraction of the time.
+
+    Nothing beyond the border is looked at, so that its modes make no difference.
+
+    Args:
+        image: uint8 [H, W, C].
+        shape: (height, width), neither larger than that of the image.
+
+    Returns:
+        uint8 [height, width, C].
+    """
+    (above, below, of_below), (left, right, of_right) = (
+        _neighbors(old, new) for old, new in zip(image.shape[:2], shape, strict=True)
+    )
+    smaller = np.empty((*shape, image.shape[2]), np.uint8)
+    lowest = float(image.min(initial=255))
+    for begin in range(0, shape[0], _ROWS):
+        rows = slice(begin, begin + _ROWS)
+        values = np.zeros(smaller[rows].shape)
+        # Rounding is that of `scipy.ndimage.zoom`: product by product, in this order.
+        for places, weights in ((above, 1 - of_below), (below, of_below)):
+            lines = image[places[rows]]
+            for columns, others in ((left, 1 - of_right), (right, of_right)):
+                part = lines[:, columns] * weights[rows, None, None]
+                part *= others[:, None]
+                values += part
+        # It may come out by a rounding below the darkest pixel, which is cut off then.
+        smaller[rows] = np.maximum(values, lowest)
+    return smaller
+
+
+def _neighbors(length: int, new_length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Between which two pixels of `length` each of fewer ones lies, and the second's weight."""
+    places = (np.arange(new_length) + 0.5) * (length / new_length) - 0.5
+    first = np.floor(places).astype(np.int64)
+    return first, np.minimum(first + 1, length - 1), 1 - (1 - (places - first))
 
 
 def scale_evenly(image: np.ndarray, plan: ResizePlan) -> np.ndarray:
@@ -190,13 +242,28 @@ def scale_evenly(image: np.ndarray, plan: ResizePlan) -> np.ndarray:
     factor = int(1 / plan.scale / (_COARSE / 2)) if plan.scale <= 1 / _COARSE else 1
     if factor > 1:
         rest = [(0, -side % factor) for side in image.shape[:2]]
-        image = np.pad(image, (*rest, (0, 0)), mode="edge")
+        if any(after for _, after in rest):
+            image = np.pad(image, (*rest, (0, 0)), mode="edge")
         height, width = (side // factor for side in image.shape[:2])
         squares = image.reshape(height, factor, width, factor, -1)
-        image = np.rint(squares.mean(axis=(1, 3), dtype=np.float32)).astype(image.dtype)
+        image = np.rint(_means(squares)).astype(image.dtype)
     if image.shape[:2] == plan.resized_shape:
         return image
+    if _is_made_smaller(image, plan.resized_shape):
+        return made_smaller(image, plan.resized_shape)
     return resize(image, plan.resized_shape, mode="edge", preserve_range=True).astype(image.dtype)
+
+
+def _means(squares: np.ndarray) -> np.ndarray:
+    """Means float32 [h, w, C] of squares [h, n, w, n, C]."""
+    side = squares.shape[1]
+    if squares.dtype != np.uint8 or side > _EXACT:
+        return np.asarray(squares.mean(axis=(1, 3), dtype=np.float32))
+    # Sums of whole numbers are exact in any order, and whole rows are added quickly.
+    of_columns = squares[:, :, :, 0].astype(np.uint32)
+    for column in range(1, side):
+        of_columns += squares[:, :, :, column]
+    return of_columns.sum(axis=1, dtype=np.uint32).astype(np.float32) / np.float32(side**2)
 
 
 def resize_image(

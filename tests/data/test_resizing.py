@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrcnn.data.resizing import plan_resize, resize, resize_image
+from mrcnn.data.resizing import (
+    made_smaller,
+    plan_resize,
+    resize,
+    resize_image,
+    scale_evenly,
+)
 from mrcnn.errors import ConfigError
 from mrcnn.inference.molding import mold
 
@@ -54,3 +60,25 @@ def test_whole_images_are_detected_in_where_parts_are_trained_on(tiny_config):
 def test_what_is_no_number_stays_none_without_a_word(side):
     nothing = np.full((12, 12, 3), np.nan, np.float32)
     assert np.isnan(resize(nothing, (side, side), preserve_range=True)).all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_quick_way_to_make_an_image_smaller_equals_the_general_one(seed):
+    rng = np.random.default_rng(seed)
+    height, width, channels = rng.integers(1, (150, 150, 5))
+    lowest = rng.integers(0, 256)
+    image = rng.integers(lowest, 256, (height, width, channels)).astype(np.uint8)
+    shape = tuple(rng.integers(1, (height + 1, width + 1)))
+    for mode in ("constant", "edge"):
+        expected = resize(image, shape, mode=mode, preserve_range=True).astype(np.uint8)
+        assert np.array_equal(made_smaller(image, shape), expected)
+
+
+def test_means_of_squares_are_rounded():
+    image = np.zeros((30, 41, 3), np.uint8)
+    image[:10, :10] = np.arange(100, dtype=np.uint8).reshape(10, 10, 1)
+    plan = plan_resize(image.shape, max_dim=5, mode="pad64", fit=True)
+    squares = np.pad(image, ((0, 2), (0, 3), (0, 0)), mode="edge").reshape(8, 4, 11, 4, 3)
+    means = np.rint(squares.mean(axis=(1, 3))).astype(np.uint8)
+    expected = resize(means, plan.resized_shape, mode="edge", preserve_range=True).astype(np.uint8)
+    assert np.array_equal(scale_evenly(image, plan), expected)

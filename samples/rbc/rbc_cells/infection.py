@@ -7,6 +7,7 @@ field, gives the probability by a logistic regression.
 
 import functools
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy import ndimage
 from mrcnn.errors import WeightsError
 from mrcnn.instances import Instances
 from mrcnn.weights.places import shipped_weights
+from rbc_cells.morphology import eroded
 from rbc_cells.ways import SURE
 
 FILE = "infection.json"
@@ -90,16 +92,34 @@ def _cell_features(image: np.ndarray, box: np.ndarray, crop: np.ndarray) -> np.n
         image[y1:y2, x1:x2].astype(np.float32), (_BLUR, _BLUR, 0), mode="nearest"
     )
     rim = max(1, int(_RIM * np.sqrt(np.count_nonzero(crop) / np.pi)))
-    inside = ndimage.binary_erosion(np.pad(crop, 1), iterations=rim)[1:-1, 1:-1]
+    inside = eroded(crop, rim)
     if np.count_nonzero(inside) < _LEAST_PIXELS:
         inside = crop
-    density = -np.log10(np.maximum(part[inside], 1) / 255)
+    # Picking rows by their numbers is quicker than by a mask.
+    pixels = part.reshape(-1, part.shape[2])[np.flatnonzero(inside)]
+    red, green, blue = -np.log10(np.maximum(pixels, 1) / 255).T
     # The blue of the stain absorbs red, what makes a cell red does not.
-    blue = density[:, 0] - density[:, 1] / 2
-    quantiles = [np.quantile(each, QUANTILES) for each in (*density.T, blue)]
-    middle = np.median(density, axis=0)
-    shares = [(density[:, channel] > middle[channel] + more).mean() for channel, more in _DARKER]
-    return np.array([*np.concatenate(quantiles), *shares])
+    density = np.sort([red, green, blue, red - green / 2])
+    shares = [_share_above(density[channel], more) for channel, more in _DARKER]
+    return np.array([*_sorted_quantiles(density, QUANTILES).ravel(), *shares])
+
+
+def _sorted_quantiles(values: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """`np.quantile` of rows [R, N] that are sorted already, float64 [R, quantiles]."""
+    places = (values.shape[1] - 1) * np.asarray(shares)
+    before = places.astype(np.int64)
+    part = places - before
+    low, high = values[:, before], values[:, np.minimum(before + 1, values.shape[1] - 1)]
+    step = high - low
+    # From the nearer of the two, as NumPy does, so that rounding is the same.
+    return np.where(part < 0.5, low + step * part, high - step * (1 - part))
+
+
+def _share_above(values: np.ndarray, more: float) -> float:
+    """Which share of sorted values is by more than so much above their median."""
+    count = len(values)
+    middle = values[(count - 1) // 2 : count // 2 + 1].mean()
+    return (count - int(np.searchsorted(values, middle + more, side="right"))) / count
 
 
 def apply_model(model: dict[str, Any], values: np.ndarray) -> np.ndarray:

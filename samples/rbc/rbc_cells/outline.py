@@ -14,6 +14,7 @@ from scipy import ndimage
 from mrcnn.instances import Instances
 from mrcnn.instances.geometry import tight_box
 from rbc_cells.kinds import PLATELET, WHITE
+from rbc_cells.morphology import filled, near_and_core, opened
 from rbc_cells.stain import relative_stain
 from rbc_cells.ways import STAIN, SURE
 
@@ -114,14 +115,11 @@ def _fitted(
     inside: np.ndarray, stained: np.ndarray, others: np.ndarray, reach: int, opening: int
 ) -> np.ndarray:
     """One mask with its outline moved, bool [h, w]; all arguments are of the same window."""
-    size = 2 * reach + 1
     # Beyond the border of the image a cell goes on.
-    near = ndimage.maximum_filter(inside, size, mode="nearest")
-    core = ndimage.minimum_filter(inside, size, mode="nearest")
+    near, core = near_and_core(inside, reach)
     mask = core | (inside & (stained | others)) | (near & stained & ~others)
     if opening:
-        padded = np.pad(mask, opening + 1, mode="edge")
-        mask = ndimage.binary_opening(padded, iterations=opening)
+        mask = opened(np.pad(mask, opening + 1, mode="edge"), opening)
         mask = mask[opening + 1 : -opening - 1, opening + 1 : -opening - 1]
     # Stain nearby that is not part of the cell.
     parts, count = ndimage.label(mask)
@@ -130,4 +128,4 @@ def _fitted(
         sizes[0] = 0
         mask = parts == sizes.argmax()
     # A cell has no holes, pale as its center may be.
-    return ndimage.binary_fill_holes(mask)
+    return filled(mask)

@@ -19,6 +19,9 @@ _LEAST_CONTRAST = 4.0
 # Light and threshold of a whole field are found where the longer side has at most so many pixels.
 _OVERVIEW_SIDE = 400
 
+# So many rows of a picture stay in the processor's memory while they are worked on.
+_ROWS = 32
+
 # Smoothing (pixels): the noise of a camera, not the edge of a cell.
 _BLUR = 1.0
 
@@ -42,8 +45,12 @@ def relative_stain(image: np.ndarray) -> np.ndarray | None:
     threshold = stain_threshold(1 - overview / _light(surface, overview.shape))
     if threshold is None:
         return None
-    smooth = ndimage.gaussian_filter(green, _BLUR, mode="nearest", truncate=2.5)
-    return (1 - smooth / _light(surface, green.shape).astype(np.float32)) / np.float32(threshold)
+    stain = ndimage.gaussian_filter(green, _BLUR, mode="nearest", truncate=2.5)
+    for begin in range(0, len(stain), _ROWS):
+        rows = slice(begin, begin + _ROWS)
+        light = _light(surface, green.shape, rows).astype(np.float32)
+        stain[rows] = (1 - stain[rows] / light) / np.float32(threshold)
+    return stain
 
 
 def stained(image: np.ndarray) -> np.ndarray | None:
@@ -102,13 +109,14 @@ def _fitted_light(brightness: np.ndarray) -> tuple[np.ndarray, float]:
     Returns:
         six coefficients, see `_light`, and the median of the light.
     """
-    terms = _terms(brightness.shape)
+    y, x = _places(brightness.shape)
     stained = brightness < threshold_otsu(brightness)
     # Later rounds see the cells that a dark corner had hidden.
     for _ in range(4):
         light = brightness[~stained]
         # Every seventh pixel is plenty for six coefficients.
-        design = np.stack([np.broadcast_to(t, brightness.shape)[~stained][::7] for t in terms], -1)
+        rows, columns = np.divmod(np.flatnonzero(~stained)[::7], brightness.shape[1])
+        design = np.stack(_terms(y[rows, 0], x[0, columns]), -1)
         coefficients = np.linalg.lstsq(design, light[::7], rcond=None)[0]
         surface = coefficients, float(np.median(light))
         absorbed = 1 - brightness / _light(surface, brightness.shape)
@@ -116,16 +124,27 @@ def _fitted_light(brightness: np.ndarray) -> tuple[np.ndarray, float]:
     return surface
 
 
-def _terms(shape: tuple[int, int]) -> tuple[np.ndarray, ...]:
-    y = np.linspace(-1, 1, shape[0])[:, None]
-    x = np.linspace(-1, 1, shape[1])[None]
-    return np.ones((1, 1)), x, y, x * x, x * y, y * y
+def _places(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """y [H, 1] and x [1, W] of all pixels, from -1 to 1."""
+    return np.linspace(-1, 1, shape[0])[:, None], np.linspace(-1, 1, shape[1])[None]
 
 
-def _light(surface: tuple[np.ndarray, float], shape: tuple[int, int]) -> np.ndarray:
-    """A surface from `_fitted_light` for an image of any size, float64 [H, W], at least 1."""
+def _terms(y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, ...]:
+    return np.ones_like(y), x, y, x * x, x * y, y * y
+
+
+def _light(
+    surface: tuple[np.ndarray, float], shape: tuple[int, int], rows: slice = slice(None)
+) -> np.ndarray:
+    """A surface from `_fitted_light` for some rows of an image, float64 [rows, W], at least 1.
+
+    Args:
+        surface: see there.
+        shape: (height, width) of the image, which may have any size.
+        rows: all by default.
+    """
     coefficients, level = surface
-    terms = _terms(shape)
-    light = sum(c * term for c, term in zip(coefficients, terms, strict=True))
+    y, x = _places(shape)
+    light = sum(c * term for c, term in zip(coefficients, _terms(y[rows], x), strict=True))
     # A surface drawn out over cells that hide the background must not run away.
     return np.maximum(np.clip(light, level / 2, level * 2), 1)

@@ -89,3 +89,12 @@ def test_missing_weights_are_named(monkeypatch, tmp_path):
             find_infected(*field(8), np.ones(8, bool))
     finally:
         infection._model.cache_clear()
+
+
+@pytest.mark.parametrize("count", [1, 2, 50, 51, 2000])
+def test_quantiles_and_shares_are_those_of_numpy(count):
+    values = np.sort(np.random.default_rng(count).random((4, count), np.float32))
+    found = infection._sorted_quantiles(values, infection.QUANTILES)
+    assert np.array_equal(found, np.quantile(values, infection.QUANTILES, axis=1).T)
+    expected = (values[0] > np.median(values[0]) + 0.1).mean()
+    assert infection._share_above(values[0], 0.1) == expected
