@@ -14,9 +14,10 @@ JAX and PyTorch. The network is small and whole, on images that are made up.
   trainings of one device are whose images come in another order.
 - `restart`: half of the steps on two devices, the other half on one.
 - `speed`: two processes of one thread each that train together, against two that train alone at the
-  same time, both after their first steps; on TensorFlow one process with a thread for each of its
-  devices. Of what two alone reach, processor time tells how much is lost to computing and sending;
-  the rest is waiting. A device has two images of 320 x 320 pixels.
+  same time; on TensorFlow one process with a thread for each of its devices. All are started once,
+  and after their first steps those together and those alone take turns of a few steps; the figures
+  are medians of the rounds. Of what two alone reach, processor time tells how much is lost to
+  computing and sending; the rest is waiting. A device has two images of 320 x 320 pixels.
 - `kill`: one of two processes dies; how long the other one lives, what it says, and whether one
   device goes on from the checkpoint.
 - `loader`: what an image of 1024 x 1024 pixels costs a thread, and how many a process prepares
@@ -24,7 +25,8 @@ JAX and PyTorch. The network is small and whole, on images that are made up.
   second that a published training takes on 8 devices. The threads of a loader are LOADER_WORKERS
   for each device.
 
-Times mean something only where nothing else runs; `speed` and `loader` want two processors.
+What is begun, and each round of `speed`, is told on stderr with the seconds that passed. Times mean
+something only where nothing else runs; `speed` and `loader` want two processors.
 The exit status is 1 if something is beyond its limit.
 """
 
@@ -39,8 +41,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.distribution_loader import PUBLISHED, cost_of_an_image
-from benchmarks.distribution_run import WARM_UP, difference
-from benchmarks.distribution_sides import SHARED, Side, start, succeed, train
+from benchmarks.distribution_run import difference
+from benchmarks.distribution_sides import SHARED, Side, start, succeed, tell_progress, train
+from benchmarks.distribution_speed import rounds_of
 from mrcnn.files import atomic_write
 
 MOST_LOSS, MOST_FIRST, MOST_WEIGHT, LEAST_SPEED, MOST_SECONDS = 1e-4, 1e-5, 1e-3, 0.9, 60
@@ -48,9 +51,6 @@ MOST_LOSS, MOST_FIRST, MOST_WEIGHT, LEAST_SPEED, MOST_SECONDS = 1e-4, 1e-5, 1e-3
 # part beyond their limit at a rate of 2e-4, and come near it at 2e-5. As weights move little at
 # this rate, how far they are apart is also measured by how far they moved.
 CALM_RATE, NUDGE, FIRST_STEPS, MOST_OF_MOVED = 1e-5, 1e-7, 3, 0.02
-# Where speed is measured: crops as the shipped model learned from, as many a device as Config has.
-# With fewer pixels the gradients that are sent count for more.
-SPEED_SIDE, SPEED_IMAGES, SPEED_STEPS = 320, 2, 24
 
 
 class Judge:
@@ -130,53 +130,16 @@ def speed(sides: Sequence[Side], steps: int, judge: Judge) -> None:
     for side in sides:
         if side == Side("jax", 2):
             continue  # Its processes are measured.
-        together = _speeds(side, True)
-        # A strategy of TensorFlow has its devices in one process, with a thread for each.
-        alone = _speeds(Side(side.backend, 2, 2), False)
-        judge.tell(f"speed: {side}: share of time that waits for the loader", together["waited"])
-        judge.tell(f"speed: {side}: images a second together", together["images"])
-        judge.tell(
-            f"speed: {side}: processor time of an image, of that alone",
-            together["processor"] / alone["processor"],
+        rounds = rounds_of(side)
+        what = f"speed: {side}:"
+        waited, together, processor, share = (
+            float(np.median([getattr(each, name) for each in rounds]))
+            for name in ("waited", "together", "processor", "share")
         )
-        judge.tell(
-            f"speed: {side}: of what two alone reach",
-            together["images"] / alone["images"],
-            least=LEAST_SPEED,
-        )
-
-
-def _speeds(side: Side, together: bool) -> dict[str, float]:
-    """Images a second of all processes, processor seconds an image, and the loader's share."""
-    devices = 2 if together else 1
-    batch = devices * SPEED_IMAGES
-    number = "0" if together else "{process}"
-    processors = ("{process}",) if side.processes > 1 else ("0", "1")
-    found: dict[str, float] = {"images": 0.0, "processor": 0.0, "waited": 0.0}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        succeed(
-            side,
-            folder,
-            *("--devices", str(devices), "--batch", str(batch), "--side", str(SPEED_SIDE)),
-            *("--steps", str(SPEED_STEPS), "--processors", *processors),
-            *("--out", str(folder / f"found_{number}.npz")),
-            *("--folder", str(folder / "runs"), "--meet", str(side.processes)),
-            together=together,
-        )
-        files = list(folder.glob("found_*.npz"))
-        for path in files:
-            with np.load(path) as run:
-                times, processor = (
-                    float(np.median(np.diff(run[key][WARM_UP - 1 :])))
-                    for key in ("times", "processor_times")
-                )
-                # The first process of several that train together tells of all.
-                images = batch / (side.processes if together else 1)
-                found["images"] += batch / times
-                found["processor"] += processor / images / len(files)
-                found["waited"] += float(run["waited"]) / len(files)
-    return found
+        judge.tell(f"{what} share of time that waits for the loader", waited)
+        judge.tell(f"{what} images a second together", together)
+        judge.tell(f"{what} processor time of an image, of that alone", processor)
+        judge.tell(f"{what} of what two alone reach", share, least=LEAST_SPEED)
 
 
 def kill(sides: Sequence[Side], steps: int, judge: Judge) -> None:
@@ -238,6 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     judge = Judge()
     sides = [side for side in SHARED if side.backend in options.backends]
     for name in options.only:
+        tell_progress(f"part {name}")
         TASKS[name](sides, options.steps, judge)
     if options.json is not None:
         atomic_write(options.json, json.dumps(judge.figures, indent=2) + "\n")

@@ -19,10 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.distribution_turns import Participant, Turns
+
 SIDE = 128
-# The first steps of a training compile.
-WARM_UP = 4
-_PATIENCE = 900
 
 
 def prepare(devices: int, processes: int, processors: Sequence[int] | None = None) -> None:
@@ -125,9 +124,8 @@ def train(
 ) -> dict[str, np.ndarray]:
     """Train, and give the losses of all steps [S, 6] and the weights at the end, one array each.
 
-    Where processes meet, times are asked for, and the losses are the means of the epoch so far.
-    `moved` is the largest change of a weight, `times` and `processor_times` are the seconds at the
-    end of each step, and `waited` is the share of time that waits for images.
+    Where trainings take turns, their times are asked for, and the losses are the means of the epoch
+    so far. `moved` is the largest change of a weight.
     """
     import keras
 
@@ -141,13 +139,15 @@ def train(
     mrcnn.mask_rcnn.build_training_model = functools.partial(
         build_training_model, shuffle_targets=False
     )
-    losses, times, processor_times, waits = [], [], [], []
+    losses = []
+    waited = 0.0
 
     class TimedLoader(BatchLoader):
         def __getitem__(self, index: int) -> tuple[tuple[np.ndarray, ...]]:
+            nonlocal waited
             began = time.perf_counter()
             batch = super().__getitem__(index)
-            waits.append(time.perf_counter() - began)
+            waited += time.perf_counter() - began
             return batch
 
     mrcnn.training.fitting.BatchLoader = TimedLoader  # type: ignore[misc]
@@ -155,16 +155,13 @@ def train(
     class Keep(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
             losses.append([float(value) for _, value in sorted((logs or {}).items())])
-            if options.meet:
-                if len(losses) == WARM_UP:
-                    meet(Path(options.folder), options.meet)
+            if participant is not None:
+                participant.step(waited)
             else:
                 # Those of a step, where Keras would tell the means of an epoch.
                 if keras.backend.backend() == "jax":
                     self.model.jax_state_sync()
                 self.model.reset_metrics()
-            times.append(time.perf_counter())
-            processor_times.append(time.process_time())
             if options.die_at == len(losses) and this_process().index == 1:
                 os._exit(9)
 
@@ -180,6 +177,12 @@ def train(
         USE_RPN_ROIS=options.proposals,
     )
     model = mrcnn.mask_rcnn.MaskRCNN("training", config, folder)
+    participant = None
+    if options.turns is not None:
+        side, process = options.place
+        # They have met now.
+        images = options.batch // this_process().count
+        participant = Participant(Turns.of(options.turns), side, process, images)
     if options.go_on:
         model.load_weights(model.find_last())
     began = _weights(model.keras_model)
@@ -198,11 +201,7 @@ def train(
     found["moved"] = np.max(
         [np.abs(new - old).max() for new, old in zip(weights, began, strict=True)]
     )
-    found |= {"losses": np.array(losses), "times": np.array(times)}
-    found["processor_times"] = np.array(processor_times)
-    later = slice(len(times) // 2, None)
-    whole = np.diff(times)[later].sum() if len(times) > 2 else np.nan
-    found["waited"] = np.sum(waits[-len(times) :][later]) / whole
+    found["losses"] = np.array(losses)
     if out is not None and this_process().writes:
         np.savez(out, **found)
     return found
@@ -214,17 +213,6 @@ def _weights(network: Any) -> list[np.ndarray]:
     return [
         np.array(keras.ops.convert_to_numpy(variable)) for variable in network.trainable_variables
     ]
-
-
-def meet(folder: Path, count: int) -> None:
-    """Wait until as many processes have come here; each makes a file in the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{os.getpid()}.met").touch()
-    deadline = time.monotonic() + _PATIENCE
-    while len(list(folder.glob("*.met"))) < count:
-        if time.monotonic() > deadline:
-            raise SystemExit(f"{count} processes did not meet in {_PATIENCE} seconds.")
-        time.sleep(0.01)
 
 
 def nudge(network: Any, most: float) -> None:
@@ -259,7 +247,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--go-on", action="store_true")
     parser.add_argument("--die-at", type=int)
     parser.add_argument("--processors", type=int, nargs="+", help="the only ones to use")
-    parser.add_argument("--meet", type=int, help="processes to wait for after the first steps")
+    parser.add_argument("--turns", help="as Turns.text has them")
+    parser.add_argument("--place", type=int, nargs=2, help="side and process among those")
     parser.add_argument("--side", type=int, default=SIDE, help="of the images, in pixels")
     parser.add_argument("--folder", help="of the runs and of where processes meet")
     parser.add_argument("--out", type=Path)

@@ -1,15 +1,21 @@
 """How `benchmarks.distribution` judges; what it compares is small in tests/training."""
 
 import json
+import subprocess
+import sys
+import threading
+import time
 
 import keras
 import numpy as np
 import pytest
 
-from benchmarks import distribution, distribution_sides
+from benchmarks import distribution, distribution_sides, distribution_speed
 from benchmarks.distribution import main
 from benchmarks.distribution_run import difference, nudge
-from benchmarks.distribution_sides import Ended, Side
+from benchmarks.distribution_sides import Ended, Side, Started, run_to_the_end
+from benchmarks.distribution_speed import Round, round_of
+from benchmarks.distribution_turns import SETTLE, WARM_UP, Participant, Turns, Window
 
 
 def run_of(losses: list[float], weight: float = 1.0) -> dict[str, np.ndarray]:
@@ -68,7 +74,7 @@ def started(monkeypatch):
     """The processes that are started, which leave a training at once."""
     began = []
 
-    def start(side, folder, *options, together=True):
+    def start(side, folder, *options):
         began.append((str(side), *options))
         np.savez(folder / "found.npz", **run_of([3.0] if "--go-on" in options else [1.0, 3.0]))
         return [Ended(0, 0.0, "")]
@@ -115,44 +121,111 @@ def test_a_training_that_fails_ends_all_with_what_it_said(monkeypatch, tmp_path)
     monkeypatch.setattr(
         distribution_sides,
         "start",
-        lambda *_, **__: [Ended(0, 0.0, ""), Ended(1, 0.0, "no such thing")],
+        lambda *_: [Ended(0, 0.0, ""), Ended(1, 0.0, "no such thing")],
     )
     with pytest.raises(SystemExit, match=r"a training failed\.\nno such thing"):
         distribution_sides.succeed(Side("torch", 2, 2), tmp_path)
 
 
-@pytest.mark.parametrize(("seconds", "wrong"), [(1.1, False), (1.2, True)])
-def test_speed_is_of_what_processes_reach_alone_after_their_first_steps(
-    monkeypatch, tmp_path, seconds, wrong
-):
-    asked = []
-
-    def succeed(side, folder, *options, together):
-        asked.append((str(side), together, options[options.index("--processors") + 1]))
-        step = seconds if together else 1.0
-        ends = np.cumsum([100.0, 50.0, 20.0, 20.0, *[step] * 5])
-        for number in range(1 if together else side.processes):
-            np.savez(folder / f"found_{number}.npz", times=ends, processor_times=ends, waited=0.1)
-
-    monkeypatch.setattr(distribution, "succeed", succeed)
+@pytest.mark.parametrize(("share", "wrong"), [(0.91, False), (0.89, True)])
+def test_speed_is_the_median_of_the_rounds(monkeypatch, tmp_path, share, wrong):
+    rounds = [
+        Round(together=4 * each, alone=4.0, processor=1 + each, waited=each / 10)
+        for each in (share, 0.1, 2.0)
+    ]
+    monkeypatch.setattr(distribution, "rounds_of", lambda side: rounds)
     path = tmp_path / "found.json"
     options = ["--only", "speed", "--backends", "torch", "--json", str(path)]
     assert main(options) == wrong
-    assert asked == [
-        ("torch, 2 processes", True, "{process}"),
-        ("torch, 2 processes", False, "{process}"),
-    ]
     found = {
         each["what"].partition(": ")[2]: each["value"] for each in json.loads(path.read_text())
     }
     assert found == pytest.approx(
         {
-            "torch, 2 processes: share of time that waits for the loader": 0.1,
-            "torch, 2 processes: images a second together": 4 / seconds,
-            "torch, 2 processes: processor time of an image, of that alone": seconds,
-            "torch, 2 processes: of what two alone reach": 1 / seconds,
+            "torch, 2 processes: share of time that waits for the loader": share / 10,
+            "torch, 2 processes: images a second together": 4 * share,
+            "torch, 2 processes: processor time of an image, of that alone": 1 + share,
+            "torch, 2 processes: of what two alone reach": share,
         }
     )
+
+
+def test_a_round_adds_up_the_processes_of_a_side():
+    together = [Window(images=8, seconds=4.0, processor=3.0, waited=0.4)] * 2
+    alone = [
+        Window(images=8, seconds=2.0, processor=2.0, waited=0.0),
+        Window(images=8, seconds=4.0, processor=2.0, waited=0.0),
+    ]
+    found = round_of(together, alone)
+    assert (found.together, found.alone) == (4.0, 6.0)
+    assert found.processor == pytest.approx(1.5)
+    assert found.waited == pytest.approx(0.1)
+    assert found.share == pytest.approx(2 / 3)
+
+
+def test_what_is_begun_and_each_round_is_told_at_once(monkeypatch, capsys):
+    """Two sides of made-up processes, which are as many threads here."""
+
+    def launch(side, folder, *options, together=True):
+        where = Turns.of(options[options.index("--turns") + 1])
+        number = int(options[options.index("--place") + 1])
+        threads.extend(
+            threading.Thread(target=work, args=(Participant(where, number, process, 2), together))
+            for process in range(side.processes)
+        )
+        return []
+
+    def work(participant, together):
+        waited = 0.0
+        for _ in range(participant.turns.all_steps):
+            at_work.append(participant.side)
+            time.sleep(0.01 if together else 0.002)
+            at_work.append(participant.side)
+            waited += 0.001
+            participant.step(waited)
+
+    def run_to_the_end(side, started, meanwhile):
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            meanwhile()
+            time.sleep(0.005)
+
+    threads: list[threading.Thread] = []
+    at_work: list[int] = []
+    monkeypatch.setattr(distribution_speed, "ROUNDS", 3)
+    monkeypatch.setattr(distribution_speed, "launch", launch)
+    monkeypatch.setattr(distribution_speed, "run_to_the_end", run_to_the_end)
+    found = distribution_speed.rounds_of(Side("tensorflow", 2))
+    # One process together, and two alone.
+    assert len(threads) == 3
+    assert len(found) == 3
+    # After the first steps, each side has its turns while the other one waits.
+    steps = 2 * (SETTLE + distribution_speed.STEPS)
+    turns = at_work[2 * 3 * WARM_UP :]
+    for number in range(3):
+        of_round = turns[number * 3 * steps : (number + 1) * 3 * steps]
+        assert of_round == [0] * steps + [1] * 2 * steps
+    said = capsys.readouterr().err
+    assert "tensorflow, 2 devices and two alone begin" in said
+    for number, each in enumerate(found, 1):
+        assert f"round {number} of {len(found)}" in said
+        assert f"{each.share:.3f}" in said
+        assert each.waited > 0
+    assert np.median([each.together for each in found]) < 2 / 0.01
+
+
+def test_all_end_where_one_of_those_that_take_turns_fails(tmp_path):
+    def of(text: str) -> Started:
+        path = tmp_path / f"{len(text)}.txt"
+        with open(path, "w") as output:
+            command = [sys.executable, "-c", text]
+            return Started(subprocess.Popen(command, stdout=output, stderr=output), path)
+
+    waits, fails = of("import time; time.sleep(600)"), of("raise SystemExit('no such thing')")
+    with pytest.raises(SystemExit, match=r"a training failed\.\nno such thing"):
+        run_to_the_end(Side("torch", 2, 2), [waits, fails], lambda: None)
+    assert waits.process.poll() is not None
 
 
 def test_a_nudge_is_as_small_as_rounding_and_the_same_each_time():
