@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +34,28 @@ def write_json(
 
     def write(temporary: Path) -> None:
         with open(temporary, "w", encoding="utf-8") as file:
-            between = "{"
-            for name, value in whole.items():
-                file.write(f"{between}{json.dumps(name)}: ")
-                between = ", "
-                if name != key:
-                    file.write(json.dumps(value))
-                    continue
-                file.write(brackets[0])
-                for number, item in enumerate(items):
-                    file.write(f", {item}" if number else item)
-                file.write(brackets[1])
-            file.write("}\n")
+            file.writelines(json_parts(whole, key, items, brackets))
+            file.write("\n")
 
     atomic_write(path, write)
+
+
+def json_parts(
+    whole: Mapping[str, Any], key: str, items: Iterable[str], brackets: str
+) -> Iterator[str]:
+    """The text of an object in parts, of which one value is long; the arguments of `write_json`."""
+    between = "{"
+    for name, value in whole.items():
+        yield f"{between}{json.dumps(name)}: "
+        between = ", "
+        if name != key:
+            yield json.dumps(value)
+            continue
+        yield brackets[0]
+        for number, item in enumerate(items):
+            yield f", {item}" if number else item
+        yield brackets[1]
+    yield "}"
 
 
 def read_json(path: Path, program: str = "") -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.formats.json_text import write_json
+from mrcnn.formats.json_text import json_parts, write_json
 from mrcnn.formats.naming import check_class_names, check_classes, check_filenames
 from mrcnn.formats.row_outlines import is_point
 from mrcnn.instances import Instances
@@ -38,8 +38,13 @@ def write_via(
     names = _keys(images, sizes or {}, is_escaped=bool(default_filepath))
     whole = _without_images(images, class_names, names, attribute, default_filepath, project_name)
     entries = _entries(images, class_names, names, attribute, outlines or {})
-    parts = (f"{json.dumps(key)}: {json.dumps(entry)}" for key, entry in entries)
+    parts = (f"{json.dumps(key)}: {_text(entry)}" for key, entry in entries)
     write_json(path, whole, _METADATA, parts, "{}")
+
+
+def _text(entry: dict[str, Any]) -> str:
+    """Region by region: other threads wait until a call of `json.dumps` is done."""
+    return "".join(json_parts(entry, "regions", map(json.dumps, entry["regions"]), "[]"))
 
 
 def via_project(

@@ -101,16 +101,21 @@ class Corrections:
         return self._keep({"kind": kind, "at": at})
 
     def _keep(self, record: dict[str, Any]) -> dict[str, Any]:
-        before = self.cells
         self._journal.append(record)
         self._next = max([self._next, *(cell["id"] + 1 for cell in _added(record))])
-        self._count(record)
-        self._replay()
+        act = self._count(record)
+        # Only what it names can change: a slide has a hundred thousand more.
+        named = dict.fromkeys([*act["removed"], *(cell["id"] for cell in act["added"])])
+        before = {number: self.cells.get(number) for number in named}
+        if record["kind"] == UNDO:
+            # What had gone comes back to its place among the others.
+            self._replay()
+        else:
+            self._apply(act)
+        now = {number: self.cells.get(number) for number in named}
         return {
-            "removed": [number for number in before if number not in self.cells],
-            "added": [
-                cell for number, cell in self.cells.items() if before.get(number) is not cell
-            ],
+            "removed": [number for number in named if before[number] and not now[number]],
+            "added": [cell for number, cell in now.items() if cell and cell is not before[number]],
             "confidence": self.confidence,
         }
 
@@ -197,24 +202,30 @@ class Corrections:
             raise DataError(f"Choose {'an object' if least == 1 else 'two or more objects'} first.")
         return [self._cell(number)["id"] for number in dict.fromkeys(numbers)]
 
-    def _count(self, record: dict[str, Any]) -> None:
+    def _count(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The act that is done, done again, or undone."""
         if record["kind"] == UNDO:
             self._undone.append(self._acts.pop())
-        elif record["kind"] == REDO:
+            return self._undone[-1]
+        if record["kind"] == REDO:
             self._acts.append(self._undone.pop())
         else:
             self._acts.append(record)
             self._undone.clear()
+        return self._acts[-1]
 
     def _replay(self) -> None:
         self.cells = dict(self._found)
         self.confidence = self._first_confidence
-        for record in self._acts:
-            for number in record["removed"]:
-                self.cells.pop(number, None)
-            for cell in record["added"]:
-                self.cells[cell["id"]] = cell
-            self.confidence = record.get("confidence", self.confidence)
+        for act in self._acts:
+            self._apply(act)
+
+    def _apply(self, act: dict[str, Any]) -> None:
+        for number in act["removed"]:
+            self.cells.pop(number, None)
+        for cell in act["added"]:
+            self.cells[cell["id"]] = cell
+        self.confidence = act.get("confidence", self.confidence)
 
 
 def _added(record: dict[str, Any]) -> list[Cell]:

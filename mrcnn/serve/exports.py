@@ -121,10 +121,11 @@ def write_corrections(
         if classes is not None:
             cells = [{**cell, "class": _renamed(cell["class"], aliases, classes)} for cell in cells]
             result = replace(result, class_names=tuple(classes))
-        kept = instances_of(cells, result)
         outlines[name] = outlines_of(cells)
-        # A person has looked at them: no score is more than another.
-        images[name] = Instances(kept.image_shape, kept.boxes, list(kept.crops), kept.class_ids)
+        # A person has looked at them: no score is more than another. Masks are not asked for.
+        ids = [result.class_names.index(cell["class"]) + 1 for cell in cells]
+        boxes = np.array([cell["box"] for cell in cells]).reshape(-1, 4)
+        images[name] = Instances.from_boxes(result.size, boxes, ids)
         sizes[name] = project.path(name).stat().st_size
         class_names = class_names or result.class_names
     if images:

@@ -129,9 +129,13 @@ class Jobs:
         """Keep what is told of a picture."""
         self._do("INSERT OR REPLACE INTO summaries (picture, told) VALUES (?, ?)", picture, told)
 
+    def forget_summary(self, picture: str) -> None:
+        """Forget what is told of a picture, which is no longer right."""
+        self._do("DELETE FROM summaries WHERE picture = ?", picture)
+
     def forget(self, picture: str) -> None:
         """Forget a picture that is no more."""
-        self._do("DELETE FROM summaries WHERE picture = ?", picture)
+        self.forget_summary(picture)
         self._do("DELETE FROM jobs WHERE picture = ?", picture)
 
     def close(self) -> None:

@@ -231,8 +231,10 @@ class Project:
             _, corrections = opened
             if after is not None and after != corrections.number:
                 raise BehindError("The picture was changed elsewhere: it is shown anew.")
+            # Worked out when a list asks: of a slide that takes longer than the act. It goes before
+            # the act is kept, so that no kill leaves one of an earlier state.
+            self.jobs.forget_summary(name)
             done = act(corrections, datetime.now(UTC).isoformat(timespec="seconds"))
-            self.summarize(name)
             return {**done, **acts_of(corrections)}
 
     def summarize(self, name: str) -> dict[str, Any]:

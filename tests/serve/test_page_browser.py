@@ -193,6 +193,9 @@ def test_keys_alone(open_page):
     page.keyboard.press("Enter")
     count(page, "2 objects")
     settle(page)
+    for key, what in (("p", "dim"), ("p", "bright"), ("p", "dim"), ("n", "bright"), ("n", "dim")):
+        page.keyboard.press(key)
+        playwright.expect(page.locator("#chosen")).to_contain_text(f"{what}, score")
     page.keyboard.press("n")
     playwright.expect(page.locator("#chosen")).to_contain_text("bright, score 0.94")
     page.keyboard.press("1")

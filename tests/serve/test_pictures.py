@@ -12,7 +12,8 @@ import pytest
 from mrcnn.formats import read_annotations
 from mrcnn.serve.exports import VIA_FILE
 from mrcnn.serve.limits import open_checked
-from mrcnn.serve.project import UnknownPictureError
+from mrcnn.serve.project import Project, UnknownPictureError
+from mrcnn.serve.results import Result
 from tests.inference.bright_spots import field
 from tests.serve.conftest import wait_for
 from tests.serve.made_up import SPOTS, made_up_state, png
@@ -143,6 +144,27 @@ def test_acts_are_confirmed_once_they_are_on_the_disk(client, state, add):
     assert act(client, again, "delete", cells=[1]).json()["removed"] == [1]
     listed = {one["name"]: one for one in client.get("/api/pictures").json()}["acts.png"]
     assert listed["corrected"] and listed["counts"] == {"dim": 2}
+
+
+def test_lists_are_right_after_a_kill_in_mid_act(tmp_path, monkeypatch):
+    first = Project(tmp_path / "project")
+    (tmp_path / "a.png").write_bytes(png())
+    name = first.add(tmp_path / "a.png", "a.png")
+    cell = {"box": [5, 6, 25, 30], "class": "dim", "score": 0.9, "outline": DRAWN, "area": 9}
+    first.store(name, Result("made", (60, 60), [cell, cell], 0.7, 0.5, ("dim", "bright")))
+    acts = first.opened(name)[1]
+
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    # As if it came when the act was on the disk, and nothing else was done.
+    monkeypatch.setattr(acts, "_count", kill)
+    with pytest.raises(KeyboardInterrupt):
+        first.change(name, lambda _, at: acts.do({"kind": "delete", "cells": [1]}, at), 0)
+    first.close()
+    second = Project(tmp_path / "project")
+    assert second.summaries()[name]["counts"] == {"dim": 1}
+    second.close()
 
 
 def test_acts_that_are_none(client, add):

@@ -293,12 +293,17 @@ export class Tools {
   // To the next cell, from the top down.
   step(way, add) {
     const { layer } = this;
-    const shown = [...layer.cells.values()].filter((cell) => layer.isShown(cell))
-      .sort((one, other) => one.box[0] - other.box[0] || one.box[1] - other.box[1]);
-    if (!shown.length) return true;
-    const last = [...layer.chosen].pop();
-    const place = shown.findIndex((cell) => cell.id === last);
-    const cell = shown[(place < 0 ? (way > 0 ? 0 : shown.length - 1) : (place + way + shown.length) % shown.length)];
+    const isBefore = (one, other) => way * (one.box[0] - other.box[0] || one.box[1] - other.box[1] || one.id - other.id) < 0;
+    const last = layer.cells.get([...layer.chosen].pop());
+    let [first, next] = [null, null];
+    // Each is looked at once: to sort a hundred thousand takes too long.
+    for (const cell of layer.cells.values()) {
+      if (!layer.isShown(cell)) continue;
+      if (!first || isBefore(cell, first)) first = cell;
+      if (last && isBefore(last, cell) && (!next || isBefore(cell, next))) next = cell;
+    }
+    const cell = next || first;
+    if (!cell) return true;
     if (add) { if (!layer.chosen.has(cell.id)) this.select([cell.id], true); }
     else this.select([cell.id]);
     this.bring(cell);
@@ -312,8 +317,12 @@ export class Tools {
     const { clientWidth, clientHeight } = this.viewer.canvas;
     const isSeen = x1 * scale + left >= 0 && y1 * scale + top >= 0 && x2 * scale + left <= clientWidth && y2 * scale + top <= clientHeight;
     if (isSeen) return;
-    const item = this.viewer.world.getItemAt(0);
-    this.viewer.viewport.panTo(item.imageToViewportCoordinates((x1 + x2) / 2, (y1 + y2) / 2));
+    const { viewport } = this.viewer;
+    const middle = this.viewer.world.getItemAt(0).imageToViewportCoordinates((x1 + x2) / 2, (y1 + y2) / 2);
+    const { width, height } = viewport.getBounds(true);
+    // On a way of many screens every tile would be asked for, and those at its end wait.
+    const isFar = middle.distanceTo(viewport.getCenter(true)) > width + height;
+    viewport.panTo(middle, isFar);
     this.viewer.viewport.applyConstraints();
   }
 }
