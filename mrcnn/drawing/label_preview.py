@@ -20,8 +20,9 @@ def label_preview(labels: np.ndarray) -> Image.Image:
     Returns:
         a picture of a palette, mode "P", [H, W]; neighbors by number have other colors.
     """
-    shown = np.where(labels > 0, (labels - 1) % _COLORS + 1, 0).astype(np.uint8)
-    picture = Image.fromarray(shown)
+    places = (np.arange(-1, int(labels.max(initial=0))) % _COLORS + 1).astype(np.uint8)
+    places[0] = 0
+    picture = Image.fromarray(places[labels])
     colors = [
         colorsys.hsv_to_rgb(
             number * _HUE_STEP % 1, (0.55, 0.8)[number % 2], 1 - number // 2 % 2 / 5

@@ -2,16 +2,16 @@
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from skimage.measure import find_contours
 
 from mrcnn.drawing.palette import PREDICTION, TRUTH, class_color
 from mrcnn.drawing.palette import Rgb as Color
 from mrcnn.instances import Instances
+from mrcnn.instances.contours import contours_of
 
 Extent = tuple[float, float, float, float]
 
@@ -58,11 +58,18 @@ def outlines(box: Sequence[int], crop: np.ndarray, scale: float = 1.0) -> list[n
     Returns:
         float [K, 2] of (x, y) picture pixels for each outline.
     """
-    # The frame of zeros closes outlines that touch the box.
-    contours = find_contours(np.pad(crop, 1).astype(np.float32), 0.5)
-    offset = np.array([box[0], box[1]]) - 1
-    # +0.5: from pixel centers to the picture's continuous coordinates.
-    return [((contour + offset + 0.5) * scale - 0.5)[:, ::-1] for contour in contours]
+    return outlines_of([box], [crop], scale)[0]
+
+
+def outlines_of(
+    boxes: Iterable[Sequence[int]], crops: Iterable[np.ndarray], scale: float = 1.0
+) -> list[list[np.ndarray]]:
+    """`outlines` of many masks, in less time than one after the other takes."""
+    return [
+        # +0.5: from pixel centers to the picture's continuous coordinates.
+        [((contour + (box[0], box[1]) + 0.5) * scale - 0.5)[:, ::-1] for contour in contours]
+        for box, contours in zip(boxes, contours_of(crops), strict=True)
+    ]
 
 
 def _draw_outline(
@@ -248,6 +255,7 @@ def overlay_picture(
     scale: float | None = None,
     *,
     has_legend: bool = False,
+    traced: Sequence[Sequence[np.ndarray]] | None = None,
 ) -> Image.Image:
     """Objects outlined in the color of their class, numbered as in the label image.
 
@@ -258,6 +266,7 @@ def overlay_picture(
         scale: where the image shows a picture made smaller, its pixels for each of the picture.
             Then lines are thin, and objects have no numbers.
         has_legend: with a line below the image: the color of each class, and how many have it.
+        traced: the objects' `outlines_of`, where they are known already; of no use with `scale`.
 
     Returns:
         a picture of the image's size; with a legend it is higher, if it is wide enough for words.
@@ -270,7 +279,7 @@ def overlay_picture(
     width = 2 if diameter < 60 else 3
 
     if scale is None:
-        traced = [outlines(box, crop) for box, crop in zip(boxes, crops, strict=True)]
+        traced = outlines_of(boxes, crops) if traced is None else traced
         for contours in traced:
             _draw_lines(draw, contours, BLACK, width + 2)
         for contours, class_id in zip(traced, class_ids, strict=True):

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import ndimage
-from skimage.measure import find_contours
 
 from mrcnn.errors import DataError
+from mrcnn.instances.contours import contours_of
 from mrcnn.instances.simplifying import MOST_RINGS, simplified, walk
 
 # Share of a mask's pixels that may be in dropped parts and filled holes where a single outline is
@@ -139,13 +139,14 @@ def _exact_rings(mask: np.ndarray) -> tuple[list[np.ndarray], list[int]]:
     padded = np.pad(mask, 1)
     parts, _ = ndimage.label(padded, np.ones((3, 3)))
     found = []
-    for contour in find_contours(padded.astype(np.float64), 0.5, fully_connected="high"):
+    (contours,) = contours_of([mask], corners_connect=True)
+    for contour in contours:
         # The first point lies between two pixels, one of them of the part.
         sides = (
-            parts[tuple(np.floor(contour[0]).astype(int))],
-            parts[tuple(np.ceil(contour[0]).astype(int))],
+            parts[tuple(np.floor(contour[0] + 1).astype(int))],
+            parts[tuple(np.ceil(contour[0] + 1).astype(int))],
         )
-        ring = _without_straight_corners(contour[:-1] - 1)
+        ring = _without_straight_corners(contour[:-1])
         middle = (ring.min(axis=0) + ring.max(axis=0)) / 2
         start = int(((ring - middle) ** 2).sum(axis=1).argmax())
         found.append((int(max(sides)), -abs(signed_area(ring)), np.roll(ring, -start, axis=0)))

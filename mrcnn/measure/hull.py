@@ -1,4 +1,6 @@
-"""The convex hull of a mask."""
+"""The convex hulls of masks."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,38 +17,70 @@ def hull_area(crop: np.ndarray) -> int:
     Args:
         crop: bool [h, w], with at least one pixel.
     """
+    return int(hull_areas([crop])[0])
+
+
+def hull_areas(crops: Sequence[np.ndarray]) -> np.ndarray:
+    """`hull_area` of many masks at once, int64 [N].
+
+    Args:
+        crops: bool [h, w] each, with at least one pixel.
+    """
+    if not len(crops):
+        return np.zeros(0, np.int64)
+    ends = [_ends(crop) for crop in crops]
+    # Rows of all masks in one line, so far apart that no two meet.
+    tops = np.cumsum([0, *(len(left) + 1 for left, _ in ends[:-1])])
+    starts = _lower_hull([left for left, _ in ends], tops)
+    stops = -_lower_hull([-right for _, right in ends], tops)
+    counts = np.floor(stops + _ROUNDING) - np.ceil(starts - _ROUNDING) + 1
+    lengths = [len(left) // 2 for left, _ in ends]
+    return np.add.reduceat(counts, np.cumsum([0, *lengths[:-1]])).astype(np.int64)
+
+
+def _ends(crop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far a mask reaches to the left and to the right, at each half row.
+
+    These are the ends of the first and last pixel of each row, and the middles of their upper and
+    lower edges; where there are none, infinity.
+    """
     rows = np.flatnonzero(crop.any(axis=1))
     filled = crop[rows]
     first = filled.argmax(axis=1).astype(np.float64)
     last = crop.shape[1] - 1 - filled[:, ::-1].argmax(axis=1).astype(np.float64)
-    # Of each row: the ends of its first and last pixel, and the middles of their upper and lower
-    # edges.
-    at = np.concatenate([rows - 0.5, rows, rows + 0.5])
-    order = np.argsort(at, kind="stable")
-    at = at[order]
-    left = np.concatenate([first, first - 0.5, first])[order]
-    right = np.concatenate([last, last + 0.5, last])[order]
-    every = np.arange(rows[0], rows[-1] + 1)
-    starts = np.interp(every, *_lower_chain(at, left))
-    ends = -np.interp(every, *_lower_chain(at, -right))
-    counts = np.floor(ends + _ROUNDING) - np.ceil(starts - _ROUNDING) + 1
-    return int(counts.sum())
+    # Upper edges, middles and lower edges of rows: an edge is that of two rows.
+    places = 2 * (rows - rows[0])
+    left = np.full(places[-1] + 3, np.inf)
+    right = np.full(places[-1] + 3, -np.inf)
+    left[places], right[places] = first, last
+    left[places + 1], right[places + 1] = first - 0.5, last + 0.5
+    left[places + 2] = np.minimum(left[places + 2], first)
+    right[places + 2] = np.maximum(right[places + 2], last)
+    return left, right
 
 
-def _lower_chain(at: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The corners of the largest convex function below some points, by rising `at`."""
-    places, heights = at.tolist(), values.tolist()
-    kept: list[int] = []
-    for index, (place, height) in enumerate(zip(places, heights, strict=True)):
-        while kept and places[kept[-1]] == place and heights[kept[-1]] >= height:
-            kept.pop()
-        if kept and places[kept[-1]] == place:
-            continue
-        while len(kept) > 1:
-            before, last = kept[-2], kept[-1]
-            rise = (heights[last] - heights[before]) * (place - places[before])
-            if rise < (height - heights[before]) * (places[last] - places[before]):
-                break
-            kept.pop()
-        kept.append(index)
-    return at[kept], values[kept]
+def _lower_hull(values: Sequence[np.ndarray], tops: np.ndarray) -> np.ndarray:
+    """The largest convex functions below some points, at whole rows.
+
+    Args:
+        values: of each function its points at half rows, infinite where there are none.
+        tops: half rows where each begins.
+    """
+    heights = np.concatenate(values)
+    lengths = np.array([len(each) for each in values])
+    owners = np.repeat(np.arange(len(values)), lengths)
+    begins = np.cumsum([0, *lengths[:-1]])
+    within = np.arange(len(heights)) - begins[owners]
+    places = tops[owners] + within
+    rows = places[within % 2 == 1]
+    known = np.isfinite(heights)
+    heights, places, owners = heights[known], places[known], owners[known]
+    while True:
+        # What lies on or above the line from the point before to the one after it is no corner.
+        ahead, back = heights[2:] - heights[:-2], heights[1:-1] - heights[:-2]
+        is_above = back * (places[2:] - places[:-2]) >= ahead * (places[1:-1] - places[:-2])
+        is_above &= owners[2:] == owners[:-2]
+        if not is_above.any():
+            return np.interp(rows, places, heights)
+        kept = np.concatenate([[True], ~is_above, [True]])
+        heights, places, owners = heights[kept], places[kept], owners[kept]

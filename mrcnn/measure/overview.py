@@ -17,13 +17,19 @@ def shrunken(image: np.ndarray, factor: int) -> np.ndarray:
     """
     if factor == 1:
         return image
-    means = np.asarray(image)
-    for axis in (0, 1):
-        starts = np.arange(0, image.shape[axis], factor)
-        counts = np.diff([*starts, image.shape[axis]])
-        counts = counts.reshape([-1 if each == axis else 1 for each in range(image.ndim)])
-        means = np.add.reduceat(means, starts, axis=axis, dtype=np.float32) / counts
-    return np.round(means).astype(np.uint8)
+    sums = _sums(_sums(image, factor, 0), factor, 1)
+    counts = [np.minimum(factor, side - np.arange(0, side, factor)) for side in image.shape[:2]]
+    return np.round(sums / np.multiply.outer(*counts)[:, :, None]).astype(np.uint8)
+
+
+def _sums(values: np.ndarray, factor: int, axis: int) -> np.ndarray:
+    """Sums uint32 of so many rows or columns each; the last ones may be fewer."""
+    values = np.moveaxis(values, axis, 0)
+    sums = values[::factor].astype(np.uint32)
+    for offset in range(1, factor):
+        others = values[offset::factor]
+        sums[: len(others)] += others
+    return np.moveaxis(sums, 0, axis)
 
 
 def covered(instances: Instances, shape: tuple[int, int]) -> np.ndarray:

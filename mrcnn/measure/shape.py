@@ -5,13 +5,17 @@ long there, the convex hull and the moments, is found here from rows and columns
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
-from mrcnn.measure.hull import hull_area
+from mrcnn.measure.hull import hull_area, hull_areas
 from mrcnn.measure.perimeter import crofton_perimeter
+
+# Of so many objects the convex hulls are found at once.
+_AT_A_TIME = 200
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,25 @@ def shape_of(box: Sequence[int], crop: np.ndarray) -> Shape:
         box: pixel (y1, x1, y2, x2).
         crop: bool, the mask inside the box, with at least one pixel.
     """
+    return _shape_of(box, crop, hull_area(crop))
+
+
+def shapes_of(
+    boxes: Iterable[Sequence[int]], crops: Iterable[np.ndarray]
+) -> Iterator[tuple[np.ndarray, Shape]]:
+    """`shape_of` objects in less time than one after the other takes, each after its mask.
+
+    Args:
+        boxes, crops: of each, see there; no more than some hundred masks are held at a time.
+    """
+    pairs = zip(boxes, crops, strict=True)
+    while some := list(islice(pairs, _AT_A_TIME)):
+        hulls = hull_areas([crop for _, crop in some])
+        for (box, crop), hull in zip(some, hulls, strict=True):
+            yield crop, _shape_of(box, crop, int(hull))
+
+
+def _shape_of(box: Sequence[int], crop: np.ndarray, hull: int) -> Shape:
     area = int(np.count_nonzero(crop))
     y, x = (np.arange(side, dtype=np.float64) for side in crop.shape)
     # Sums over rows and columns are all that moments up to the second need.
@@ -86,7 +109,7 @@ def shape_of(box: Sequence[int], crop: np.ndarray) -> Shape:
         minor_axis=4 * math.sqrt(smaller),
         eccentricity=math.sqrt(1 - smaller / larger) if larger > 0 else 0.0,
         orientation=_orientation(of_y, of_x, mixed),
-        hull=hull_area(crop),
+        hull=hull,
         centroid=(middle_y + int(box[0]) + 0.5, middle_x + int(box[1]) + 0.5),
     )
 

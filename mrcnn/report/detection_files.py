@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mrcnn.instances import Instances
-from mrcnn.measure.shape import shape_of
+from mrcnn.measure.shape import shapes_of
 from mrcnn.report.measured_columns import MICROMETER_COLUMNS, MeasuredColumns, in_micrometers
 from mrcnn.report.table import Table
 from mrcnn.report.table_text import csv_text
@@ -136,9 +136,9 @@ def iterate_rows(
     known_size = told_size if pixel_size is None else pixel_size
     columns = MeasuredColumns(instances, known_size, measured, size_limits)
     scores = np.zeros(len(instances)) if instances.scores is None else instances.scores
-    of_each = zip(instances.boxes, instances.crops, numbers, visible, strict=True)
-    for index, (box, crop, number, seen) in enumerate(of_each):
-        shape = shape_of(box, crop)
+    measured_shapes = shapes_of(instances.boxes, instances.crops)
+    of_each = zip(instances.boxes, measured_shapes, numbers, visible, strict=True)
+    for index, (box, (crop, shape), number, seen) in enumerate(of_each):
         centroid_y, centroid_x = shape.centroid
         row = [
             image,

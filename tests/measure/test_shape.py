@@ -8,7 +8,7 @@ import pytest
 from scipy import ndimage
 from skimage.measure import label, perimeter_crofton, regionprops
 
-from mrcnn.measure.shape import equivalent_diameter, equivalent_diameters, shape_of
+from mrcnn.measure.shape import equivalent_diameter, equivalent_diameters, shape_of, shapes_of
 
 
 def test_a_rectangle_has_its_known_moments():
@@ -48,8 +48,10 @@ def label_image() -> np.ndarray:
 def test_all_figures_are_those_of_scikit_image():
     regions = regionprops(label_image())
     assert len(regions) > 200
-    for region in regions:
-        shape = shape_of(region.bbox, region.image)
+    boxes, crops = ([getattr(each, name) for each in regions] for name in ("bbox", "image"))
+    for region, (crop, shape) in zip(regions, shapes_of(boxes, crops), strict=True):
+        assert crop is region.image or np.array_equal(crop, region.image)
+        assert shape == shape_of(region.bbox, region.image)
         expected = {
             "area": region.area,
             "perimeter": perimeter_crofton(region.image),

@@ -1,5 +1,6 @@
 """What `detect` writes of one picture: overlay, label image, measurements, other formats."""
 
+import zlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from mrcnn.app.large_pictures import Elsewhere, detect_large
 from mrcnn.app.quality import Doubt, column, judge
 from mrcnn.app.result_files import LABELS, MANY_LABELS, PREVIEW
 from mrcnn.drawing.label_preview import label_preview
-from mrcnn.drawing.results import PNG_LEVEL, overlay_picture
+from mrcnn.drawing.results import PNG_LEVEL, outlines_of, overlay_picture
 from mrcnn.files import atomic_write
 from mrcnn.formats.label_images import write_label_image
 from mrcnn.instances import Instances
@@ -29,6 +30,9 @@ from mrcnn.instances.stored_masks import MaskFile
 from mrcnn.pictures import Picture
 from mrcnn.report.detection_files import DetectedImage, LateRows, iterate_rows, object_rows
 from mrcnn.report.page.detected import detected_picture
+
+# Of labels nothing but long runs of equal pixels can be made shorter.
+_LABELS_SAVED: dict[str, Any] = {"compress_level": PNG_LEVEL, "compress_type": zlib.Z_RLE}
 
 
 def visible_objects(instances: Instances) -> tuple[Instances, np.ndarray]:
@@ -60,7 +64,7 @@ def write_labels(out: Path, name: str, instances: Instances, labels: np.ndarray)
     """
     if labels.dtype == np.uint16:
         file = f"{name}{LABELS}"
-        atomic_write(out / file, Image.fromarray(labels).save)
+        atomic_write(out / file, partial(Image.fromarray(labels).save, **_LABELS_SAVED))
     else:
         file = f"{name}{MANY_LABELS}"
         write_label_image(out / file, [instances])
@@ -70,7 +74,7 @@ def write_labels(out: Path, name: str, instances: Instances, labels: np.ndarray)
 def _write_preview(out: Path, name: str, labels: np.ndarray) -> str:
     """Write what a person can see of a label image, all of which looks black; the file's name."""
     file = f"{name}{PREVIEW}"
-    atomic_write(out / file, partial(label_preview(labels).save, compress_level=PNG_LEVEL))
+    atomic_write(out / file, partial(label_preview(labels).save, **_LABELS_SAVED))
     return file
 
 
@@ -134,7 +138,10 @@ class PictureWriter:
             image, instances, self.options, class_names=tuple(self.class_names)
         )
         measured = tuple(column for column in instances.columns if column not in told)
-        overlay = overlay_picture(image, instances, self.class_names, has_legend=True)
+        traced = outlines_of(instances.boxes, instances.crops)
+        overlay = overlay_picture(
+            image, instances, self.class_names, has_legend=True, traced=traced
+        )
         files = [
             write_overlay(self.out, given.name, overlay, self.options.overlay_format),
             write_labels(self.out, given.name, instances, labels),
@@ -152,7 +159,9 @@ class PictureWriter:
             self.options.size_limits,
         )
         found = replace(found, instances=instances)
-        return self._kept(given, source, found, rows, measured, image, files, told_size)
+        return self._kept(
+            given, source, found, rows, measured, image, files, told_size, traced=traced
+        )
 
     def add_large(
         self, given: Input, picture: Picture, finder: Finder, elsewhere: Elsewhere | None = None
@@ -232,6 +241,7 @@ class PictureWriter:
         files: list[str],
         told_size: float | None,
         numbers: np.ndarray | None = None,
+        traced: Sequence[Sequence[np.ndarray]] | None = None,
     ) -> Finished:
         names = tuple(self.class_names)
         doubts = judge(self.application, image, found, self.options, class_names=names)
@@ -251,7 +261,7 @@ class PictureWriter:
             limit_reached=found.limit_reached,
             pixel_size=self.options.pixel_size or told_size,
         )
-        self._keep_shown(given, told, found.instances, image, bool(doubts), numbers)
+        self._keep_shown(given, told, found.instances, image, bool(doubts), numbers, traced)
         file = part_file(self.out, given.name)
         part = Part(file, given.number, source, told, (*files, *exported))
         part = write_part(part, found.instances if self.exporter.wants_all else None)
@@ -265,6 +275,7 @@ class PictureWriter:
         image: np.ndarray,
         is_doubtful: bool,
         numbers: np.ndarray | None,
+        traced: Sequence[Sequence[np.ndarray]] | None,
     ) -> None:
         """Keep what the report shows of a picture, if it may be there."""
         if not is_shown(given.number, is_doubtful):
@@ -272,6 +283,6 @@ class PictureWriter:
             return
         columns = ("shape", *(column for column, _ in self.application.counting.rates))
         shown = detected_picture(
-            image, instances, self.class_names, columns, told.pixel_size, numbers
+            image, instances, self.class_names, columns, told.pixel_size, numbers, traced
         )
         keep_picture(self.out, given.name, shown)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mrcnn.drawing.results import outlines_of
 from mrcnn.errors import DataError
 from mrcnn.evaluation import touches_border
 from mrcnn.measure.shape import equivalent_diameters
-from mrcnn.report.page.outline_paths import outline_path
+from mrcnn.report.page.outline_paths import outline_paths
 from mrcnn.report.page.typeset import clean, count, figure
 from mrcnn.report.words import Words
 
@@ -131,24 +132,28 @@ def outline_tolerance(height: int, width: int, side: int = _PICTURE_SIDE) -> flo
     return _TOLERANCE * max(1.0, max(height, width) / side)
 
 
-def cells_data(cells: Any, tolerance: float) -> list[dict[str, Any]]:
+def cells_data(
+    cells: Any, tolerance: float, traced: Sequence[Sequence[np.ndarray]] | None = None
+) -> list[dict[str, Any]]:
     """What the page needs of each object of an image.
 
     Args:
         cells: see `PageField`.
         tolerance: see `outline_tolerance`.
+        traced: the objects' `outlines_of`, where they are known already.
     """
     boxes = np.reshape(np.asarray(cells.boxes, int), (-1, 4))
     sizes = equivalent_diameters(cells.crops)
+    traced = outlines_of(boxes, cells.crops) if traced is None else traced
     return [
         {
-            "outline": outline_path(box, crop, tolerance),
+            "outline": path,
             "at": [(int(box[1]) + int(box[3])) / 2, (int(box[0]) + int(box[2])) / 2],
             "class": int(class_id),
             "diameter": round(float(size), 1),
         }
-        for box, crop, class_id, size in zip(
-            boxes, cells.crops, cells.class_ids, sizes, strict=True
+        for box, path, class_id, size in zip(
+            boxes, outline_paths(traced, tolerance), cells.class_ids, sizes, strict=True
         )
     ]
 

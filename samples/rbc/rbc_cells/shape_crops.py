@@ -76,31 +76,37 @@ def shape_crops(
     crops = np.zeros((len(boxes), side, side, 4), np.uint8)
     half = side / MEDIAN * diameter / 2
     length = int(np.ceil(2 * half)) + 1
+    # Middles of cells lie in the image, so that no crop goes farther beyond.
+    beyond = length // 2 + 2
+    framed = _framed(image, beyond)
     for crop, (y1, x1, y2, x2), mask in zip(crops, boxes, masks, strict=True):
         top, left = (y1 + y2) / 2 - half, (x1 + x2) / 2 - half
         row, column = int(np.floor(top)), int(np.floor(left))
-        inside = np.zeros((length, length), np.uint8)
+        window = framed[row + beyond :, column + beyond :][:length, :length].copy()
         a, b = max(y1 - row, 0), max(x1 - column, 0)
         part = mask[max(row - y1, 0) :, max(column - x1, 0) :][: length - a, : length - b]
-        inside[a : a + part.shape[0], b : b + part.shape[1]] = part * np.uint8(255)
+        window[a : a + part.shape[0], b : b + part.shape[1], 3] = part * np.uint8(255)
         x, y = left - column, top - row
         box = (x, y, x + 2 * half, y + 2 * half)
-        for channels, pixels in ((np.s_[:3], _window(image, row, column, length)), (3, inside)):
-            whole = Image.fromarray(pixels)
-            crop[..., channels] = whole.resize((side, side), Image.Resampling.BILINEAR, box=box)
+        # Four channels that have nothing to do with each other: the last one is no opacity here.
+        whole = Image.frombuffer("RGBX", (length, length), window, "raw", "RGBX", 0, 1)
+        crop[:] = whole.resize((side, side), Image.Resampling.BILINEAR, box=box)
     for channel, curve in enumerate(curves):
         crops[..., channel] = curve[crops[..., channel]]
     return crops
 
 
-def _window(image: np.ndarray, row: int, column: int, length: int) -> np.ndarray:
-    """A square of an image, which goes on beyond its border as it ends."""
-    window = image[max(row, 0) : row + length, max(column, 0) : column + length]
-    if window.shape[:2] == (length, length):
-        return window
-    rows = np.clip(np.arange(row, row + length), 0, image.shape[0] - 1)
-    columns = np.clip(np.arange(column, column + length), 0, image.shape[1] - 1)
-    return image[rows[:, None], columns]
+def _framed(image: np.ndarray, width: int) -> np.ndarray:
+    """An image that goes on beyond its border as it ends, with a fourth channel of zeros."""
+    height, breadth = image.shape[:2]
+    framed = np.zeros((height + 2 * width, breadth + 2 * width, 4), np.uint8)
+    rows = framed[width : width + height]
+    for channel in range(3):
+        # One after the other: groups of three values are slow to copy.
+        rows[:, width : width + breadth, channel] = image[..., channel]
+    rows[:, :width], rows[:, width + breadth :] = rows[:, width, None], rows[:, -width - 1, None]
+    framed[:width], framed[width + height :] = rows[0], rows[-1]
+    return framed
 
 
 def color_curves(image: np.ndarray, cells: Instances) -> np.ndarray:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from mrcnn.evaluation import touches_border
 from mrcnn.instances import Instances
-from mrcnn.measure.hull import hull_area
+from mrcnn.measure.hull import hull_areas
 from rbc_cells.kinds import RED
 from rbc_cells.ways import LARGE, LEARNED, MEASURED, NORMAL, SIZES, SMALL, SURE, UNDEFINED
 
@@ -115,8 +115,10 @@ def measured_class_ids(
     """
     if not len(crops):
         return np.zeros(0, dtype=np.int32)
+    # Packed masks are made anew at each access.
+    crops = list(crops)
     areas = np.array([np.count_nonzero(crop) for crop in crops])
-    whole = ~touches_border(boxes, crops, image_shape) & (_solidities(crops) >= SOLID_FROM)
+    whole = ~touches_border(boxes, crops, image_shape) & (areas / hull_areas(crops) >= SOLID_FROM)
     diameters = np.sqrt(areas)
     usual = whole if sure is None else whole & np.asarray(sure, bool)
     usual = next(mask for mask in (usual, whole, np.ones(len(crops), bool)) if mask.any())
@@ -134,8 +136,3 @@ def measured_class_ids(
 def are_sizes(class_names: Sequence[str]) -> bool:
     """Whether classes are sizes, which can be measured."""
     return NORMAL in class_names and bool({LARGE, SMALL} & set(class_names))
-
-
-def _solidities(crops: Sequence[np.ndarray]) -> np.ndarray:
-    """Area over the area of the convex hull, float [N] in 0..1."""
-    return np.array([np.count_nonzero(crop) / hull_area(crop) for crop in crops])

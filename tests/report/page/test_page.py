@@ -336,7 +336,7 @@ def test_points_left_out_are_near_the_line():
     points = np.stack([radius * np.cos(turn), radius * np.sin(turn)], axis=1)
     points[-1] = points[0]
     for tolerance in (0.5, 2.0):
-        kept = simplified(points, tolerance)
+        (kept,) = simplified([points], tolerance)
         assert len(kept) < 200
         closed = np.vstack([kept, kept[:1]])
         start, along = closed[:-1], np.diff(closed, axis=0)

@@ -58,6 +58,7 @@ def detected_picture(
     columns: Sequence[str] = (),
     pixel_size: float | None = None,
     numbers: Sequence[int] | np.ndarray | None = None,
+    traced: Sequence[Sequence[np.ndarray]] | None = None,
 ) -> DetectedPicture:
     """What a report needs of a picture.
 
@@ -68,6 +69,7 @@ def detected_picture(
         columns: of `instances`, those that are told of an object; those that it lacks are left out.
         pixel_size: micrometers, or None.
         numbers: of the objects in the label image; 1, 2, ... by default.
+        traced: the objects' `outlines_of`, where they are known already.
     """
     height, width = instances.image_shape
     told = tuple(column for column in columns if column in instances.columns)
@@ -75,7 +77,7 @@ def detected_picture(
         drawn = overlay_picture(image, instances, class_names, image.shape[1] / width)
         picture = picture_data(np.asarray(drawn), _SIDE, _QUALITY)
         return DetectedPicture(picture, width, height, [], told, pixel_size)
-    cells = cells_data(instances, outline_tolerance(height, width, _SIDE))
+    cells = cells_data(instances, outline_tolerance(height, width, _SIDE), traced)
     cut = instances.touches_border()
     scores = np.ones(len(instances)) if instances.scores is None else instances.scores
     for index, cell in enumerate(cells):
