@@ -1,10 +1,12 @@
 """What torchvision's Mask R-CNN computes with random weights, in an environment of its own.
 
+Once as it is, and once the same weights with numbers of 64 bits, which tells what is rounding.
 Called by `benchmarks.torchvision_parity`; needs torch, torchvision and numpy, not this project's
 packages.
 """
 
 import argparse
+import copy
 import json
 import sys
 from pathlib import Path
@@ -124,15 +126,16 @@ def _freeze(module: torch.nn.Module) -> None:
 
 
 def outputs(model: Any, image: np.ndarray) -> dict[str, np.ndarray]:
-    """Everything on the way from an image to detections.
+    """Everything on the way from an image to detections, as exact as the model's weights.
 
     Args:
-        model: of `build`.
+        model: of `build`, or its `double`.
         image: uint8 [H, W, 3] of the size that it is for.
     """
     found: dict[str, Any] = {}
     heads = model.roi_heads
     hooks = {
+        "pyramid": model.backbone,
         "rpn": model.rpn.head,
         "proposals": model.rpn,
         "boxes": heads.box_predictor,
@@ -142,7 +145,7 @@ def outputs(model: Any, image: np.ndarray) -> dict[str, np.ndarray]:
         module.register_forward_hook(lambda _m, _i, out, name=name: found.update({name: out}))
     pixels = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32) / 255)
     with torch.no_grad():
-        (result,) = model([pixels])
+        (result,) = model([pixels.to(next(model.parameters()).dtype)])
 
     def in_cells(levels: list[torch.Tensor], values: int) -> np.ndarray:
         parts = [
@@ -153,7 +156,9 @@ def outputs(model: Any, image: np.ndarray) -> dict[str, np.ndarray]:
 
     logits, deltas = found["rpn"]
     classes, moves = found["boxes"]
+    levels = enumerate(found["pyramid"].values(), start=2)
     return {
+        **{f"p{level}": each[0].numpy() for level, each in levels},
         "rpn_scores": torch.sigmoid(torch.from_numpy(in_cells(logits, 1)[:, 0])).numpy(),
         "rpn_deltas": in_cells(deltas, 4),
         "proposals": found["proposals"][0][0].numpy(),
@@ -162,8 +167,7 @@ def outputs(model: Any, image: np.ndarray) -> dict[str, np.ndarray]:
         "boxes": result["boxes"].numpy(),
         "labels": result["labels"].numpy(),
         "scores": result["scores"].numpy(),
-        "mask_probabilities": torch.sigmoid(found["masks"]).numpy(),
-        "pasted": (result["masks"][:, 0].numpy() >= 0.5),
+        "mask_logits": found["masks"].numpy(),
     }
 
 
@@ -183,7 +187,9 @@ def main() -> int:
     torch.save(
         state, options.out / "state.pth", _use_new_zipfile_serialization=not options.old_file
     )
+    exact = copy.deepcopy(model).double()
     np.savez(options.out / "outputs.npz", **outputs(model, image))
+    np.savez(options.out / "exact.npz", **outputs(exact, image))
     print(json.dumps({"torch": torch.__version__, "torchvision": torchvision.__version__}))
     return 0
 

@@ -30,3 +30,15 @@ def test_the_citation_is_of_this_version():
     assert re.search(r"^version: (.+)$", text, re.MULTILINE)[1] == __version__
     for name in ("cff-version", "message", "title", "authors"):
         assert re.search(rf"^{name}:", text, re.MULTILINE)
+
+
+def test_each_file_of_others_is_listed_with_its_license():
+    listed = (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8")
+    files = [path for path in (ROOT / "mrcnn").rglob("vendor/*") if path.name != "README.md"]
+    assert files
+    licenses = [path for path in files if path.name.endswith(".LICENSE.txt")]
+    assert {path.relative_to(ROOT).as_posix() for path in licenses} <= set(PROJECT["license-files"])
+    for path in files:
+        assert path.relative_to(ROOT).as_posix() in listed
+        project = path.name.split(".")[0]
+        assert path.with_name(f"{project}.LICENSE.txt") in licenses
