@@ -50,13 +50,14 @@ class Converted:
     def outputs(self) -> dict[str, np.ndarray]:
         """Everything on the way from the image to detections."""
         levels = [self._tensor(f"fpn_p{level}") for level in _LEVELS]
-        whole = keras.Model(self.model.inputs, [*self.model.outputs, *levels])
+        logits = self._tensor("mrcnn_class_logits")
+        whole = keras.Model(self.model.inputs, [*self.model.outputs, logits, *levels])
         inputs = [
             mold_image(self.image, self.config)[None].astype(np.float32),
             self.meta,
             normalized_anchors(self.config, self.image.shape)[None],
         ]
-        *outputs, p2, p3, p4, p5, p6 = _predicted(whole, inputs)
+        *outputs, class_logits, p2, p3, p4, p5, p6 = _predicted(whole, inputs)
         found = InferenceOutputs(*outputs)
         count = int((found.detections[:, 4] > 0).sum())
         proposals = int(found.rpn_rois.any(axis=1).sum())
@@ -65,7 +66,7 @@ class Converted:
             **{f"p{level}": each.transpose(2, 0, 1) for level, each in pyramid},
             **self._rpn(found.rpn_class, found.rpn_bbox),
             "proposals": self._pixels(found.rpn_rois[:proposals]),
-            "classes": found.mrcnn_class[:proposals],
+            "class_logits": class_logits[:proposals],
             "deltas": found.mrcnn_bbox[:proposals][..., _AXES],
             "boxes": self._pixels(found.detections[:count, :4]),
             "labels": found.detections[:count, 4].astype(int),
@@ -84,15 +85,18 @@ class Converted:
             [*(self._tensor(name) for name in layers), self._tensor("input_image_meta")],
             [
                 *(self._tensor(name) for name in ("rpn_class", "rpn_bbox")),
-                *(self._tensor(name) for name in ("mrcnn_class", "mrcnn_bbox", "mrcnn_mask")),
+                *(
+                    self._tensor(name)
+                    for name in ("mrcnn_class_logits", "mrcnn_bbox", "mrcnn_mask")
+                ),
             ],
         )
         inputs = [theirs[f"p{level}"].transpose(1, 2, 0)[None] for level in _LEVELS]
         inputs += [self._normalized(theirs[name])[None] for name in ("proposals", "boxes")]
-        classes, deltas, probabilities, moves, masks = _predicted(model, [*inputs, self.meta])
+        classes, deltas, class_logits, moves, masks = _predicted(model, [*inputs, self.meta])
         return {
             **self._rpn(classes, deltas),
-            "classes": probabilities,
+            "class_logits": class_logits,
             "deltas": moves[..., _AXES],
             "mask_logits": masks[: len(theirs["boxes"])].transpose(0, 3, 1, 2),
         }

@@ -162,7 +162,7 @@ def outputs(model: Any, image: np.ndarray) -> dict[str, np.ndarray]:
         "rpn_scores": torch.sigmoid(torch.from_numpy(in_cells(logits, 1)[:, 0])).numpy(),
         "rpn_deltas": in_cells(deltas, 4),
         "proposals": found["proposals"][0][0].numpy(),
-        "classes": torch.softmax(classes, -1).numpy(),
+        "class_logits": classes.numpy(),
         "deltas": moves.reshape(len(moves), -1, 4).numpy(),
         "boxes": result["boxes"].numpy(),
         "labels": result["labels"].numpy(),
