@@ -128,15 +128,18 @@ def routes(state: State) -> APIRouter:
 
     @router.post("/pictures", openapi_extra=IMAGE_FORM)
     async def add_picture(request: Request) -> dict[str, Any]:
-        """Take an image into the project, and have it detected in."""
+        """Take an image into the project, and have it detected in.
+
+        Of a slide of more than 64 million pixels `job` is null: ask for all of it, or a region.
+        """
         image = await sent_image(request)
         folder = Path(mkdtemp(prefix="upload-", dir=project.scratch))
         try:
             path = folder / "image"
             await asyncio.to_thread(store_image, image, path)
             name = await asyncio.to_thread(project.add, path, image.filename or "image")
-            job = await asyncio.to_thread(state.work.add, name)
-            return {"name": name, "job": job.plain()}
+            job = await asyncio.to_thread(state.work.add_new, name)
+            return {"name": name, "job": job.plain() if job else None}
         finally:
             await image.close()
             await asyncio.to_thread(shutil.rmtree, folder, True)

@@ -81,7 +81,7 @@ def take_in(state: Any, arguments: Sequence[str]) -> None:
             now = path.stat()
             if (now.st_dev, now.st_ino) in files or (path.name, now.st_size) in known:
                 continue
-            state.work.add(state.project.add(path.resolve(), path.name))
+            state.work.add_new(state.project.add(path.resolve(), path.name))
         except (MrcnnError, OSError) as error:
             print(f"not taken in: {on_one_line(str(error))}", file=sys.stderr)
 

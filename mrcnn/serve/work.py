@@ -84,6 +84,18 @@ class Work:
         self._tell(job.number)
         return job
 
+    def add_new(self, picture: str) -> Job | None:
+        """Have a picture detected in that has just come; a slide waits for what is asked of it.
+
+        Raises:
+            UnknownPictureError: there is no such picture.
+            BusyError: too much waits.
+        """
+        with open_checked(self._project.path(picture)) as opened:
+            height, width = opened.shape
+        # All of it takes many minutes, and a part is often enough.
+        return None if height * width > MOST_WHOLE_PIXELS else self.add(picture)
+
     def cancel(self, number: int) -> bool:
         """Cancel a job; what runs already is not kept. False where it has ended."""
         is_cancelled = self._project.jobs.cancel(number)

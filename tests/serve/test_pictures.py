@@ -202,6 +202,17 @@ def test_objects_come_so_many_at_a_time(client, add, monkeypatch):
     assert client.get("/api/pictures/not-here.png/cells").status_code == 404
 
 
+def test_a_slide_is_detected_in_when_it_is_asked_for(client, monkeypatch):
+    monkeypatch.setattr("mrcnn.serve.work.MOST_WHOLE_PIXELS", 60 * 60)
+    for side, waits in ((60, False), (61, True)):
+        name = f"slide{side}.png"
+        sent = client.post("/api/pictures", files={"image": (name, png(field(shape=(side, 60))))})
+        assert (sent.json()["job"] is None) == waits
+        assert (wait_for(client, name)["cells"] is None) == waits
+    client.post("/api/pictures/slide61.png/detect")
+    assert wait_for(client, "slide61.png")["cells"] == []
+
+
 def test_a_region_is_detected_in(client, add):
     told = add(name="region.png")
     act(client, told, "delete", cells=[1, 2, 3])

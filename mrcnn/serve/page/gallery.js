@@ -156,6 +156,7 @@ function card(one) {
   if (job && ["waiting", "running", "failed", "cancelled"].includes(job.state)) {
     badges.push(made("span", { class: job.state === "failed" ? "badge bad" : "badge good" }, t(job.state)));
   }
+  if (!counts && !one.problem && !badges.length) badges.push(made("span", { class: "badge" }, t("notCounted")));
   if (one.corrected) badges.push(made("span", { class: "badge good" }, t("corrected")));
   for (const doubt of one.doubts || []) badges.push(made("span", { class: "badge", title: doubt.text }, noun(doubt.reason)));
   const problem = one.problem || (job && job.state === "failed" && job.problem);

@@ -2,7 +2,7 @@
 
 const CHUNK = 256; // side of the squares that cells are looked up by, in pixels of the picture
 const LEAST = 9; // smaller cells than this, on the screen, are dots
-const DOT = 4;
+const DOT = 4; // side of a dot at most, on the screen
 const BATCH = 64; // cells of one path: one of all takes far longer
 const MOST_HALOS = 400;
 
@@ -166,8 +166,9 @@ export class Layer {
     const image = context.createImageData(width, height);
     const pixels = new Uint32Array(image.data.buffer);
     const colors = new Map();
-    const side = Math.max(Math.round(DOT * ratio), 1);
     for (const cell of cells) {
+      // Smaller than the cell: what lies under a hundred thousand is seen as well.
+      const side = Math.max(Math.round(Math.min(DOT, 0.6 * Math.sqrt(cell.area) * scale) * ratio), 1);
       let color = colors.get(cell.class);
       if (color === undefined) {
         const [red, green, blue] = this.colorOf(cell.class).match(/\d+/g).map(Number);

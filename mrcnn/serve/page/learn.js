@@ -45,14 +45,21 @@ export function told(now) {
 
 function compared(now) {
   const { before, after } = now.figures;
-  const head = made("tr", {}, made("td", {}), ...FIGURES.map((key) => made("th", { scope: "col" }, t(TITLES[key]))));
-  const row = (title, figures, path) => made("tr", {}, made("th", { scope: "row" }, title),
-    ...FIGURES.map((key) => made("td", {}, typeof figures[key] === "number" ? figures[key].toFixed(3) : "–")),
-    made("td", {}, made("button", { type: "button", onclick: () => use(path) }, t("take"))));
+  const models = [[t("before"), before, now.weights], [t("after"), after, now.result]];
+  // Side by side, which a phone has room for.
+  const row = (title, cells) => made("tr", {}, title, ...cells.map((cell) => made("td", {}, cell)));
+  const head = made("tr", {}, made("td", {}), ...models.map(([title]) => made("th", { scope: "col" }, title)));
+  const figures = FIGURES.map((key) => row(made("th", { scope: "row" }, t(TITLES[key])), models.map(([, told]) => value(told, key))));
+  const buttons = row(made("td", {}), models.map(([title, , path]) =>
+    made("button", { type: "button", "aria-label": `${t("take")}: ${title}`, onclick: () => use(path) }, t("take"))));
   return [
     made("h3", {}, t("compareTitle", { number: now.validated.length })),
     made("div", { class: "wide" }, made("table", {}, made("thead", {}, head),
-      made("tbody", {}, row(t("before"), before, now.weights), row(t("after"), after, now.result))))];
+      made("tbody", {}, ...figures, buttons)))];
+}
+
+function value(figures, key) {
+  return typeof figures[key] === "number" ? figures[key].toFixed(3) : "–";
 }
 
 async function use(path) {
@@ -66,17 +73,17 @@ function model(one) {
   const date = new Date(one.date).toLocaleDateString(document.documentElement.lang, { dateStyle: "long" });
   const about = made("span", { class: "about" }, made("strong", {}, one.name), made("br"),
     made("span", { class: "small" }, [date, one.is_shipped ? t("shipped") : "", one.classes.map(noun).join(", "), one.license || ""].filter(Boolean).join(" · ")));
-  const parts = [...(one.lesson ? [lessonCard(one)] : []), ...rendered(one.card)];
+  const card = rendered(one.card);
+  const parts = [one.lesson ? lessonCard(one) : null, card.length ? made("div", { tabindex: "0" }, ...card) : null].filter(Boolean);
   return made("li", one.is_present ? { "aria-current": "true" } : {}, about,
     one.is_present ? made("span", { class: "badge good" }, t("inUse"))
       : made("button", { type: "button", onclick: () => use(one.path) }, t("take")),
-    parts.length ? made("details", { class: "card" }, made("summary", {}, t("card")), made("div", { tabindex: "0" }, ...parts)) : null);
+    parts.length ? made("details", { class: "card" }, made("summary", {}, t("card")), ...parts) : null);
 }
 
 // What is known of a model that was trained here.
 function lessonCard({ lesson }) {
   const { before = {}, after = {} } = lesson.figures;
-  const value = (figures, key) => (typeof figures[key] === "number" ? figures[key].toFixed(3) : "–");
   const rows = [
     [t("cardFrom"), lesson.from],
     [t("cardTrained"), `${lesson.trained.length}: ${lesson.trained.join(", ")}`],

@@ -315,6 +315,12 @@ function setTools() {
   $("delete").disabled = !is || !layer.chosen.size;
   $("merge").disabled = !is || layer.chosen.size < 2;
   $("checked").disabled = !is;
+  // What was only shown so far: all of it can be asked for, or a part.
+  const isUncounted = Boolean(picture && !is && $("working").hidden);
+  $("uncounted").hidden = !isUncounted;
+  $("again").textContent = t(isUncounted ? "everything" : "again");
+  $("again").classList.toggle("main", isUncounted);
+  $("checked").classList.toggle("main", !isUncounted);
   for (const button of document.querySelectorAll("[data-tool]")) {
     button.disabled = !is && !["select", "region"].includes(button.dataset.tool);
     button.textContent = t(button.dataset.tool);
