@@ -200,4 +200,5 @@ def _tell(
         print(f"Warning: not compared, for the results have none: {', '.join(manual.passed_over)}")
     missing: Sequence[str] = [pictures[name] for name in pictures if name not in manual.by_picture]
     if missing:
-        print(f"{words.counted(len(missing), 'image')} of the run are not in the table")
+        verb = "is" if len(missing) == 1 else "are"
+        print(f"{words.counted(len(missing), 'image')} of the run {verb} not in the table")

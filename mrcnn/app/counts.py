@@ -109,6 +109,13 @@ def write_counts(application: Application, out: Path, group: str | None = None) 
     shares, histogram = shares_table(tallies, counting), histogram_table(tallies)
     atomic_write(out / SHARES, lambda file: write_csv(file, shares))
     atomic_write(out / HISTOGRAM, lambda file: write_csv(file, histogram))
+    if NO_SLIDE in tallies:
+        missed = words.counted(len(tallies[NO_SLIDE].frames), "image")
+        notes.insert(
+            0,
+            f"Warning: --group {group} does not fit the path of {missed}, counted as the slide "
+            f"{NO_SLIDE} in {SLIDES}.",
+        )
     return [*_lines(words, counting, tallies), *_without_size(out, words, tallies), *notes]
 
 

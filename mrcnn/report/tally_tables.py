@@ -113,10 +113,15 @@ def rate(tally: Tally, column: str) -> tuple[float, float, float] | None:
 
 
 def frame_interval(tally: Tally) -> Interval:
-    """Of the count in the frames: by how much pictures of one size differ, else of Poisson."""
-    if len(tally.frames) > 1 and len(set(tally.sizes)) == 1:
-        return sum_interval(tally.frames)
-    return count_interval(tally.frame[""])
+    """Of the count in the frames, of Poisson; by how much pictures of one size differ, if more.
+
+    A few pictures may have the same count by chance, which does not make it certain.
+    """
+    least = count_interval(tally.frame[""])
+    if len(tally.frames) < 2 or len(set(tally.sizes)) > 1:
+        return least
+    low, high = sum_interval(tally.frames)
+    return Interval(min(low, least.low), max(high, least.high))
 
 
 def shares_table(slides: Mapping[str, Tally], counting: Counting) -> Table:

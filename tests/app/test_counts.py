@@ -11,6 +11,7 @@ import pytest
 from mrcnn.app.counts import slide_of, write_counts
 from mrcnn.app.option_types import slide_rule
 from mrcnn.errors import DataError
+from mrcnn.measure.intervals import count_interval
 from mrcnn.report.detection_files import DetectedImage, object_rows, objects_csv, summary_csv
 from mrcnn.report.tally import Counting
 from mrcnn.report.words import Words
@@ -164,6 +165,24 @@ def test_pictures_that_are_there_twice_are_told(tmp_path):
     # Also on another slide.
     assert repeats == ["", "the same as s0/0.png", "the same as s0/0.png", ""]
     assert sum("s0/1.png: the same as s0/0.png" in line for line in lines) == 1
+
+
+def test_pictures_of_no_slide_are_told(tmp_path):
+    run_of(tmp_path, [("s1_a.png", BOXES, CLASSES), ("b.png", BOXES[:2], CLASSES[:2])])
+    said = [line for line in write_counts(APPLICATION, tmp_path, r"(s\d+)_") if "--group" in line]
+    assert said == [
+        r"Warning: --group (s\d+)_ does not fit the path of 1 field, counted as the slide (none) "
+        "in slides.csv."
+    ]
+    assert [row["slide"] for row in read(tmp_path / "slides.csv")] == ["s1", "(none)"]
+
+
+def test_pictures_with_the_same_count_do_not_make_it_certain(tmp_path):
+    run_of(tmp_path, [(f"{number}.png", BOXES, CLASSES) for number in range(3)])
+    write_counts(APPLICATION, tmp_path)
+    (row,) = read(tmp_path / "slides.csv")
+    interval = float(row["frame_count_low"]), float(row["frame_count_high"])
+    assert interval == pytest.approx(count_interval(15), rel=1e-4)
 
 
 def test_the_slide_of_a_picture():
