@@ -20,7 +20,7 @@ from mrcnn.pictures.layered import LayeredPicture
 from mrcnn.pictures.orientation import Orientation
 from mrcnn.pictures.pixel_size import SIZE_TAGS, PixelSize, of_tiff_tags
 from mrcnn.pictures.tiff_colors import Colors, told_range
-from mrcnn.pictures.tiff_damage import LOST_NOTE, damage_heard
+from mrcnn.pictures.tiff_damage import LOST_NOTE, damage_heard, notes_on_end
 from mrcnn.pictures.tiff_layout import Reader, TiffImage, images_of
 from mrcnn.pictures.tiff_pages import PageByPillow, SegmentCache
 
@@ -63,7 +63,13 @@ class TiffPicture(LayeredPicture):
         levels = image.readers(index, self.path, self._cache)
         self._has_levels_elsewhere = _SUB_IFDS in image.series.keyframe.tags
         turned = _orientation(levels[0][0])
-        self.planes = [_Planes(readers, channels, turned) for readers in levels]
+        planes = [_Planes(readers, channels, turned) for readers in levels]
+        (finest, is_cut), *coarser = zip(planes, image.ends_early(index), strict=True)
+        self.planes = [finest, *(each for each, ends_early in coarser if not ends_early)]
+        lost = [each.shape for each, ends_early in coarser if ends_early]
+        others = [*pages[: number - 1], *pages[number:]]
+        lost_pages = sum(any(other.ends_early(inner)) for other, inner in others)
+        self.page_notes += notes_on_end(is_cut, lost, lost_pages)
         self.size = self._pixel_size_by_tags(image, turned)
         self.told_range = told_range(image.series.keyframe)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mrcnn.pictures.explaining import Unreadable
+from mrcnn.pictures.tiff_damage import ends_early
 from mrcnn.pictures.tiff_pages import (
     ColumnsAsChannels,
     MissingPage,
@@ -49,25 +50,38 @@ class TiffImage:
         """For each level the planes of one page, one for each channel."""
         return [self._planes(level, page, path, cache) for level in self.series.levels]
 
-    def _planes(self, level: Any, page: int, path: Path, cache: SegmentCache) -> list[Reader]:
-        if self.is_in_columns:
-            rows = [PageReader(each.aspage(), cache) for each in level.pages]
-            return [ColumnsAsChannels(rows)]
-        outer, inner = divmod(page, self.stride)
-        first = outer * self.channels * self.stride + inner
+    def ends_early(self, page: int) -> list[bool]:
+        """For each level whether pixels of one page lie beyond the end of the file."""
         return [
-            self._reader(level, first + channel * self.stride, path, cache)
-            for channel in range(self.channels)
+            any(stored is not None and ends_early(stored, shift) for stored, shift in planes)
+            for planes in (self._stored(level, page) for level in self.series.levels)
         ]
 
-    def _reader(self, level: Any, index: int, path: Path, cache: SegmentCache) -> Reader:
-        shift = 0
-        if len(level.pages) == 1 and index:
-            # Further planes follow the first one's data, without tags of their own.
-            first = level.pages[0]
-            shift = index * math.prod(first.shape) * first.dtype.itemsize
-            index = 0
-        page = level.pages[index]
+    def _planes(self, level: Any, page: int, path: Path, cache: SegmentCache) -> list[Reader]:
+        stored = self._stored(level, page)
+        if self.is_in_columns:
+            return [ColumnsAsChannels([PageReader(row.aspage(), cache) for row, _ in stored])]
+        return [self._reader(level, plane, shift, path, cache) for plane, shift in stored]
+
+    def _stored(self, level: Any, page: int) -> list[tuple[Any, int]]:
+        """The pages of tifffile that hold the planes of one page, and where their data begin.
+
+        A page that is missing is None. The number of bytes is counted from the data of the page.
+        """
+        if self.is_in_columns:
+            return [(row, 0) for row in level.pages]
+        outer, inner = divmod(page, self.stride)
+        first = outer * self.channels * self.stride + inner
+        indices = range(first, first + self.channels * self.stride, self.stride)
+        if len(level.pages) > 1:
+            return [(level.pages[index], 0) for index in indices]
+        # Further planes follow the first one's data, without tags of their own.
+        only = level.pages[0]
+        size = 0 if only is None else math.prod(only.shape) * only.dtype.itemsize
+        return [(only, index * size) for index in indices]
+
+    @staticmethod
+    def _reader(level: Any, page: Any, shift: int, path: Path, cache: SegmentCache) -> Reader:
         if page is None:
             return MissingPage(level.keyframe)
         page = page.aspage()

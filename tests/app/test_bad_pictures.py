@@ -148,6 +148,17 @@ def test_a_pyramid_without_its_levels(detect, capsys, good, tmp_path):
     assert "not all of its pages, levels and tags were found" in problem
 
 
+def test_a_pyramid_whose_smallest_level_ends_early(detect, capsys, tmp_path):
+    """It is told, and counts as the whole file does."""
+    path = pyramid(tmp_path / "a.tif", LARGE)
+    path.write_bytes(path.read_bytes()[:-1000])
+    status, out = detect(path)
+    assert status == 0
+    said = capsys.readouterr().out
+    assert f"{path}: the file is damaged or cut short: its smaller levels" in said
+    assert len(rows_of(out / "objects.csv")) == 18**2
+
+
 def test_zarr_with_chunks_that_are_missing_or_damaged(detect, capsys, good, tmp_path):
     """What is missing has the fill value, by the format; what cannot be decoded is an error."""
     zarr = pytest.importorskip("zarr")

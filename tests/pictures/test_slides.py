@@ -215,18 +215,6 @@ def test_threads_read_one_picture(tmp_path):
             np.testing.assert_array_equal(region, PIXELS[y : y + 90, x : x + 90])
 
 
-def test_a_pyramid_that_was_cut_short(tmp_path):
-    path = save_pyramid(tmp_path / "a.tif", compression="zlib")
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) - 2000])
-    with (
-        pytest.raises(DataError, match=r"a\.tif: it is damaged or cut short"),
-        open_picture(path) as p,
-    ):
-        for level in range(3):
-            p.pixels(level)
-
-
 def test_a_pyramid_whose_levels_are_lost(tmp_path, capfd):
     """They stand behind the picture itself, which is there."""
     path = save_pyramid(tmp_path / "a.tif")
