@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.inference.blank import is_blank
 from mrcnn.inference.levels import level_for
 from mrcnn.inference.molding import usual_scale
 from mrcnn.inference.prediction import Prediction
@@ -36,6 +37,8 @@ from mrcnn.pictures import Picture
 _MOST_OFF = 1.25
 # An estimate that was believed is not farther off than this.
 _FARTHEST = 2.0
+# An estimate that is doubted does not enlarge a picture by more than this beyond its usual size.
+_ENLARGED = 8.0
 # Objects that would have to be enlarged more than this many times are too small to be seen.
 _LARGEST_FACTOR = 16.0
 
@@ -120,6 +123,10 @@ class ScaledPredictor:
             scale = better
             prediction = self._at(picture, scale, stacklevel + 1)
         instances = prediction.instances
+        if self._fits(picture, scale) and is_blank(level_for(picture, scale.factor)[0].pixels()):
+            instances = instances.take([])
+            if scale.source == "estimate":
+                scale = Scale(scale.factor, None, "settings", 0.0)
         doubts = self.doubts(instances, replace(scale, factor=prediction.scale))
         if instances.scores is not None:
             instances = instances.take(instances.scores >= self.min_confidence)
@@ -235,6 +242,7 @@ class ScaledPredictor:
         """What detects in tiles, and gives sure enough instances as `refine` leaves them."""
 
         def sure(image: np.ndarray, instances: Instances) -> Instances:
+            instances = _visible(image, instances)
             if instances.scores is not None:
                 instances = instances.take(instances.scores >= self.min_confidence)
             return instances if refine is None else refine(image, instances)
@@ -253,7 +261,13 @@ class ScaledPredictor:
             raise ConfigError("There is no make_tiled: pictures are seen as a whole only.")
         with self._making:
             if self._tiled is None:
-                self._tiled = self._make_tiled()
+                made = self._make_tiled()
+                self._tiled = TiledPredictor(
+                    made.predictor,
+                    made.object_diameter,
+                    tile_side=made.tile_side,
+                    refine=made.refine or _visible,
+                )
             return self._tiled
 
     def _choose(self, picture: Picture) -> tuple[Scale, Prediction | None]:
@@ -278,6 +292,9 @@ class ScaledPredictor:
         if found is None:
             return Scale(usual, None, "settings", 0.0), None
         chosen = self._estimated(picture, found)
+        if found.score < BELIEVED and chosen.factor > _ENLARGED * usual:
+            # In noise something is seen at every scale.
+            return Scale(usual, None, "settings", 0.0), None
         # A full list is a limit, of which notes are taken on another way.
         is_done = whole is not None and chosen.factor == usual and not whole.is_full
         return chosen, whole if is_done else None
@@ -316,13 +333,16 @@ class ScaledPredictor:
 
     def _at(self, picture: Picture, scale: Scale, stacklevel: int) -> Prediction:
         factor = None if scale.factor == self._usual(picture) else scale.factor
-        fits = max(picture.shape) * scale.factor <= side_for(self.config.OBJECT_DIAMETER)
-        if fits or self._make_tiled is None:
+        if self._fits(picture, scale) or self._make_tiled is None:
             found = self.predictor.predict(picture, scale=factor, stacklevel=stacklevel + 1)
             lacks_some = found.is_full and self._may_hold_more(picture, scale)
             if not lacks_some or self._make_tiled is None:
                 return found
         return self._tiles().predict(picture, scale.factor)
+
+    def _fits(self, picture: Picture, scale: Scale) -> bool:
+        """Whether a picture is no larger than a tile."""
+        return max(picture.shape) * scale.factor <= side_for(self.config.OBJECT_DIAMETER)
 
     def _may_hold_more(self, picture: Picture, scale: Scale) -> bool:
         """Whether more objects than the predictor returns could lie in a picture at all."""
@@ -370,3 +390,8 @@ class ScaledPredictor:
         if off <= math.log(_MOST_OFF) or (was_believed and off > math.log(_FARTHEST)):
             return None
         return better
+
+
+def _visible(image: np.ndarray, instances: Instances) -> Instances:
+    """None of the instances where nothing is to be seen in the image."""
+    return instances.take([]) if is_blank(image) else instances

@@ -7,7 +7,7 @@ import pytest
 
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.inference import Prediction, Predictor, ScaledPredictor, TiledPredictor
-from mrcnn.inference.scale import Scale, answer
+from mrcnn.inference.scale import Answer, Scale, answer
 from mrcnn.inference.tile_limits import limits_for_tile
 from mrcnn.inference.tiles import side_for
 from mrcnn.pictures import Level, Picture, PixelSize
@@ -295,3 +295,56 @@ def test_parts_of_a_slide_need_tiles():
     predictor = scaled(diameter=40)
     with pytest.raises(ConfigError, match="no make_tiled"):
         predictor.predict_parts(Slide(9000, 40, 0), Scale(0.6, 40.0, "diameter"))
+
+
+class SeesThings(BrightSpots):
+    """A network that finds something everywhere: all is bright to it."""
+
+    def run(self, inputs):
+        images, *others = inputs
+        images = np.zeros_like(images)
+        images[:, 20:44, 20:44] = 250
+        return super().run([images, *others])
+
+
+def seer(**arguments):
+    config = Config()
+    predictor = Predictor(config, SeesThings(config))
+
+    def make_tiled():
+        return TiledPredictor(predictor, 24, tile_side=512)
+
+    return ScaledPredictor(predictor, make_tiled=make_tiled, **arguments)
+
+
+@pytest.mark.parametrize("side", [200, 1500])
+@pytest.mark.parametrize("told", [{}, {"diameter": 24}])
+def test_nothing_is_found_where_nothing_is_to_be_seen(side, told):
+    blank = np.full((side, side, 3), 230, np.uint8)
+    prediction = seer(**told).predict(blank)
+    assert len(prediction.instances) == 0
+    assert told or prediction.quality == ("foreign",)
+    blank[::50] = 0
+    assert len(seer(**told).predict(blank).instances) > 0
+
+
+def test_tiles_of_glass_have_no_objects():
+    picture = Picture.of(np.full((1500, 1500, 3), 230, np.uint8))
+    scale = Scale(1.0, 24, "diameter")
+    count, parts = seer(diameter=24).predict_parts(picture, scale)
+    assert count > 1 and sum(map(len, parts)) == 0
+
+
+def test_a_doubted_estimate_does_not_enlarge_a_picture_without_end(monkeypatch):
+    """Of specks, such as noise has at any scale, unless the network is sure of them."""
+    picture = Picture.of(discs(30))
+    usual = 256 / picture.shape[0]
+    for score, diameter, source in (
+        (0.8, 24 / usual / 9, "settings"),
+        (0.8, 24 / usual / 4, "estimate"),
+        (0.95, 24 / usual / 9, "estimate"),
+    ):
+        told = Answer(diameter, 24.0, 10, score)
+        monkeypatch.setattr("mrcnn.inference.scaled.estimate", lambda *_, told=told: told)
+        chosen = scaled().choose(picture)
+        assert (chosen.source, chosen.factor == usual) == (source, source == "settings")
