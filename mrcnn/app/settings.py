@@ -108,6 +108,10 @@ def going_on_settings(stored: Mapping[str, Any], given: Mapping[str, Any]) -> di
         is_cosine = settings["LEARNING_RATE_SCHEDULE"] == "cosine"
         total = settings["EPOCHS"] * settings["STEPS_PER_EPOCH"]
         settings["WARMUP_STEPS"] = math.ceil(total / 10) if is_cosine else 0
+    if settings.get("OBJECT_CLASSES") and "OBJECT_CLASSES" not in given:
+        # The classes may be other ones now.
+        kept = [name for name in settings["OBJECT_CLASSES"] if name in settings["CLASS_NAMES"]]
+        settings["OBJECT_CLASSES"] = kept or None
     return settings
 
 

@@ -138,6 +138,16 @@ def test_a_trained_model_is_gone_on_from_with_one_set_of_settings(weights):
     assert (config.EPOCHS, config.LEARNING_RATE_SCHEDULE, config.WARMUP_STEPS) == (9, "constant", 0)
 
 
+@pytest.mark.parametrize(
+    ("names", "kept"),
+    [(["a", "red", "blue"], ["red", "blue"]), (["blue", "c"], ["blue"]), (["c", "d"], None)],
+)
+def test_classes_that_tell_the_scale_are_those_that_the_new_training_has(names, kept):
+    known = {**STORED, "CLASS_NAMES": names, "OBJECT_CLASSES": ["red", "blue"]}
+    config = APPLICATION.make_config(training_settings(train_options("--weights", "best"), known))
+    assert kept == config.OBJECT_CLASSES
+
+
 def test_an_interrupted_run_goes_on_with_its_own_settings():
     settings = training_settings(train_options("--weights", "last"), STORED)
     assert settings == STORED
