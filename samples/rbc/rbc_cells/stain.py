@@ -66,9 +66,11 @@ def stained(image: np.ndarray) -> np.ndarray | None:
 def shrunken(values: np.ndarray, factor: int) -> np.ndarray:
     """Means of squares of factor x factor pixels; the last row and column repeat to fill them."""
     height, width = values.shape
-    padded = np.pad(values, ((0, -height % factor), (0, -width % factor)), mode="edge")
-    squares = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor)
-    return squares.mean(axis=(1, 3))
+    if height % factor or width % factor:
+        values = np.pad(values, ((0, -height % factor), (0, -width % factor)), mode="edge")
+    # Row by row, then column by column: brightness is whole, so that sums are exact.
+    rows = sum(values[offset::factor] for offset in range(factor))
+    return np.asarray(sum(rows[:, offset::factor] for offset in range(factor)) / factor**2)
 
 
 def absorbed_light(brightness: np.ndarray) -> np.ndarray:
