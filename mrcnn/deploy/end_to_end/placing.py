@@ -71,7 +71,6 @@ def placed(detections: Array, masks: Array, frame: Frame, config: Any) -> Placed
     class_ids = detections.take(4, axis=1)
     places = joined(rows.unsqueeze(1), class_ids.astype(np.int64).unsqueeze(1), axis=1)
     masks = masks.transpose(0, 3, 1, 2).take_points(places)
-    sides = frame.size.astype(np.int64)
     boxes = (_centers if config.SUBPIXEL_MASKS else _whole_boxes)(detections, frame, config)
     read = _centers_read if config.SUBPIXEL_MASKS else _whole_read
 
@@ -92,6 +91,8 @@ def placed(detections: Array, masks: Array, frame: Frame, config: Any) -> Placed
         if config.SUBPIXEL_MASKS:
             corners = _tight(inside, rows, columns)
         before, after = stacked(rows.begin, columns.begin), stacked(rows.end, columns.end)
+        # Made in here: ONNX Runtime warns of two names from outside for one value.
+        sides = frame.size.astype(np.int64)
         whole = inside.astype(np.uint8).pad(joined(before, sides - after))
         return [], [whole, corners, area]
 
