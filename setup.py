@@ -9,7 +9,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-MODELS = ("rbc",)
+MODELS = ("rbc", "rbc-open")
 
 
 class BuildWithModels(build_py):

@@ -249,11 +249,12 @@ def calibrate(weights: Path, shift: float = CONFIDENCE_SHIFT) -> None:
         file["mrcnn_class_logits/mrcnn_class_logits/bias:0"][0] -= shift
 
 
-def finish(out: Path) -> int:
+def finish(out: Path, name: str = "rbc") -> int:
     """Pack the last checkpoint of the last training; the exit status.
 
     Args:
         out: see --out.
+        name: of the model, and of its files in the folder `packed`.
     """
     checkpoint = max(
         (out / "logs").glob("*/mask_rcnn_rbc_*.h5"), key=lambda each: each.stat().st_mtime
@@ -276,7 +277,11 @@ def finish(out: Path) -> int:
         "float32",
         "--replace",
     ]
-    return subprocess.run([sys.executable, str(SAMPLE / "rbc.py"), *pack], check=False).returncode
+    status = subprocess.run([sys.executable, str(SAMPLE / "rbc.py"), *pack], check=False).returncode
+    if not status and name != "rbc":
+        for packed in (out / "packed").glob("rbc.*"):
+            packed.replace(packed.with_name(name + packed.name.removeprefix("rbc")))
+    return status
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,7 +23,7 @@ from mrcnn.config import Config
 from mrcnn.errors import MrcnnError
 from mrcnn.report.tally import Counting
 from mrcnn.report.words import Words
-from mrcnn.weights.places import default_folder, shipped_license
+from mrcnn.weights.places import default_folder, shipped_license, shipped_models
 
 if TYPE_CHECKING:
     from mrcnn.instances import Instances
@@ -128,6 +128,14 @@ class Application:
     def packed_file(self) -> str:
         """Name of the weights that `pack` writes."""
         return f"{self.name}.h5"
+
+    @property
+    def shipped(self) -> list[str]:
+        """Names of the models that come with the project, the default one first."""
+        if not self.ships_model:
+            return []
+        others = [name for name in shipped_models() if name.startswith(f"{self.name}-")]
+        return [self.name, *others]
 
     @property
     def schema(self) -> str:

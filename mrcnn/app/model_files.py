@@ -108,8 +108,8 @@ def resolve_weights(application: "Application", weights: str, logs: Path) -> Pat
     """The file behind a word or a path, which may be the folder of a run or of a packed model.
 
     Args:
-        application: a model that comes with the project has its name.
-        weights: "last", "best", the application's name, or a path.
+        application: knows the models that come with the project.
+        weights: "last", "best", the name of a model that comes with the project, or a path.
         logs: folder of runs.
 
     Raises:
@@ -119,13 +119,13 @@ def resolve_weights(application: "Application", weights: str, logs: Path) -> Pat
         return last_checkpoint(application, logs)
     if weights == BEST:
         return best_weights(application, logs)
-    if application.ships_model and weights == application.name:
-        return shipped_weights(application.name)
+    if weights in application.shipped:
+        return shipped_weights(weights)
     path = Path(weights)
     if path.is_dir():
         return _weights_in(application, path)
     if not path.is_file():
-        own = f"`{application.name}`, " if application.ships_model else ""
+        own = "".join(f"`{name}`, " for name in application.shipped)
         raise WeightsError(
             f"{path}: no such weights file. Expected {own}`last`, `best`, a .h5 file or the "
             "folder of a run."

@@ -210,8 +210,8 @@ def _anchors(application: "Application", value: str | tuple[float, ...]) -> dict
 
 def _weights(application: "Application") -> list[Option]:
     """Which weights a command starts with."""
-    own = f"{application.name}|" if application.ships_model else ""
-    shipped = "the model that comes with the project, " if own else ""
+    own = "".join(f"{name}|" for name in application.shipped)
+    shipped = "a model that comes with the project, " if own else ""
     trained = (
         f"{shipped}the last checkpoint, the best one of a training that was validated, a .h5 file, "
         "or the folder of a run or of a packed model (default {default})"

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mrcnn.app.option_types import AUTO
-from mrcnn.errors import ConfigError, WeightsError
+from mrcnn.errors import ConfigError
 from mrcnn.files import atomic_write, checksum_of
 from mrcnn.report.words import Words
-from mrcnn.weights.places import shipped_weights
+from mrcnn.weights.places import shipped_files
 
 if TYPE_CHECKING:
     from mrcnn.app.application import Application
@@ -24,12 +24,8 @@ _CHECKSUM = "weights_sha256"
 
 def own_folder(application: "Application", weights: Path) -> Path | None:
     """Where that of a model that comes with the project is kept; None for other models."""
-    if not application.ships_model:
-        return None
-    try:
-        is_shipped = weights.resolve() == shipped_weights(application.name).resolve()
-    except WeightsError:
-        return None
+    path = weights.resolve()
+    is_shipped = any(path == each.resolve() for each in shipped_files(application.shipped))
     return application.default_logs if is_shipped else None
 
 

@@ -12,7 +12,7 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import atomic_write
 from mrcnn.serve.learning import Learning
 from mrcnn.serve.project import Project
-from mrcnn.weights.places import shipped_license, shipped_weights
+from mrcnn.weights.places import shipped_files, shipped_license
 
 _CHOICE = "model.json"
 _CARD = "README.md"
@@ -24,7 +24,7 @@ class Models:
     """Lists models, and keeps which one was chosen.
 
     Args:
-        application: may ship one.
+        application: may ship some.
         project: keeps the choice.
         learning: made the others.
     """
@@ -54,8 +54,7 @@ class Models:
                     },
                 }
         others = [] if present is None else [present]
-        if self._application.ships_model:
-            others.append(shipped_weights(self._application.name))
+        others += shipped_files(self._application.shipped)
         # Those that were learned from stay: a choice can be taken back.
         others += [Path(each.weights) for each in lessons if Path(each.weights).is_file()]
         for path in others:
@@ -63,9 +62,7 @@ class Models:
         return [self._told(Path(path), card, present) for path, card in cards.items()]
 
     def _told(self, path: Path, card: dict[str, Any], present: Path | None) -> dict[str, Any]:
-        shipped = None
-        if self._application.ships_model:
-            shipped = shipped_weights(self._application.name)
+        is_shipped = path in shipped_files(self._application.shipped)
         try:
             classes = list((read_settings(path) or {}).get("CLASS_NAMES") or ())
         except ConfigError:
@@ -77,8 +74,8 @@ class Models:
             "card": _card(path),
             "classes": classes,
             "is_present": path == present,
-            "is_shipped": path == shipped,
-            "license": shipped_license(self._application.name) if path == shipped else None,
+            "is_shipped": is_shipped,
+            "license": shipped_license(path.stem) if is_shipped else None,
             **card,
         }
 

@@ -7,6 +7,7 @@ user's cache, and reads and writes data sets, runs and results under the current
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from mrcnn.errors import WeightsError
@@ -68,6 +69,12 @@ def shipped_models() -> list[str]:
     """Names of the models that come with the project, for `shipped_weights`."""
     root = _shipped_root()
     return sorted(path.parent.name for path in root.glob(f"*/{_LICENSE_FILE}"))
+
+
+def shipped_files(names: Iterable[str]) -> list[Path]:
+    """The weights of models that come with the project, of those that are there."""
+    paths = [_shipped_folder(name) / f"{name}.h5" for name in names]
+    return [path for path in paths if path.is_file()]
 
 
 def shipped_license(name: str) -> str | None:

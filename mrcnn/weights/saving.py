@@ -9,6 +9,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import h5py
 import keras
@@ -21,6 +22,9 @@ from mrcnn.weights.loading import layers_with_weights
 # The version whose layout is written; readers convert the weights of versions before 2.
 _KERAS_VERSION = b"2.15.0"
 _BACKEND = b"tensorflow"
+# Kernels of so many bytes are deflated in files that shall be small, which makes them a seventh
+# smaller; smaller kernels would take longer to read and save little.
+_DEFLATED_BYTES = 2**19
 # HDF5 keeps an attribute beside the object, where there is no room for more than 64 KiB.
 _MAX_ATTRIBUTE_BYTES = 64512
 
@@ -32,7 +36,7 @@ def save_weights(model: keras.Model, path: str | os.PathLike, *, dtype: str = "f
         model: the model.
         path: the file to make or replace.
         dtype: "float16" halves the file: kernels, which are most of it, keep 11 bits of each
-            value. What has one axis (biases, norms) stays float32.
+            value, and large ones are deflated. What has one axis (biases, norms) stays float32.
 
     Raises:
         WeightsError: another dtype, or a kernel with values beyond those of float16.
@@ -92,7 +96,8 @@ def _write_layers(root: h5py.Group, model: keras.Model, dtype: str = "float32") 
         for holder in holders:
             for name, variable in _named_weights(holder):
                 array = keras.ops.convert_to_numpy(variable).astype(np.float32)
-                group.create_dataset(name, data=_as_stored(array, name, dtype))
+                stored = _as_stored(array, name, dtype)
+                group.create_dataset(name, data=stored, **_filters(stored, dtype))
                 names.append(name)
         _write_names(group, "weight_names", names)
     # Keras 2.6 and later keep the weights here that belong to no layer.
@@ -108,6 +113,13 @@ def _as_stored(array: np.ndarray, name: str, dtype: str) -> np.ndarray:
             "as float32."
         )
     return array.astype(dtype)
+
+
+def _filters(array: np.ndarray, dtype: str) -> dict[str, Any]:
+    """How HDF5 keeps an array: in one deflated chunk, or as it is."""
+    if dtype == "float32" or array.nbytes < _DEFLATED_BYTES:
+        return {}
+    return {"chunks": array.shape, "shuffle": True, "compression": "gzip", "compression_opts": 9}
 
 
 def _named_weights(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.Variable]]:

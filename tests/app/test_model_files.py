@@ -3,6 +3,7 @@
 import pytest
 
 from mrcnn.app import model_files
+from mrcnn.app.threshold import own_folder
 from mrcnn.errors import WeightsError
 from mrcnn.weights import places
 from rbc import APPLICATION
@@ -77,6 +78,23 @@ def test_without_a_training_the_project_s_own_model_is_used(shipped, tmp_path):
     # Whoever names a folder of runs means a run.
     with pytest.raises(WeightsError, match=r"No trained model in .*elsewhere"):
         trained_weights(evaluate_options("--logs", tmp_path / "elsewhere"))
+
+
+def test_a_second_model_of_the_project_has_a_name_too(shipped, capsys):
+    second = shipped.parents[1] / "rbc-open" / "rbc-open.h5"
+    # Of no model that comes with the project; and another program's.
+    with pytest.raises(WeightsError, match=r"Expected `rbc`, `last`"):
+        resolve_weights("rbc-open", shipped.parent)
+    for folder in (second.parent, shipped.parents[1] / "spots"):
+        folder.mkdir()
+        (folder / "LICENSE.txt").touch()
+    second.touch()
+    assert APPLICATION.shipped == ["rbc", "rbc-open"]
+    assert resolve_weights("rbc-open", shipped.parent) == second
+    assert trained_weights(evaluate_options("--weights", "rbc-open")) == second
+    assert own_folder(APPLICATION, second) == APPLICATION.default_logs
+    with pytest.raises(WeightsError, match=r"Expected `rbc`, `rbc-open`, `last`"):
+        resolve_weights("spots", shipped.parent)
 
 
 def test_the_project_s_own_model_was_taken_away(shipped):

@@ -19,6 +19,11 @@ MODEL_FILES = {
     "rbc.h5", "shapes.h5", "infection.json", "config.json", "min_confidence.json", "run.json",
 }  # fmt: skip
 MODEL_FILES |= {"README.md", "LICENSE.txt", "rbc.graph.zip", "shapes.graph.zip"}
+# The second model has no shapes and no infection of its own.
+OPEN_FILES = {"rbc-open.h5", "rbc-open.graph.zip", "README.md", "LICENSE.txt", "config.json"}
+OPEN_FILES |= {"min_confidence.json", "run.json"}
+ALL_MODEL_FILES = {f"rbc/{name}" for name in MODEL_FILES}
+ALL_MODEL_FILES |= {f"rbc-open/{name}" for name in OPEN_FILES}
 
 
 def files_of(folder: str, start: Path = ROOT) -> set[str]:
@@ -46,24 +51,26 @@ def metadata(wheel):
     return Parser().parsestr(wheel.read(name).decode())
 
 
-def test_the_model_is_whole():
-    assert {path.name for path in MODEL.iterdir()} == MODEL_FILES
+def test_the_models_are_whole_and_small():
+    paths = [path for name in ("rbc", "rbc-open") for path in (ROOT / "weights" / name).iterdir()]
+    assert {f"{path.parent.name}/{path.name}" for path in paths} == ALL_MODEL_FILES
+    assert sum(path.stat().st_size for path in paths) < 40e6
 
 
 def test_the_source_distribution_is_what_the_wheel_needs(sdist):
     names = {path.relative_to(sdist).as_posix() for path in sdist.rglob("*") if path.is_file()}
     names = {name for name in names if not name.startswith("mrcnn_keras3.egg-info/")}
     needed = SOURCES | {f"samples/rbc/{name}" for name in SAMPLE}
-    needed |= {f"weights/rbc/{name}" for name in MODEL_FILES}
+    needed |= {f"weights/{name}" for name in ALL_MODEL_FILES}
     needed |= {"README.md", "LICENSE", "CHANGELOG.md", "PKG-INFO"}
     assert names == needed | {"pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in"}
     assert sdist.name == f"mrcnn_keras3-{VERSION}"
 
 
 def test_the_wheel_holds_package_sample_and_model_and_nothing_else(wheel):
-    model = {f"mrcnn/weights/models/rbc/{name}" for name in MODEL_FILES}
+    models = {f"mrcnn/weights/models/{name}" for name in ALL_MODEL_FILES}
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert held == SOURCES | SAMPLE | model
+    assert held == SOURCES | SAMPLE | models
     assert wheel.read("mrcnn/weights/models/rbc/rbc.h5") == (MODEL / "rbc.h5").read_bytes()
 
 
@@ -106,9 +113,12 @@ def test_the_wheel_says_what_the_project_says(wheel, metadata):
 
 
 def test_code_and_weights_have_a_license_each(wheel, metadata):
-    assert metadata["License-Expression"] == "MIT AND CC-BY-NC-SA-3.0 AND BSD-3-Clause"
+    assert metadata["License-Expression"] == (
+        "MIT AND CC-BY-NC-SA-3.0 AND BSD-3-Clause AND CC-BY-4.0 AND Apache-2.0"
+    )
     viewer = "mrcnn/serve/page/vendor/openseadragon.LICENSE.txt"
-    assert metadata.get_all("License-File") == ["LICENSE", "weights/rbc/LICENSE.txt", viewer]
+    models = ["weights/rbc/LICENSE.txt", "weights/rbc-open/LICENSE.txt"]
+    assert metadata.get_all("License-File") == ["LICENSE", *models, viewer]
     texts = {name for name in wheel.namelist() if ".dist-info/licenses/" in name}
     assert {name.partition("/licenses/")[2] for name in texts} == set(
         metadata.get_all("License-File")

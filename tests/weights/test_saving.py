@@ -150,6 +150,23 @@ def test_kernels_of_16_bits(model, twin, tmp_path):
             np.testing.assert_allclose(two, one, rtol=2**-11, atol=6e-8)
 
 
+def test_large_kernels_of_16_bits_are_deflated(tmp_path):
+    inputs = keras.Input((600,))
+    model = keras.Model(inputs, keras.layers.Dense(512, name="fc")(inputs))
+    kernel = np.tile(np.float32([0.5, 0.25, -1, 2]), (600, 128))
+    model.get_layer("fc").set_weights([kernel, np.zeros(512)])
+    sizes = {}
+    for dtype in ("float16", "float32"):
+        path = tmp_path / f"{dtype}.h5"
+        save_weights(model, path, dtype=dtype)
+        sizes[dtype] = path.stat().st_size
+        model.get_layer("fc").set_weights([kernel * 0, np.ones(512)])
+        load_weights(model, path, strict=True)
+        np.testing.assert_array_equal(model.get_layer("fc").get_weights()[0], kernel)
+    assert sizes["float32"] > kernel.nbytes
+    assert sizes["float16"] < kernel.nbytes / 8
+
+
 def test_what_float16_cannot_hold(tmp_path):
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.layers.Dense(2, name="fc")(inputs))
