@@ -214,6 +214,12 @@ OPTIONS = (
         metavar="S",
         help="same seed, same bytes",
     ),
+    Option(
+        "--kinds",
+        (SMEARS,),
+        is_flag=True,
+        help="white cells and platelets as well, and some stacks of red cells",
+    ),
 )
 
 APPLICATION = Application(

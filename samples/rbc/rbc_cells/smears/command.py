@@ -7,13 +7,16 @@ from typing import Any
 from rbc_cells.smears.rendering import render_dataset
 
 
-def render(directory: Path, fields: int | None = None, seed: int = 0) -> None:
+def render(
+    directory: Path, fields: int | None = None, seed: int = 0, kinds: bool = False
+) -> None:
     """Render a data set and show how far it is.
 
     Args:
         directory: folder to make.
         fields: number of fields; None takes the renderer's default.
         seed: same seed, same bytes.
+        kinds: white cells and platelets as well.
 
     Raises:
         DataError: the folder holds something else.
@@ -27,7 +30,7 @@ def render(directory: Path, fields: int | None = None, seed: int = 0) -> None:
             print(f"{done}/{total} fields", flush=True)
 
     number = {} if fields is None else {"fields": fields}
-    render_dataset(directory, seed=seed, progress=show, **number)
+    render_dataset(directory, seed=seed, progress=show, kinds=kinds, **number)
     print(f"Rendered smears: {directory}", flush=True)
 
 
@@ -39,5 +42,5 @@ def render_demo(directory: Path) -> None:
 
 def run(application: Any, options: Any) -> int:
     """Render; returns the exit status."""
-    render(options.directory, options.fields, options.seed)
+    render(options.directory, options.fields, options.seed, options.kinds)
     return 0

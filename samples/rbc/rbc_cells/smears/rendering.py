@@ -22,6 +22,8 @@ from mrcnn.files import atomic_write
 from mrcnn.formats import via_project
 from mrcnn.instances import Instances
 from rbc_cells.sizes import measured_class_ids
+from rbc_cells.kinds import PLATELET, WHITE
+from rbc_cells.smears import others
 from rbc_cells.smears.scene import add_debris, add_haze, add_texture, expose
 from rbc_cells.smears.shapes import place_cells, visible_patches
 from rbc_cells.smears.staining import cell_absorbance
@@ -29,6 +31,7 @@ from rbc_cells.smears.styles import sample_style
 from rbc_cells.ways import SIZES, UNDEFINED
 
 CLASS_NAMES = SIZES
+KIND_NAMES = {others.WHITE: WHITE, others.PLATELET: PLATELET}
 ANNOTATION_NAME = "via_region_data.json"
 JPEG_QUALITY = 90
 SMALLEST_SIDE = 64
@@ -42,7 +45,8 @@ class RenderedField:
         image: uint8 [H, W, 3], RGB.
         polygons: one float64 [K, 2] of (y, x) pixels for each cell, the outline of what can be
             seen of it; points lie in 0..H-1 and 0..W-1, a tenth of a pixel apart at least.
-        class_names: "large", "normal", "small" or "undefined" for each cell.
+        class_names: "large", "normal", "small" or "undefined" for each red cell; fields of several
+            kinds have "white blood cell" and "platelet" as well.
         stain: name of the kind of preparation that the field imitates.
     """
 
@@ -79,6 +83,7 @@ def render_field(
     height: int = 1200,
     width: int = 1600,
     cell_diameter: float = 105.0,
+    kinds: bool = False,
 ) -> RenderedField:
     """Render field number `index` of the endless series that belongs to `seed`.
 
@@ -87,6 +92,8 @@ def render_field(
         height, width: size of the image in pixels, at least 64.
         cell_diameter: median cell diameter in pixels over many fields; the number of cells
             follows from it and from the size of the field (about 75 at the defaults).
+        kinds: have white cells and platelets with outlines too, and in some fields stacks of red
+            cells. The field is another one than without.
 
     Raises:
         DataError: a value is out of its range.
@@ -104,18 +111,29 @@ def render_field(
         np.random.default_rng([seed, index, step]) for step in range(5)
     )
     style = sample_style(style_rng, height, width, cell_diameter)
-    patches = visible_patches(place_cells(layout_rng, style, height, width), height, width)
+    behind, front = [], []
+    if kinds:
+        kinds_rng = np.random.default_rng([seed, index, 5])
+        style = others.style_of_kinds(kinds_rng, style)
+        behind = others.white_cells(kinds_rng, style, height, width)
+        front = others.platelets(kinds_rng, style, height, width)
+    cells = [*place_cells(layout_rng, style, height, width, behind), *front]
+    patches = visible_patches(cells, height, width)
     layer = np.zeros((3, height, width), dtype=np.float32)
     add_haze(dirt_rng, style, layer)
     add_debris(dirt_rng, style, layer, cell_diameter / 105.0)
     for patch in patches:
         area = (slice(None), patch.rows, patch.columns)
         layer[area] *= 1 - np.float32(style.occlusion) * np.clip(patch.body / 4, 0, 1)
-        layer[area] += cell_absorbance(cell_rng, style, patch)
+        paint = others.other_absorbance if patch.cell.kind in KIND_NAMES else cell_absorbance
+        layer[area] += paint(cell_rng, style, patch)
     add_texture(camera_rng, style, layer)
     image = expose(camera_rng, style, layer)
     polygons = [patch.polygon for patch in patches]
-    return RenderedField(image, polygons, size_classes(polygons, height, width), style.stain)
+    names = [KIND_NAMES.get(patch.cell.kind, "") for patch in patches]
+    red = [polygon for polygon, name in zip(polygons, names, strict=True) if not name]
+    sizes = iter(size_classes(red, height, width))
+    return RenderedField(image, polygons, [name or next(sizes) for name in names], style.stain)
 
 
 def is_validation_field(index: int, validation_fraction: float) -> bool:
@@ -139,14 +157,15 @@ def _encode(image: np.ndarray) -> bytes:
 
 def _via_entry(name: str, size: int, field: RenderedField, attributes: dict) -> dict:
     """The image in VIA's plain export, which is the part of a project that tells of images."""
-    class_ids = [1 + CLASS_NAMES.index(class_name) for class_name in field.class_names]
+    known = (*CLASS_NAMES, *KIND_NAMES.values())
+    class_ids = [1 + known.index(class_name) for class_name in field.class_names]
     boxes = [
         (*np.floor(polygon.min(axis=0)), *(np.floor(polygon.max(axis=0)) + 1))
         for polygon in field.polygons
     ]
     project = via_project(
         {name: Instances.from_boxes(field.image.shape, boxes, class_ids)},
-        CLASS_NAMES,
+        known,
         sizes={name: size},
         outlines={name: field.polygons},
     )
@@ -204,6 +223,7 @@ def render_dataset(
     cell_diameter: float = 105.0,
     validation_fraction: float = 0.2,
     progress: Callable[[int, int], None] | None = None,
+    kinds: bool = False,
 ) -> None:
     """Render an annotated data set: `train` and `val` below `directory`.
 
@@ -219,6 +239,7 @@ def render_dataset(
         validation_fraction: share of the fields that goes to `val`, from 0 to 0.5; a field keeps
             its place whatever the number of fields.
         progress: called with (fields done, fields in all) after each field.
+        kinds: as in `render_field`.
 
     Raises:
         DataError: a value is out of its range, or the folder holds files that this call would not
@@ -238,6 +259,8 @@ def render_dataset(
         name = f"smear_{index:04d}.jpg"
         places.append((index, subset, name))
         expected[subset][name] = {"seed": str(seed), "field": str(index)}
+        if kinds:
+            expected[subset][name]["kinds"] = "yes"
     if validation_fraction == 0:
         del expected["val"]
     root = Path(directory)
@@ -248,7 +271,7 @@ def render_dataset(
         # Fields that are there already come first: a difference shows before anything is written.
         places.sort(key=lambda place: not (root / place[1] / place[2]).exists())
         for done, (index, subset, name) in enumerate(places, start=1):
-            field = render_field(seed, index, height, width, cell_diameter)
+            field = render_field(seed, index, height, width, cell_diameter, kinds)
             content = _encode(field.image)
             _write_or_compare(root / subset / name, content)
             entries[subset][index] = _via_entry(name, len(content), field, expected[subset][name])

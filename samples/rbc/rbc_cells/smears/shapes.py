@@ -5,6 +5,7 @@ distance to that curve, positive inside, so that touching, pressing and overlapp
 operations on depths, and the visible outline is the zero level found between the pixels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,17 +156,37 @@ def _gaps(cell: Cell, others: list[Cell]) -> np.ndarray:
     return np.hypot(dy, dx) - cell.outline[toward % ANGLES] - theirs
 
 
-def place_cells(rng: np.random.Generator, style: FieldStyle, height: int, width: int) -> list[Cell]:
-    """Scatter the field's cells, some alone and some in clumps; later cells lie in front."""
-    cells: list[Cell] = []
+def place_cells(
+    rng: np.random.Generator,
+    style: FieldStyle,
+    height: int,
+    width: int,
+    behind: Sequence[Cell] = (),
+) -> list[Cell]:
+    """Scatter the field's cells, some alone and some in clumps; later cells lie in front.
+
+    Args:
+        rng: source of all randomness.
+        style: of the field.
+        height, width: of the field in pixels.
+        behind: cells that are there already; they come first in the result.
+    """
+    cells: list[Cell] = list(behind)
     typical = style.diameter / 2
     # Clumps follow a few soft centers when a field is patchy.
     centers = rng.uniform((0, 0), (height, width), (int(rng.integers(2, 6)), 2))
     spread = 0.35 * max(height, width)
     failures = 0
-    while len(cells) < style.count and failures < 60 * style.count:
+    count = style.count + len(cells)
+    while len(cells) < count and failures < 60 * style.count:
         cell = sample_cell(rng, style)
-        if cells and rng.random() < style.clumping:
+        if style.stacked and len(cells) > len(behind) and rng.random() < style.stacked:
+            host = cells[-1]
+            angle = style.direction + rng.normal(0, 0.12)
+            reach = style.diameter * rng.uniform(0.45, 0.7)
+            cell.y, cell.x = host.y + reach * np.sin(angle), host.x + reach * np.cos(angle)
+            closest = -2.0 * typical
+        elif cells and rng.random() < style.clumping:
             host = cells[int(rng.integers(len(cells)))]
             angle = rng.uniform(0, 2 * np.pi)
             reach = host.extent(angle) + cell.extent(angle + np.pi)

@@ -112,6 +112,8 @@ class FieldStyle:
     noise: float
     grain: float
     scale_bar: bool
+    # Share of the cells that lie on the one before, as coins of a stack do.
+    stacked: float = 0.0
 
 
 def sample_style(
