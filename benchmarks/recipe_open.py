@@ -7,7 +7,7 @@ DIR of the data has `txl` and `chula`, see `benchmarks.recipe_laboratories`. No 
 project takes part: a watershed (`rbc_cells.watershed`, which learns nothing) outlines what it can.
 In the folder --out are made, once:
 
-- `smears`: rendered fields, with exact outlines;
+- `smears`: rendered fields with red cells, white cells and platelets, and their exact outlines;
 - `txl`: boxes; a red cell that the watershed outlines with nearly the same box has a mask as well;
 - `chula`: the centers of some cells as masks of the watershed, see
   `benchmarks.recipe_laboratories`.
@@ -36,11 +36,11 @@ from mrcnn.pictures import read_image
 from rbc_cells.watershed import watershed_cells
 
 # Shares of the images that are drawn.
-WEIGHTS = {"smears": 3, "txl": 5, "chula": 2}
+WEIGHTS = {"smears": 4, "txl": 5, "chula": 2}
 TRAINING = (
     "--backbone efficientnet-lite0 --light --batch-norm stored --precision mixed_bfloat16 "
     "--scale auto --crop 320 --anchors auto --batch-size 4 --learning-rate 0.02 --overlay 0.5 "
-    "--color-jitter 2 --steps 200 --epochs 10 --seed 1"
+    "--color-jitter 2 --steps 200 --epochs 9 --seed 1"
 ).split()
 SEED = 41
 # Classes of the files of txl, as those of the model, which begin with 1.
@@ -105,7 +105,7 @@ def prepare(data: Path, out: Path, smears: int) -> dict[str, Path]:
     sets = {name: out / "sets" / name for name in WEIGHTS}
     if not (sets["smears"] / "val" / "via_region_data.json").is_file():
         render = ["smears", str(sets["smears"]), "--fields", str(smears), "--seed", str(SEED)]
-        subprocess.run([sys.executable, str(SAMPLE / "rbc.py"), *render], check=True)
+        subprocess.run([sys.executable, str(SAMPLE / "rbc.py"), *render, "--kinds"], check=True)
     if not (sets["txl"] / "val" / "instances.json").is_file():
         make_txl(data / "txl", sets["txl"])
     if not (sets["chula"] / "train" / "instances.json").is_file():

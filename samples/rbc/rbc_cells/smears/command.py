@@ -4,12 +4,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rbc_cells.kinds import KINDS
 from rbc_cells.smears.rendering import render_dataset
 
 
-def render(
-    directory: Path, fields: int | None = None, seed: int = 0, kinds: bool = False
-) -> None:
+def render(directory: Path, fields: int | None = None, seed: int = 0, kinds: bool = False) -> None:
     """Render a data set and show how far it is.
 
     Args:
@@ -32,6 +31,9 @@ def render(
     number = {} if fields is None else {"fields": fields}
     render_dataset(directory, seed=seed, progress=show, kinds=kinds, **number)
     print(f"Rendered smears: {directory}", flush=True)
+    if kinds:
+        names = " ".join(f'"{name}"' for name in KINDS)
+        print(f"What reads them is told their classes: --classes {names}", flush=True)
 
 
 def render_demo(directory: Path) -> None:

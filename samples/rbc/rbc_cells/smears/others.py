@@ -49,9 +49,7 @@ def _cells(
     return cells
 
 
-def white_cells(
-    rng: np.random.Generator, style: FieldStyle, height: int, width: int
-) -> list[Cell]:
+def white_cells(rng: np.random.Generator, style: FieldStyle, height: int, width: int) -> list[Cell]:
     """The white cells of a field, which lie behind red ones and give them no room."""
     return _cells(rng, style, (height, width), WHITE)
 

@@ -21,8 +21,8 @@ from mrcnn.errors import DataError
 from mrcnn.files import atomic_write
 from mrcnn.formats import via_project
 from mrcnn.instances import Instances
-from rbc_cells.sizes import measured_class_ids
 from rbc_cells.kinds import PLATELET, WHITE
+from rbc_cells.sizes import measured_class_ids
 from rbc_cells.smears import others
 from rbc_cells.smears.scene import add_debris, add_haze, add_texture, expose
 from rbc_cells.smears.shapes import place_cells, visible_patches
