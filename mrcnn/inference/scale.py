@@ -47,6 +47,8 @@ _CERTAIN, _NEARLY = 0.97, 0.03
 _SMALLEST_CERTAIN, _LARGEST_CERTAIN = 0.6, 1.3
 # Below this score nothing is counted.
 COUNTED = 0.5
+# So many times the objects, this many times smaller, overrule an answer that is not sure.
+_MANY_MORE, _ANOTHER_SIZE = 3, 1.5
 # Places of the parts that are looked at, as shares of what is left beside the part.
 _PLACES = ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25))
 # Of a picture of more pixels, such as a slide that is mostly glass, so many squares a side are
@@ -90,6 +92,16 @@ class Answer(NamedTuple):
         return (
             self.score >= _CERTAIN
             and _SMALLEST_CERTAIN <= self.shown / object_diameter <= _LARGEST_CERTAIN
+        )
+
+    def overrules(self, other: "Answer") -> bool:
+        """Whether there are many more objects, of another size, than the few of another answer.
+
+        Those few are then clumps or stains, as a network sees them that is shown too little.
+        """
+        return (
+            self.objects > _MANY_MORE * other.objects
+            and self.diameter * _ANOTHER_SIZE < other.diameter
         )
 
     def may_be_right(self, object_diameter: float) -> bool:
@@ -197,6 +209,9 @@ def estimate(
             counts = False
         if found is not None and counts and (best is None or found.weight > best.weight):
             best = found
+        elif best is not None and found is not None and found.overrules(best):
+            doubted.append(best)
+            best = None
         elif best is not None:
             # Larger still, and not better.
             break

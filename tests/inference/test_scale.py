@@ -150,6 +150,27 @@ def test_many_objects_that_are_nearly_as_sure_count_more_than_few():
     assert estimate(picture, KNOWN, look).objects == 2
 
 
+@pytest.mark.parametrize(("clumps", "is_overruled"), [(6, True), (200, False)])
+def test_many_more_objects_overrule_a_few_clumps(clumps, is_overruled):
+    """Of two looks at little cells the first sees clumps, a few of them and well enough."""
+    picture = picture_of(20, 14)
+    sides = []
+
+    def look(image, scale):
+        sides.append(min(image.shape[:2]) * scale)
+        whole = Network().look(image, scale)
+        if len(sides) == 1:
+            corners = [(2 + 8 * (n // 40), 2 + 8 * (n % 40)) for n in range(clumps)]
+            boxes = [(y, x, y + 50, x + 50) for y, x in corners]
+            crops, ids, scores = [np.ones((50, 50), bool)] * clumps, [1] * clumps, [0.87] * clumps
+            return Instances(image.shape, boxes, crops, ids, scores)
+        return whole.replaced(scores=whole.scores * 0.85) if len(sides) == 2 else whole
+
+    found = estimate(picture, KNOWN, look)
+    assert sides[:2] == pytest.approx([128, 192], abs=1)
+    assert (found.diameter == pytest.approx(20, rel=0.15)) == is_overruled
+
+
 @pytest.mark.parametrize(("usual", "is_right"), [(0.6, True), (0.2, False)])
 def test_the_usual_scale_is_asked_early_where_the_first_look_is_not_sure(usual, is_right):
     picture = picture_of(80, 8)
