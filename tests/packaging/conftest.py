@@ -37,7 +37,7 @@ def tree(tmp_path_factory):
         if path.is_file():
             shutil.copy(path, copy)
     unwanted = shutil.ignore_patterns("*.npz", "__pycache__", "*.egg-info")
-    for folder in ("mrcnn", "samples", "tests", "requirements", "weights/rbc"):
+    for folder in ("mrcnn", "samples", "tests", "requirements", "weights/rbc", "weights/rbc-open"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=unwanted)
     return copy
 
