@@ -56,7 +56,7 @@ def test_what_nobody_is_sure_of_is_foreign_or_badly_shown():
     assert doubts_of_scale(mixed.take(range(29)), ESTIMATED, 50) == ()
     # A few sure ones are not enough.
     half = discs(50, 7)
-    assert doubts_of_scale(half.replaced(scores=[1.0] * 3 + [0.87] * 4), ESTIMATED, 50) == (
+    assert doubts_of_scale(half.replaced(scores=[1.0] * 3 + [0.91] * 4), ESTIMATED, 50) == (
         FOREIGN,
     )
     assert doubts_of_scale(half.replaced(scores=[0.96] * 4 + [0.8] * 3), ESTIMATED, 50) == ()
