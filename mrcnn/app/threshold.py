@@ -24,6 +24,8 @@ _CHECKSUM = "weights_sha256"
 
 def own_folder(application: "Application", weights: Path) -> Path | None:
     """Where that of a model that comes with the project is kept; None for other models."""
+    if not application.ships_model:
+        return None
     path = weights.resolve()
     is_shipped = any(path == each.resolve() for each in shipped_files(application.shipped))
     return application.default_logs if is_shipped else None

@@ -77,7 +77,8 @@ class TiffImage:
             return [(level.pages[index], 0) for index in indices]
         # Further planes follow the first one's data, without tags of their own.
         only = level.pages[0]
-        size = 0 if only is None else math.prod(only.shape) * only.dtype.itemsize
+        is_known = only is not None and only.dtype is not None
+        size = math.prod(only.shape) * only.dtype.itemsize if is_known else 0
         return [(only, index * size) for index in indices]
 
     @staticmethod

@@ -22,7 +22,9 @@ def test_a_model_is_a_name_a_folder_or_a_file(tiny_config, tmp_path):
 
 
 def test_no_model_is_told(tmp_path):
-    with pytest.raises(WeightsError, match=r"nothing: no such model. Expected `rbc`, the folder"):
+    with pytest.raises(
+        WeightsError, match=r"nothing: no such model. Expected `rbc` or `rbc-open`, the folder"
+    ):
         find_model(str(tmp_path / "nothing"))
     (tmp_path / "lonely.h5").touch()
     with pytest.raises(ConfigError, match=r"config.json: there is no such file"):

@@ -65,16 +65,17 @@ def test_a_long_run_shows_the_doubtful_and_the_first(detect, pictures, monkeypat
     assert is_shown(MOST_CARDS, False) and not is_shown(MOST_CARDS + 1, False)
     assert is_shown(10**6, True)
     (pictures / "bad.png").unlink()
-    # What repeats another one is worth a look.
     Image.fromarray(slide(150, seed=3)).save(pictures / "0.png")
-    (pictures / "c.png").unlink()
-    Image.fromarray(np.zeros((150, 150, 3), np.uint8)).save(pictures / "empty.png")
+    for name in ("b", "c"):
+        (pictures / f"{name}.png").unlink()
+    for name, level in (("dark", 0), ("gray", 90)):
+        Image.fromarray(np.full((150, 150, 3), level, np.uint8)).save(pictures / f"{name}.png")
     monkeypatch.setattr(mrcnn.app.detection.page, "MOST_CARDS", 2)
     monkeypatch.setattr(mrcnn.app.detection.page, "MOST_LINES", 2)
     _, out = detect(pictures, "--diameter", 24)
     page = (out / "report.html").read_text(encoding="utf-8")
     # The first is well, and comes after those that are not.
-    assert names_on(page) == ["a.png", "b.png"]
+    assert names_on(page) == ["dark.png", "gray.png"]
     assert "Of 4 images 2 are here" in page
 
 
