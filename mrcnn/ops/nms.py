@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from mrcnn.ops.boxes import pairwise_iou
+from mrcnn.ops.own_rows import are_shared, take_own
 from mrcnn.ops.tensor import Tensor
 
 
@@ -32,8 +33,11 @@ def take_rows(values: Tensor, indices: Tensor) -> Tensor:
     batch, total = ops.shape(values)[:2]
     rest = tuple(values.shape[2:])
     first = ops.expand_dims(ops.arange(batch, dtype="int32") * total, 1)
-    rows = ops.reshape(ops.cast(indices, "int32") + first, (-1,))
-    taken = ops.take(ops.reshape(values, (-1, *rest)), rows, axis=0)
+    rows = ops.cast(indices, "int32") + first
+    table = ops.reshape(values, (-1, *rest))
+    if are_shared():
+        return take_own(table, rows)
+    taken = ops.take(table, ops.reshape(rows, (-1,)), axis=0)
     return ops.reshape(taken, (-1, indices.shape[1], *rest))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from keras import ops
 
+from mrcnn.ops.own_rows import take_own
 from mrcnn.ops.tensor import Tensor
 
 
@@ -79,5 +80,5 @@ def gather_patches(
     inside = ops.logical_and(ops.expand_dims(row_inside, 3), ops.expand_dims(column_inside, 2))
     row_start = start + ops.clip(rows, 0, height - 1) * width
     cell = ops.expand_dims(row_start, 3) + ops.expand_dims(ops.clip(columns, 0, width - 1), 2)
-    patches = ops.take(pyramid.table, cell, axis=0)
+    patches = take_own(pyramid.table, cell)
     return ops.where(ops.expand_dims(inside, -1), patches, ops.zeros((), patches.dtype))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from keras import ops
 
 from mrcnn.ops.boxes import box_area
+from mrcnn.ops.own_rows import take_own
 from mrcnn.ops.pyramid import lay_out_pyramid
 from mrcnn.ops.tensor import Tensor
 
@@ -105,7 +106,7 @@ def _weighted_sum(table: Tensor, start: Tensor, rows: _Taps, columns: _Taps) -> 
         for column, column_weight in columns:
             index = ops.expand_dims(start + row, 3) + ops.expand_dims(column, 2)
             weight = ops.expand_dims(row_weight, 3) * ops.expand_dims(column_weight, 2)
-            sample = ops.take(table, index, axis=0) * ops.expand_dims(weight, -1)
+            sample = take_own(table, index) * ops.expand_dims(weight, -1)
             total = sample if total is None else total + sample
     return total
 
