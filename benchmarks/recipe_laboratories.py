@@ -289,34 +289,60 @@ def finish(
     return status
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.recipe_laboratories", description=__doc__
-    )
+def recipe_parser(prog: str, description: str | None, smears: int) -> argparse.ArgumentParser:
+    """The options that every recipe of a blood cell model has."""
+    parser = argparse.ArgumentParser(prog=f"python -m {prog}", description=description)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--smears", type=int, default=40, metavar="N", help="rendered fields")
-    parser.add_argument("--weights", default="none", help="to start from; none or rbc or a file")
+    parser.add_argument("--smears", type=int, default=smears, metavar="N", help="rendered fields")
     parser.add_argument("--prepare", action="store_true", help="make the data sets alone")
     parser.add_argument("--finish", action="store_true", help="pack the last checkpoint alone")
     parser.add_argument("more", nargs="*", metavar="TRAIN_OPTION")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def carry_out(
+    parser: argparse.ArgumentParser,
+    options: argparse.Namespace,
+    folders: Sequence[str],
+    training: Callable[[Path, Path], list[str]],
+    end: Callable[[Path], int],
+) -> int:
+    """Prepare, train and finish as the options say; the exit status.
+
+    Args:
+        parser: ends the program where a folder is missing.
+        options: see `recipe_parser`.
+        folders: that the data must have.
+        training: makes data sets from the folders of --data and --out; the command of the training.
+        end: does the last steps in the folder of --out.
+    """
     data, out = options.data.resolve(), options.out.resolve()
     if options.finish:
-        return finish(out)
-    for folder in ("rbc/train", "rbc/val", "rbc/extra", "txl", "chula"):
+        return end(out)
+    for folder in folders:
         if not (data / folder).is_dir():
             parser.error(f"--data {options.data}: there is no folder {folder} in it")
-    training = command(prepare(data, out, options.smears), out, options.weights, options.more)
-    print("rbc.py", subprocess.list2cmdline(training), flush=True)
+    words = training(data, out)
+    print("rbc.py", subprocess.list2cmdline(words), flush=True)
     if options.prepare:
         return 0
-    status = subprocess.run(
-        [sys.executable, str(SAMPLE / "rbc.py"), *training], check=False
-    ).returncode
-    return status or finish(out)
+    status = subprocess.run([sys.executable, str(SAMPLE / "rbc.py"), *words], check=False)
+    return status.returncode or end(out)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = recipe_parser("benchmarks.recipe_laboratories", __doc__, smears=40)
+    parser.add_argument("--weights", default="none", help="to start from; none or rbc or a file")
+    options = parser.parse_args(arguments)
+    folders = ("rbc/train", "rbc/val", "rbc/extra", "txl", "chula")
+
+    def training(data: Path, out: Path) -> list[str]:
+        return command(prepare(data, out, options.smears), out, options.weights, options.more)
+
+    return carry_out(parser, options, folders, training, finish)
 
 
 if __name__ == "__main__":

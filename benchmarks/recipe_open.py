@@ -20,7 +20,6 @@ outlines of their own to learn from, the rendered ones. The other steps are thos
 The exit status is that of the training, or 2 for a wrong command line.
 """
 
-import argparse
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,7 +27,15 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.recipe_laboratories import KINDS, SAMPLE, finish, lay, make_chula
+from benchmarks.recipe_laboratories import (
+    KINDS,
+    SAMPLE,
+    carry_out,
+    finish,
+    lay,
+    make_chula,
+    recipe_parser,
+)
 from benchmarks.scale import yolo
 from mrcnn.formats import write_coco
 from mrcnn.instances import Instances
@@ -129,29 +136,16 @@ def command(sets: dict[str, Path], out: Path, more: Sequence[str]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.recipe_open", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--smears", type=int, default=60, metavar="N", help="rendered fields")
-    parser.add_argument("--prepare", action="store_true", help="make the data sets alone")
-    parser.add_argument("--finish", action="store_true", help="pack the last checkpoint alone")
-    parser.add_argument("more", nargs="*", metavar="TRAIN_OPTION")
+    parser = recipe_parser("benchmarks.recipe_open", __doc__, smears=60)
     options = parser.parse_args(arguments)
-    data, out = options.data.resolve(), options.out.resolve()
-    if options.finish:
+
+    def training(data: Path, out: Path) -> list[str]:
+        return command(prepare(data, out, options.smears), out, options.more)
+
+    def end(out: Path) -> int:
         return finish(out, "rbc-open", CONFIDENCE_SHIFT, one_mask=False)
-    for folder in ("txl", "chula"):
-        if not (data / folder).is_dir():
-            parser.error(f"--data {options.data}: there is no folder {folder} in it")
-    training = command(prepare(data, out, options.smears), out, options.more)
-    print("rbc.py", subprocess.list2cmdline(training), flush=True)
-    if options.prepare:
-        return 0
-    status = subprocess.run(
-        [sys.executable, str(SAMPLE / "rbc.py"), *training], check=False
-    ).returncode
-    return status or finish(out, "rbc-open", CONFIDENCE_SHIFT, one_mask=False)
+
+    return carry_out(parser, options, ("txl", "chula"), training, end)
 
 
 if __name__ == "__main__":
