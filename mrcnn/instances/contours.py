@@ -5,9 +5,12 @@ any values together segment by segment; of masks the whole of it is known from t
 """
 
 from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 
+# Masks that are traced together: enough to be quick, and of a slide not all.
+_AT_ONCE = 500
 # Sides of a square of four pixels, twice their middles (y, x) from that of its first pixel.
 _TOP, _LEFT, _RIGHT, _BOTTOM = range(4)
 _MIDDLES = np.array([(0, 1), (1, 0), (1, 2), (2, 1)])
@@ -55,6 +58,14 @@ def contours_of(
         of each mask its lines, float64 [K, 2] of (y, x), the last point like the first; pixel
         (r, c) has its center at (r, c). Lines are in the order of their first points from above.
     """
+    found: list[list[np.ndarray]] = []
+    remaining = iter(masks)
+    while some := list(islice(remaining, _AT_ONCE)):
+        found += _traced(some, corners_connect)
+    return found
+
+
+def _traced(masks: list[np.ndarray], corners_connect: bool) -> list[list[np.ndarray]]:
     counts, sides = _TABLES[corners_connect]
     squares, kinds, widths, numbers = [], [], [], []
     for mask in masks:

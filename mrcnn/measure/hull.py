@@ -1,9 +1,12 @@
 """The convex hulls of masks."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 
+# Masks that are looked at together: enough to be quick, and of a slide not all.
+_AT_ONCE = 1000
 # Of a grid point on the edge of the hull, which belongs to it.
 _ROUNDING = 1e-9
 
@@ -26,8 +29,14 @@ def hull_areas(crops: Sequence[np.ndarray]) -> np.ndarray:
     Args:
         crops: bool [h, w] each, with at least one pixel.
     """
-    if not len(crops):
-        return np.zeros(0, np.int64)
+    areas = [np.zeros(0, np.int64)]
+    remaining = iter(crops)
+    while some := list(islice(remaining, _AT_ONCE)):
+        areas.append(_areas(some))
+    return np.concatenate(areas)
+
+
+def _areas(crops: Sequence[np.ndarray]) -> np.ndarray:
     ends = [_ends(crop) for crop in crops]
     # Rows of all masks in one line, so far apart that no two meet.
     tops = np.cumsum([0, *(len(left) + 1 for left, _ in ends[:-1])])

@@ -26,3 +26,15 @@ def test_each_line_of_any_mask(corners_connect):
 
 def test_no_mask_has_no_lines():
     assert contours_of([]) == []
+
+
+def test_many_masks_are_traced_in_parts_with_the_same_lines(monkeypatch):
+    rng = np.random.default_rng(5)
+    masks = [rng.random((7, 9)) < 0.5 for _ in range(7)]
+    together = contours_of(masks)
+    monkeypatch.setattr("mrcnn.instances.contours._AT_ONCE", 3)
+    in_parts = contours_of(masks)
+    assert [len(lines) for lines in in_parts] == [len(lines) for lines in together]
+    for ours, theirs in zip(in_parts, together, strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one, other)
