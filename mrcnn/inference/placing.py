@@ -16,6 +16,9 @@ from mrcnn.data.molding import spread_mask
 from mrcnn.instances import Instances
 from mrcnn.instances.geometry import denorm_boxes, norm_boxes
 
+# An object may have its center outside the picture by this share of its box's side.
+MOST_OUTSIDE = 0.1
+
 
 def placement(config: Any) -> Callable[..., Instances]:
     """The function that a configuration asks for: `unmold`, or `place_masks` with its margin."""
@@ -97,12 +100,16 @@ def of_the_picture(
         window: (y1, x1, y2, x2) of the picture in it, in pixels.
 
     Returns:
-        int64 [K] rows before the padding whose center is inside the window.
+        int64 [K] rows before the padding whose center is inside the window or next to it. An object
+        that the border halves makes one with its mirror image, whose center lies on the border: a
+        little to either side of it, as the network happens to see it.
     """
     boxes = detections[: count_filled(detections), :4].astype(np.float64)
     y1, x1, y2, x2 = norm_boxes(np.asarray(window), image_shape[:2])
     centers = (boxes[:, :2] + boxes[:, 2:]) / 2
-    return np.flatnonzero(((centers >= (y1, x1)) & (centers <= (y2, x2))).all(axis=1))
+    near = (boxes[:, 2:] - boxes[:, :2]) * MOST_OUTSIDE
+    is_near = (centers + near >= (y1, x1)) & (centers - near <= (y2, x2))
+    return np.flatnonzero(is_near.all(axis=1))
 
 
 def widen_boxes(boxes: np.ndarray, margin: float, window: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from mrcnn.inference.placing import place_masks, unmold, widen_boxes
+from mrcnn.inference.placing import of_the_picture, place_masks, unmold, widen_boxes
 from mrcnn.nets.layers import WidenBoxes
 
 MOLDED = (128, 128, 3)
@@ -144,3 +144,18 @@ def test_a_whole_model_sees_the_margin(tiny_config, margin):
         for edge in (crop[0], crop[-1], crop[:, 0], crop[:, -1]):
             assert edge.any()
         assert 0 <= y1 < y2 <= 150 and 0 <= x1 < x2 <= 200
+
+
+@pytest.mark.parametrize(
+    ("center", "is_kept"),
+    [(16, True), (15, True), (14, False), (13, False), (6, False), (112, True), (113, True)]
+    + [(114, False), (60, True)],
+)
+def test_what_the_border_halves_is_kept_and_its_mirror_image_is_not(center, is_kept):
+    """Boxes 20 pixels high; the picture's rows are 16 to 111 of the molded image."""
+    box = np.array([center - 10, 40, center + 9, 60]) / 127
+    detections = np.array([[*box, 1, 0.9], [0.3, 0.3, 0.5, 0.5, 1, 0.8], [0] * 6], np.float32)
+    expected = [0, 1] if is_kept else [1]
+    assert of_the_picture(detections, MOLDED, WINDOW).tolist() == expected
+    across = detections[:, [1, 0, 3, 2, 4, 5]]
+    assert of_the_picture(across, MOLDED, (0, 16, 128, 112)).tolist() == expected

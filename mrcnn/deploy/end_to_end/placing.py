@@ -6,6 +6,7 @@ import numpy as np
 
 from mrcnn.deploy.end_to_end.arrays import Array, joined, loop, stacked
 from mrcnn.deploy.end_to_end.molding import Frame
+from mrcnn.inference.placing import MOST_OUTSIDE
 
 # More rows than pictures have.
 _FAR = 1 << 30
@@ -118,8 +119,11 @@ def _in_window(detections: Array, frame: Frame) -> Array:
     boxes = detections.astype(np.float64)
     inside = []
     for axis in (0, 1):
-        center = (boxes.take(axis, axis=1) + boxes.take(axis + 2, axis=1)) / 2.0
-        inside.append((center >= window.take(axis)) & (center <= window.take(axis + 2)))
+        low, high = boxes.take(axis, axis=1), boxes.take(axis + 2, axis=1)
+        center, near = (low + high) / 2.0, (high - low) * MOST_OUTSIDE
+        inside.append(
+            (center + near >= window.take(axis)) & (center - near <= window.take(axis + 2))
+        )
     return inside[0] & inside[1]
 
 
