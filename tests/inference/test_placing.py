@@ -148,8 +148,10 @@ def test_a_whole_model_sees_the_margin(tiny_config, margin):
 
 @pytest.mark.parametrize(
     ("center", "is_kept"),
-    [(16, True), (15, True), (14, False), (13, False), (6, False), (112, True), (113, True)]
-    + [(114, False), (60, True)],
+    [
+        *[(16, True), (15, True), (14, False), (13, False), (6, False)],
+        *[(112, True), (113, True), (114, False), (60, True)],
+    ],
 )
 def test_what_the_border_halves_is_kept_and_its_mirror_image_is_not(center, is_kept):
     """Boxes 20 pixels high; the picture's rows are 16 to 111 of the molded image."""
