@@ -10,7 +10,8 @@ platelet), and `chula`, images with centers. Everything is detected in as `rbc.p
   cells, F1 of white cells and of platelets, at box IoU 0.5; red detections that lie on a white cell
   or a platelet; the gap between confidences and shares of right detections (ECE). What is found
   within two pixels of the border and has no box is no false alarm. Boxes whose shorter side is less
-  than a third of the picture's median are left out, and so is what lies on them.
+  than a third of the picture's median are left out, and so is what lies on them. With 95 %
+  intervals of red cells' recall and precision by resampling images.
 - `chula`: every tenth image, which no training saw: centers that have a mask of their own.
 
 The polygons of rbc are for `rbc.py evaluate`. The exit status is 0, or 2 for a wrong command line.
@@ -29,7 +30,8 @@ import numpy as np
 
 from benchmarks.recipe_laboratories import CHULA_DIAMETER, center_files, read_centers
 from benchmarks.scale import at_border, sample_finder, yolo
-from mrcnn.evaluation import match_one_to_one
+from mrcnn.evaluation import Tally, match_one_to_one
+from mrcnn.evaluation.bootstrap import bootstrap_intervals
 from mrcnn.files import atomic_write
 from mrcnn.instances.geometry import compute_overlaps
 from mrcnn.pictures import read_image
@@ -59,6 +61,8 @@ class Counts:
         self.false: defaultdict[int, int] = defaultdict(int)
         # Of detections that are right or wrong: score and which.
         self.scores: list[tuple[float, bool]] = []
+        # Of red cells by image.
+        self.tallies: list[Tally] = []
 
     def figures(self) -> dict[str, Any]:
         """Recall, precision and F1, rounded."""
@@ -71,6 +75,10 @@ class Counts:
                 "precision": round(hits / max(hits + false, 1), 4),
                 "f1": round(2 * hits / max(2 * hits + missed + false, 1), 4),
             }
+        intervals = bootstrap_intervals(self.tallies, "count")
+        for figure in ("recall", "precision"):
+            ends = [round(end, 4) for end in intervals[figure]]
+            result["red blood cell"][f"{figure}, 95 %"] = ends
         result["red on others in 100 images"] = round(
             100 * self.red_on_others / max(self.images, 1), 1
         )
@@ -116,6 +124,7 @@ def compare(
         rows = np.flatnonzero((kinds == kind) & ~sliver)
         columns = np.flatnonzero(found_kinds == kind)
         pairs = match_one_to_one(overlaps[np.ix_(rows, columns)], 0.5)
+        false = counts.false[kind]
         counts.hits[kind] += len(pairs)
         counts.missed[kind] += len(rows) - len(pairs)
         matched = set(columns[pairs[:, 1]].tolist())
@@ -126,6 +135,9 @@ def compare(
                 continue
             counts.false[kind] += not is_right
             counts.scores.append((float(scores[column]), is_right))
+        if kind == RED:
+            detections = len(pairs) + counts.false[kind] - false
+            counts.tallies.append(Tally(len(rows), detections, len(pairs)))
     red, others = np.flatnonzero(found_kinds == RED), np.flatnonzero((kinds != RED) & ~sliver)
     on_others = overlaps[np.ix_(others, red)] >= 0.5
     counts.red_on_others += int(on_others.any(axis=0).sum())
