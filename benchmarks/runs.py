@@ -69,7 +69,9 @@ def detect(folder: Path, out: Path, *options: str) -> int:
     """Run the command in this process; its exit status."""
     import rbc
 
-    def load_predictor(_: Any, given: Any, __: Path, min_confidence: float) -> ScaledPredictor:
+    def load_predictor(
+        _: Any, given: Any, __: Path, min_confidence: float, at_once: int
+    ) -> ScaledPredictor:
         config = SizesConfig()
         predictor = Predictor(config, SteadyParts(config), watch_limits=False)
         return ScaledPredictor(predictor, diameter=given.diameter, min_confidence=min_confidence)

@@ -62,7 +62,9 @@ def follow_command(side: int) -> dict[str, Any]:
     """
     import rbc
 
-    def load_predictor(_: Any, options: Any, __: Path, min_confidence: float) -> ScaledPredictor:
+    def load_predictor(
+        _: Any, options: Any, __: Path, min_confidence: float, at_once: int
+    ) -> ScaledPredictor:
         config = SizesConfig()
         predictor = Predictor(config, DarkParts(config), watch_limits=False)
         return ScaledPredictor(

@@ -146,7 +146,9 @@ def test_settings_of_the_guides_are_there(name):
     variables = {
         n
         for n in named
-        if n.startswith(("TF_", "CUDA_", "XLA_", "XDG_", "KERAS_", "RESOURCE_", "OMP_"))
+        if n.startswith(
+            ("TF_", "CUDA_", "XLA_", "XDG_", "KERAS_", "RESOURCE_", "OMP_", "OPENBLAS_")
+        )
     }
     assert {n for n in named - variables if not hasattr(RBCConfig, n)} == set()
 

@@ -37,12 +37,13 @@ from mrcnn.app.quality import warning
 from mrcnn.app.told import count_line
 from mrcnn.errors import LimitWarning, OutputError
 from mrcnn.files import make_writable_folder
+from mrcnn.inference.processors import at_once
 from mrcnn.report.detection_files import DetectedImage
 
-# Pictures that are measured, drawn and written while the network is at the next ones. More threads
-# would take the processors from it.
+# Pictures that are measured, drawn and written while the network is at the next ones: as many as
+# are predicted at the same time, and no fewer than these. More threads would take the processors
+# from it. One more may wait.
 _WRITERS = 2
-_MOST_WAITING = 3
 # How a worker makes its own model.
 _CHOOSE = "mrcnn.app.methods:choose_detector"
 
@@ -77,7 +78,8 @@ def _run(application: Application, options: Any, inputs: Inputs, out: Path) -> i
     plan = Plan(paths, shown, options.anonymous, earlier, out)
     folder.check(options, [task.name for task in plan.tasks])
     folder.tidy()
-    method = choose_detector(application, options)
+    several = 1 if options.engine else at_once(len(plan.tasks))
+    method = choose_detector(application, options, several)
     class_names = list(method.class_names)
     exporter = Exporter(options, out, class_names)
     has_limits, has_size = options.size_limits is not None, options.pixel_size is not None
@@ -112,7 +114,7 @@ def _run(application: Application, options: Any, inputs: Inputs, out: Path) -> i
             engine_of(application, options, method, _CHOOSE) as engine,
             progress_of(len(paths), plan.done, words.objects) as progress,
         ):
-            work.go_through(progress, engine)
+            work.go_through(progress, engine, several)
             if engine is not None:
                 # What a worker that was lost had begun to write.
                 folder.tidy()
@@ -167,12 +169,13 @@ class _Work:
         self._held: list[Input] = []
         self._queue: deque[tuple[Input, Future[Finished]]] = deque()
 
-    def go_through(self, progress: Progress, engine: DaskEngine | None = None) -> None:
+    def go_through(self, progress: Progress, engine: DaskEngine | None, several: int) -> None:
         """Work until the last picture is written.
 
         Args:
             progress: is told of each picture.
-            engine: has workers for that; by default this process does all.
+            engine: has workers for that; without it this process does all.
+            several: in how many pictures the network detects at the same time.
 
         Raises:
             OutputError: there is no room for more; what was written before is whole.
@@ -182,14 +185,15 @@ class _Work:
             return
         options = self._writer.options
         stream = detect_all(self._method.finder, self._plan.tasks, options.page, options.channels)
+        writers = max(_WRITERS, several)
         with (
             contextlib.closing(stream) as found,
-            ThreadPoolExecutor(_WRITERS, thread_name_prefix="write") as pool,
+            ThreadPoolExecutor(writers, thread_name_prefix="write") as pool,
         ):
             try:
                 for given, seen in found:
                     self._submit(pool, given, seen, progress)
-                    self._take(progress, _MOST_WAITING)
+                    self._take(progress, writers + 1)
                 self._take(progress)
             except BaseException:
                 # What the network has found is written: a few pictures, in a second.

@@ -33,6 +33,7 @@ from mrcnn.evaluation import (
     without_ignored,
 )
 from mrcnn.files import atomic_write, make_writable_folder, together
+from mrcnn.inference.processors import at_once
 from mrcnn.inference.quality import LIMIT
 from mrcnn.report.evaluation_files import (
     per_image_csv,
@@ -194,7 +195,7 @@ def run(application: Application, options: Any) -> int:
     folder = options.dataset or application.default_dataset
     choose_precision(options)
     out = make_writable_folder(options.out or application.results(EVALUATE) / options.subset)
-    method = choose_method(application, options)
+    method = choose_method(application, options, 1 if options.engine else at_once())
     dataset = load_images(application, options, method.class_names)
     evaluator = InstanceEvaluator(method.class_names, border=options.border)
     count, by = len(dataset.image_ids), method.weights or f"--method {method.name}"

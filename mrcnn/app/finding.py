@@ -108,18 +108,24 @@ def _keras_model(config: Any, options: Any, path: Path) -> Any:
     return model
 
 
-def _predictor(config: Any, options: Any, path: Path, *, any_shape: bool = False) -> Predictor:
+def _predictor(
+    config: Any, options: Any, path: Path, *, any_shape: bool = False, at_once: int = 1
+) -> Predictor:
     """What detects with a network, run as the options say; perhaps in images of many shapes."""
     runtime = choose_runtime(getattr(options, "runtime", KERAS), config, path)
     if runtime == KERAS:
         model = _keras_model(config, options, path)
         model.keras_model.any_shape = any_shape
         return model.predictor
-    return Predictor(config, load_runner(runtime, config, path), weights_text(path))
+    return Predictor(config, load_runner(runtime, config, path, at_once), weights_text(path))
 
 
 def load_predictor(
-    application: Application, options: Any, path: Path, min_confidence: float
+    application: Application,
+    options: Any,
+    path: Path,
+    min_confidence: float,
+    at_once: int = 1,
 ) -> "Predictor | ScaledPredictor":
     """What detects with trained weights: at the scale of their training, where that is known.
 
@@ -129,6 +135,8 @@ def load_predictor(
     Args:
         application, options, path: see `model_config`.
         min_confidence: detections with a lower score are not returned.
+        at_once: in how many pictures it is to detect at the same time, where it knows their scale
+            and its runtime can. Each has its share of the threads.
 
     Raises:
         WeightsError, ConfigError: see `load_trained_model` and `mrcnn.app.runtimes`.
@@ -156,7 +164,7 @@ def load_predictor(
         return _predictor(config(min_confidence), options, path)
     floor = min(COUNTED, min_confidence)
     # Its scale is looked for in small copies of a picture.
-    predictor = _predictor(config(floor), options, path, any_shape=True)
+    predictor = _predictor(config(floor), options, path, any_shape=True, at_once=at_once)
     size = float(predictor.config.OBJECT_DIAMETER)
 
     def make_tiled() -> TiledPredictor:

@@ -92,8 +92,12 @@ class Method:
     limits: Any = None
 
 
-def choose_method(application: Application, options: Any) -> Method:
+def choose_method(application: Application, options: Any, at_once: int = 1) -> Method:
     """What `evaluate` finds objects with: the network with its weights, or what needs none.
+
+    Args:
+        application, options: of the command.
+        at_once: see `load_predictor`.
 
     Raises:
         ConfigError, WeightsError: options that do not go together, or no such weights.
@@ -110,11 +114,15 @@ def choose_method(application: Application, options: Any) -> Method:
             folder = options.dataset or application.default_dataset
             names = application.new_dataset().classes_in(folder, subset, options.attribute)
         return _baseline(application, options, name, names)
-    return _network(application, options, options.min_conf, SCORE_FLOOR, _compared_classes)
+    return _network(application, options, options.min_conf, SCORE_FLOOR, _compared_classes, at_once)
 
 
-def choose_detector(application: Application, options: Any) -> Method:
+def choose_detector(application: Application, options: Any, at_once: int = 1) -> Method:
     """What `detect` finds objects with, at one confidence.
+
+    Args:
+        application, options: of the command.
+        at_once: see `load_predictor`.
 
     Raises:
         ConfigError, WeightsError: see `choose_method`.
@@ -123,7 +131,7 @@ def choose_detector(application: Application, options: Any) -> Method:
     name = getattr(options, "method", NETWORK)
     if name == NETWORK:
         given = None if options.min_conf is None else [options.min_conf]
-        return _network(application, options, given, 1.0, Application.told_classes)
+        return _network(application, options, given, 1.0, Application.told_classes, at_once)
     return _baseline(application, options, name, options.classes or application.class_names)
 
 
@@ -159,11 +167,13 @@ def _network(
     given: Sequence[float | str] | None,
     most: float,
     choose_classes: Callable[[Application, Sequence[str], Any], tuple[str, ...]],
+    at_once: int,
 ) -> Method:
     """The network, asked for what has the lowest of the given confidences, and at most `most`.
 
     Args:
         choose_classes: (application, classes of the network, options) -> those of the method.
+        at_once: see `load_predictor`.
     """
     weights = trained_weights(application, options)
     usual = [application.config.DETECTION_MIN_CONFIDENCE]
@@ -171,7 +181,7 @@ def _network(
         given or usual, weights, application.words, own_folder(application, weights)
     )
     floor = min(most, confidences[0])
-    predictor = load_predictor(application, options, weights, floor)
+    predictor = load_predictor(application, options, weights, floor, at_once)
     network_classes = tuple(predictor.config.CLASS_NAMES)
     class_names = choose_classes(application, network_classes, options)
     # Either these are the network's, or the first of those that the application tells.

@@ -74,7 +74,7 @@ def choose_runtime(asked: str, config: Config, weights: Path) -> str:
     return KERAS if _graph_beside(config, weights) is None else ONNX
 
 
-def load_runner(name: str, config: Config, weights: Path) -> Runner:
+def load_runner(name: str, config: Config, weights: Path, at_once: int = 1) -> Runner:
     """What runs a network, with its weights.
 
     The graph is the one beside the weights. Where there is none it is made, which takes Keras, and
@@ -83,6 +83,7 @@ def load_runner(name: str, config: Config, weights: Path) -> Runner:
     Args:
         name: ONNX or OPENVINO.
         config, weights: see `choose_runtime`.
+        at_once: how many threads are to run it at the same time, see `Runner`; of ONNX alone.
 
     Raises:
         ConfigError: the graph cannot be made.
@@ -94,7 +95,7 @@ def load_runner(name: str, config: Config, weights: Path) -> Runner:
     if name == ONNX:
         from mrcnn.inference.onnx_runner import OnnxRunner
 
-        return OnnxRunner.of_weights(config, weights, network)
+        return OnnxRunner.of_weights(config, weights, network, at_once)
     from mrcnn.inference.openvino_runner import OpenvinoRunner
 
     return OpenvinoRunner.of_weights(config, weights, network)

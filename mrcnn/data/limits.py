@@ -1,7 +1,9 @@
 """Settings that turn out too low for the data, said once each with the number that was needed."""
 
+import contextlib
 import threading
 import warnings
+from collections.abc import Iterator
 
 from mrcnn.errors import LimitWarning
 
@@ -17,6 +19,7 @@ class LimitNotes:
         self._largest: dict[str, tuple[int, str]] = {}
         self._said: dict[str, int] = {}
         self._lock = threading.Lock()
+        self._here = threading.local()
 
     def note(self, setting: str, needed: int, message: str) -> None:
         """Keep a case, if no earlier one of the setting needed as much.
@@ -39,6 +42,8 @@ class LimitNotes:
             stacklevel: 1 warns of the line that calls this method, 2 of the one that calls its
                 function, and so on.
         """
+        if getattr(self._here, "is_silent", False):
+            return
         with self._lock:
             due = []
             for setting, (needed, message) in self._largest.items():
@@ -48,6 +53,15 @@ class LimitNotes:
                     due.append(message)
         for message in due:
             warnings.warn(message, LimitWarning, stacklevel=stacklevel + 1)
+
+    @contextlib.contextmanager
+    def unsaid(self) -> Iterator[None]:
+        """In the block this thread says nothing, since a warning of its line would tell nobody."""
+        self._here.is_silent = True
+        try:
+            yield
+        finally:
+            self._here.is_silent = False
 
     @property
     def needed(self) -> dict[str, int]:

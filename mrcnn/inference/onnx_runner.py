@@ -16,18 +16,19 @@ from mrcnn.ops.outputs import InferenceOutputs
 _SEVERITY = 3
 
 
-def onnx_session(content: bytes) -> Any:
+def onnx_session(content: bytes, at_once: int = 1) -> Any:
     """A session of ONNX Runtime, with as many threads as `threads` says.
 
     Args:
         content: a whole model, see `NetworkFile.filled`.
+        at_once: how many threads of the caller run it at the same time; each has its share.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _SEVERITY
     # Named, so that threads are not tied to a processor, where another program may be at work.
-    options.intra_op_num_threads = threads()
+    options.intra_op_num_threads = max(1, threads() // at_once)
     # Threads that wait would take time from those that write results.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -40,14 +41,18 @@ class OnnxRunner:
         content: the model, see `NetworkFile.filled`.
         config: the one that it was filled for.
         unlimited: see `NetworkFile.unlimited`.
+        at_once: see `Runner`. What it gives does not depend on it.
     """
 
     name = "onnx"
 
-    def __init__(self, content: bytes, config: Any, unlimited: bytes | None = None) -> None:
+    def __init__(
+        self, content: bytes, config: Any, unlimited: bytes | None = None, at_once: int = 1
+    ) -> None:
         self.config = config
+        self.at_once = at_once
         self._unlimited = unlimited
-        self._session = onnx_session(content)
+        self._session = onnx_session(content, at_once)
         self._names = [port.name for port in self._session.get_inputs()]
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -65,16 +70,20 @@ class OnnxRunner:
         return session.run(None, detection_inputs(outputs, image_meta))[0]
 
     @classmethod
-    def of_weights(cls, config: Any, weights: str | os.PathLike, network: NetworkFile) -> Self:
+    def of_weights(
+        cls, config: Any, weights: str | os.PathLike, network: NetworkFile, at_once: int = 1
+    ) -> Self:
         """The network of a configuration, with weights from a file.
 
         Args:
             config: with the structure of the network.
             weights: file of all its weights.
             network: its operations.
+            at_once: see the class.
 
         Raises:
             WeightsError: see `NetworkFile.filled`.
         """
         values = values_of(config)
-        return cls(network.filled(Path(weights), values), config, network.unlimited(values))
+        content = network.filled(Path(weights), values)
+        return cls(content, config, network.unlimited(values), at_once)

@@ -6,6 +6,10 @@ import os
 VARIABLE = "OMP_NUM_THREADS"
 
 
+# So many pictures are predicted at the same time at most: each takes memory of its own.
+MOST_AT_ONCE = 4
+
+
 def processors() -> int:
     """How many processors this program may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -21,3 +25,12 @@ def threads() -> int:
     """
     told = os.environ.get(VARIABLE, "").partition(",")[0].strip()
     return int(told) if told.isdecimal() and int(told) > 0 else processors()
+
+
+def at_once(pictures: int = MOST_AT_ONCE) -> int:
+    """How many of so many pictures are best predicted at the same time.
+
+    Each has its share of the threads, and no processor waits where one of them is molded or placed,
+    which takes one thread.
+    """
+    return max(1, min(MOST_AT_ONCE, threads(), pictures))

@@ -20,6 +20,9 @@ class Runner(Protocol):
     they are of, and gives rows as those of `detections`, [B, N, 6], or None. Where it is missing,
     nobody is told how many detections DETECTION_MAX_INSTANCES has cost.
 
+    One that is at its best when several threads run it, each on a picture of its own, has their
+    number as `at_once`.
+
     Attributes:
         config: the `mrcnn.config.Config` that the network was built with.
     """

@@ -1,15 +1,17 @@
 """`ScaledPredictor`: pictures brought to the scale that the model knows its objects in."""
 
+import contextlib
 import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.inference.at_once import one_by_one, several_at_once
 from mrcnn.inference.blank import is_blank
 from mrcnn.inference.levels import level_for
 from mrcnn.inference.molding import usual_scale
@@ -144,7 +146,10 @@ class ScaledPredictor:
         *,
         failed: Callable[[DataError], None] | None = None,
     ) -> Iterator[Prediction]:
-        """Detect in pictures one after the other; the next is taken while the network works.
+        """Detect in pictures, which are taken while the network works; their order is kept.
+
+        Where the runner can do so, several are detected in at the same time, see `Runner`. What is
+        found in one does not depend on that.
 
         Args:
             images: see `predict`; may be a generator that reads them, which runs in a thread.
@@ -154,20 +159,21 @@ class ScaledPredictor:
         Raises:
             DataError: see `predict`, without `failed`; and what `images` raises.
         """
-        source = iter(images)
-        nothing = object()
-        with ThreadPoolExecutor(1, thread_name_prefix="read") as pool:
-            following = pool.submit(next, source, nothing)
-            while (image := following.result()) is not nothing:
-                following = pool.submit(next, source, nothing)
-                try:
-                    prediction = self.predict(image, stacklevel=2)  # type: ignore[arg-type]
-                except DataError as error:
-                    if failed is None:
-                        raise
-                    failed(error)
-                else:
-                    yield prediction
+        at_once = getattr(self.runner, "at_once", 1)
+        if at_once == 1:
+            # Warnings are of the line that asks for predictions.
+            yield from one_by_one(images, partial(self.predict, stacklevel=3), failed)
+            return
+        with contextlib.closing(several_at_once(images, self._silent, at_once, failed)) as found:
+            for prediction in found:
+                if self.limits is not None:
+                    self.limits.say()
+                yield prediction
+
+    def _silent(self, image: "np.ndarray | Picture") -> Prediction:
+        """A prediction in a thread; what there is to warn of is said by the one that asked."""
+        with contextlib.nullcontext() if self.limits is None else self.limits.unsaid():
+            return self.predict(image)
 
     def choose_by_parts(self, picture: Picture) -> Scale:
         """The scale of a picture that is too large to be seen at once.

@@ -49,8 +49,10 @@ def measure(image, instances):
 APPLICATION = Application("spots", Config, AnnotatedDataset, classify=classify, measure=measure)
 
 
-def made_up(application, options, path, min_confidence):
+def made_up(application, options, path, min_confidence, at_once=1):
     config = Spots()
+    runner = BrightSpots(config)
+    runner.at_once = at_once
 
     def make_tiled():
         more = Spots.from_dict({"DETECTION_MAX_INSTANCES": 999, "POST_NMS_ROIS_INFERENCE": 999})
@@ -58,7 +60,7 @@ def made_up(application, options, path, min_confidence):
         return TiledPredictor(predictor, DIAMETER, tile_side=TILE)
 
     return ScaledPredictor(
-        Predictor(config, BrightSpots(config), "spots"),
+        Predictor(config, runner, "spots"),
         make_tiled=make_tiled,
         diameter=options.diameter,
         pixel_size=options.pixel_size,

@@ -49,6 +49,20 @@ def test_threads_share_a_runner(runner, tiny):
         np.testing.assert_array_equal(outputs[0], expected[0])
 
 
+def test_onnx_runtime_gives_the_same_with_any_number_of_threads(runner, tiny, monkeypatch):
+    if runner.name != "onnx":
+        pytest.skip("another runtime")
+    inputs = list(tiny.inputs.values())
+    expected = runner.run(inputs)
+    config, weights = read_model_folder(tiny.folder, IMAGES_PER_GPU=1)
+    for threads, at_once in (("1", 1), ("3", 1), ("4", 2)):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        other = load_runner("onnx", config, weights, at_once)
+        assert other.at_once == at_once
+        for output, same in zip(other.run(inputs), expected, strict=True):
+            np.testing.assert_array_equal(output, same)
+
+
 def test_openvino_keeps_the_order_of_equal_values():
     pytest.importorskip("openvino", exc_type=ImportError)
     onnx = pytest.importorskip("onnx", exc_type=ImportError)
