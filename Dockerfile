@@ -8,7 +8,7 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 FROM python:3.12-slim
 COPY requirements/runtime.txt requirements/constraints.txt /requirements/
 RUN pip install --no-cache-dir -c /requirements/constraints.txt -r /requirements/runtime.txt
-COPY --from=build /wheels /wheels
-RUN pip install --no-cache-dir --no-deps /wheels/*.whl && rm -r /wheels
+RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
+    pip install --no-cache-dir --no-deps /wheels/*.whl
 WORKDIR /data
 ENTRYPOINT ["rbc"]
