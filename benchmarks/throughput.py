@@ -7,8 +7,8 @@ its own detects in all of them as `rbc detect` does, with all files that it writ
 reads and predicts them as that does, several at the same time, and writes nothing; and one predicts
 them one after the other. Seconds are those of whole processes, which begin with loading libraries
 and model; the processor time of all their threads is told too. The ratio is that of the medians of
-`detect` and of the prediction alone. The exit status is 1 where it is above 1.3. Run it on a machine
-that does nothing else; forty pictures take a good minute a round on two cores.
+`detect` and of the prediction alone. The exit status is 1 where it is above 1.3. Run it on a
+machine that does nothing else; forty pictures take a good minute a round on two cores.
 """
 
 import argparse

@@ -123,11 +123,14 @@ class _Captions:
         stroke = max(1, round(size / 9))
         y1, x1, y2, x2 = (float(side) * self.scale for side in box)
         line = 1.2 * size
-        places = [
+        # Made one after the other: the middle is mostly free.
+        places = (
             self._inside((x1 + x2) / 2, (y1 + y2) / 2 + lines * line, text, font, stroke)
             for lines in (0, 1, -1, 2, -2)
-        ]
-        x, y, extent = next((place for place in places if self._is_free(place[2])), places[0])
+        )
+        x, y, extent = first = next(places)
+        if not self._is_free(extent):
+            x, y, extent = next((place for place in places if self._is_free(place[2])), first)
         self.taken.append(extent)
         self.draw.text(
             (x, y),

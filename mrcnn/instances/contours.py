@@ -9,6 +9,8 @@ from itertools import islice
 
 import numpy as np
 
+from mrcnn.instances.framing import framed
+
 # Masks that are traced together: enough to be quick, and of a slide not all.
 _AT_ONCE = 500
 # Sides of a square of four pixels, twice their middles (y, x) from that of its first pixel.
@@ -69,9 +71,9 @@ def _traced(masks: list[np.ndarray], corners_connect: bool) -> list[list[np.ndar
     counts, sides = _TABLES[corners_connect]
     squares, kinds, widths, numbers = [], [], [], []
     for mask in masks:
-        framed = np.pad(np.asarray(mask, bool), 1).view(np.uint8)
-        codes = framed[:-1, :-1] | framed[:-1, 1:] << 1
-        codes |= framed[1:, :-1] << 2 | framed[1:, 1:] << 3
+        padded = framed(np.asarray(mask, bool)).view(np.uint8)
+        codes = padded[:-1, :-1] | padded[:-1, 1:] << 1
+        codes |= padded[1:, :-1] << 2 | padded[1:, 1:] << 3
         # All of 15, or none, is no line.
         places = np.flatnonzero(codes % 15)
         squares.append(places)

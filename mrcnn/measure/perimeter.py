@@ -9,6 +9,8 @@ import math
 
 import numpy as np
 
+from mrcnn.instances.framing import framed
+
 # By the four pixels of a square, of which bit 0 is the lower right one, bit 1 the one above it, bit
 # 2 the one to its left, bit 3 that above to the left: what the square adds.
 _STRAIGHT, _DIAGONAL = math.pi / 4, math.pi / (4 * math.sqrt(2))
@@ -42,6 +44,6 @@ def crofton_perimeter(crop: np.ndarray) -> float:
     Args:
         crop: bool [h, w].
     """
-    padded = np.pad(crop.view(np.uint8), 1)
+    padded = framed(crop).view(np.uint8)
     squares = padded[1:, 1:] | padded[:-1, 1:] << 1 | padded[1:, :-1] << 2 | padded[:-1, :-1] << 3
     return float(_LENGTHS @ np.bincount(squares.ravel(), minlength=16))

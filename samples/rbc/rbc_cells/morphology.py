@@ -7,6 +7,8 @@ filters go from pixel to pixel.
 import numpy as np
 from scipy import ndimage
 
+from mrcnn.instances.framing import continued, framed
+
 
 def eroded(mask: np.ndarray, steps: int) -> np.ndarray:
     """`binary_erosion` by a cross, so many times; outside the array is nothing.
@@ -15,15 +17,15 @@ def eroded(mask: np.ndarray, steps: int) -> np.ndarray:
         mask: bool [h, w].
         steps: 1 or more.
     """
-    framed = np.pad(mask, 1)
+    grid = framed(mask)
     for _ in range(steps):
-        center = framed[1:-1, 1:-1]
-        kept = center & framed[:-2, 1:-1]
-        kept &= framed[2:, 1:-1]
-        kept &= framed[1:-1, :-2]
-        kept &= framed[1:-1, 2:]
+        center = grid[1:-1, 1:-1]
+        kept = center & grid[:-2, 1:-1]
+        kept &= grid[2:, 1:-1]
+        kept &= grid[1:-1, :-2]
+        kept &= grid[1:-1, 2:]
         center[:] = kept
-    return framed[1:-1, 1:-1]
+    return grid[1:-1, 1:-1]
 
 
 def opened(mask: np.ndarray, steps: int) -> np.ndarray:
@@ -33,15 +35,15 @@ def opened(mask: np.ndarray, steps: int) -> np.ndarray:
         mask: bool [h, w].
         steps: 1 or more.
     """
-    framed = np.pad(eroded(mask, steps), 1)
+    grid = framed(eroded(mask, steps))
     for _ in range(steps):
-        center = framed[1:-1, 1:-1]
-        grown = center | framed[:-2, 1:-1]
-        grown |= framed[2:, 1:-1]
-        grown |= framed[1:-1, :-2]
-        grown |= framed[1:-1, 2:]
+        center = grid[1:-1, 1:-1]
+        grown = center | grid[:-2, 1:-1]
+        grown |= grid[2:, 1:-1]
+        grown |= grid[1:-1, :-2]
+        grown |= grid[1:-1, 2:]
         center[:] = grown
-    return framed[1:-1, 1:-1]
+    return grid[1:-1, 1:-1]
 
 
 def near_and_core(mask: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
@@ -54,9 +56,9 @@ def near_and_core(mask: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]
         mask: bool [h, w].
         reach: pixels, 0 or more.
     """
-    framed = np.pad(mask, reach, mode="edge")
+    beyond = continued(mask, reach)
     # What is near the outside is not in the core.
-    return _any_of_square(framed, reach), ~_any_of_square(~framed, reach)
+    return _any_of_square(beyond, reach), ~_any_of_square(~beyond, reach)
 
 
 def _any_of_square(framed: np.ndarray, reach: int) -> np.ndarray:
@@ -80,7 +82,7 @@ def filled(mask: np.ndarray) -> np.ndarray:
     Args:
         mask: bool [h, w].
     """
-    background = np.pad(~mask, 1, constant_values=True)
+    background = framed(~mask, outside=True)
     parts, count = ndimage.label(background)
     if count == 1:
         return mask

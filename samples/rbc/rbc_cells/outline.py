@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from mrcnn.instances import Instances
+from mrcnn.instances.framing import continued
 from mrcnn.instances.geometry import tight_box
 from rbc_cells.kinds import PLATELET, WHITE
 from rbc_cells.morphology import filled, near_and_core, opened
@@ -119,7 +120,7 @@ def _fitted(
     near, core = near_and_core(inside, reach)
     mask = core | (inside & (stained | others)) | (near & stained & ~others)
     if opening:
-        mask = opened(np.pad(mask, opening + 1, mode="edge"), opening)
+        mask = opened(continued(mask, opening + 1), opening)
         mask = mask[opening + 1 : -opening - 1, opening + 1 : -opening - 1]
     # Stain nearby that is not part of the cell.
     parts, count = ndimage.label(mask)

@@ -145,8 +145,14 @@ def _light(
         shape: (height, width) of the image, which may have any size.
         rows: all by default.
     """
-    coefficients, level = surface
+    (of_1, of_x, of_y, of_xx, of_xy, of_yy), level = surface
     y, x = _places(shape)
-    light = sum(c * term for c, term in zip(coefficients, _terms(y[rows], x), strict=True))
+    y = y[rows]
+    # What has one row or column is made of it before it meets all pixels; the order of the sum is
+    # that of the terms.
+    light = (of_1 + of_x * x) + of_y * y
+    light += of_xx * (x * x)
+    light += of_xy * (x * y)
+    light += of_yy * (y * y)
     # A surface drawn out over cells that hide the background must not run away.
-    return np.maximum(np.clip(light, level / 2, level * 2), 1)
+    return np.clip(light, max(level / 2, 1), max(level * 2, 1), out=light)
