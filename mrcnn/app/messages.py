@@ -6,6 +6,8 @@ import logging
 import sys
 from collections.abc import Iterator
 
+from mrcnn.app.names import on_one_line
+
 
 @contextlib.contextmanager
 def messages_shown() -> Iterator[None]:
@@ -33,3 +35,13 @@ def names_can_be_printed() -> Iterator[None]:
                 stream.reconfigure(errors="backslashreplace")
                 restored.callback(stream.reconfigure, errors="strict")
         yield
+
+
+def tell_failed(problems: list[str]) -> int:
+    """List what could not be used on stderr; the exit status."""
+    if not problems:
+        return 0
+    print(f"\n{len(problems)} of the inputs could not be used:", file=sys.stderr)
+    for problem in problems:
+        print(f"  {on_one_line(problem)}", file=sys.stderr)
+    return 2

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import mrcnn.app.detect
 import mrcnn.app.detection.picture
 import mrcnn.app.detection.results
+import mrcnn.app.detection.run
 from mrcnn.app.application import Application
 from mrcnn.app.detection.results import Total
 from mrcnn.errors import OutputError
 from mrcnn.files import alone
+from mrcnn.inference.processors import VARIABLE as THREADS
 from tests.app.large_slides import APPLICATION, rows_of, slide
 from tests.inference.bright_spots import BrightSpots
 
@@ -64,9 +65,12 @@ def raised(error=KeyboardInterrupt):
     raise error
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 def test_what_an_interrupted_run_did_is_there_and_resuming_makes_it_whole(
-    detect, pictures, monkeypatch, capsys
+    detect, pictures, monkeypatch, capsys, threads
 ):
+    """With two threads two pictures are predicted at once, and either may be the fourth."""
+    monkeypatch.setenv(THREADS, str(threads))
     given = ("--diameter", 24, *EXPORTS)
     assert detect(pictures, *given, out="whole")[0] == 2
     capsys.readouterr()
@@ -76,13 +80,17 @@ def test_what_an_interrupted_run_did_is_there_and_resuming_makes_it_whole(
     assert status == 130
     error = capsys.readouterr().err
     assert "interrupted: " in error and "--resume" in error
-    names = [row["name"] for row in rows_of(out / "summary.csv")]
-    assert names == ["p0", "p1", "p2", ""]
-    assert {row["name"] for row in rows_of(out / "objects.csv")} == {"p0", "p1", "p2"}
+    *names, last = [row["name"] for row in rows_of(out / "summary.csv")]
+    assert last == "", "the total"
+    assert names == ["p0", "p1", "p2", "p2x", "p3"][: len(names)]
+    assert len(names) == 3 if threads == 1 else 2 <= len(names) <= 5
+    # Nothing is found in the one of them that cannot be read.
+    found = {row["name"] for row in rows_of(out / "objects.csv")}
+    assert found == set(names) - {"p2x"}
     assert set(tables_of(out)) == set(TABLES)
     assert detect(pictures, *given, "--resume", out="cut")[0] == 2
     said = capsys.readouterr().out
-    assert "3 of 6 images are done already" in said
+    assert f"{len(found)} of 6 images are done already" in said
     # What failed is tried again.
     assert "[1/6]" not in said and "[4/6]" in said and "[6/6]" in said
     assert tables_of(out) == tables_of(out.parent / "whole")
@@ -131,7 +139,7 @@ def test_excel_sees_that_growing_tables_are_utf_8(detect, pictures, monkeypatch)
     (pictures / "p1.png").rename(pictures / "\u8840.png")
     # As a run that is killed would leave them.
     monkeypatch.setattr(mrcnn.app.detection.results.Results, "finish", lambda *_: Total())
-    monkeypatch.setattr(mrcnn.app.detect, "write_counts", lambda *_: [])
+    monkeypatch.setattr(mrcnn.app.detection.run, "write_counts", lambda *_: [])
     _, out = detect(pictures, "--diameter", 24)
     for name in ("objects.csv", "summary.csv"):
         content = (out / name).read_bytes()

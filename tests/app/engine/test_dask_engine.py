@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from skimage.measure import label
 
-import mrcnn.app.detect
+import mrcnn.app.detection.run
 import mrcnn.app.engine.dask_engine
 from mrcnn.app.engine.dask_engine import shares_of
 from tests.app.engine_workers import APPLICATION
@@ -71,7 +71,7 @@ def test_two_workers_give_what_one_process_gives(
     scheduler, pictures, alone, tmp_path, monkeypatch, capsys
 ):
     address, folder = scheduler
-    monkeypatch.setattr(mrcnn.app.detect, "_CHOOSE", "tests.app.engine_workers:choose")
+    monkeypatch.setattr(mrcnn.app.detection.run, "_CHOOSE", "tests.app.engine_workers:choose")
     assert detect(pictures, tmp_path / "out", "--engine", f"dask={address}") == 2
     captured = capsys.readouterr()
     assert "Engine: dask, 2 processes with 2 threads" in captured.out

@@ -5,7 +5,7 @@ import sys
 import pytest
 import tifffile
 
-import mrcnn.app.detect
+import mrcnn.app.detection.run
 import mrcnn.app.engine.dask_engine
 import mrcnn.inference
 from tests.app.large_slides import DIAMETER, pyramid, rows_of, slide
@@ -30,7 +30,9 @@ def both(detect, slides, scheduler, tmp_path, monkeypatch):
 
     def run(*options, pictures=slides):
         found = []
-        monkeypatch.setattr(mrcnn.app.detect, "_CHOOSE", "tests.app.engine_workers:choose_spots")
+        monkeypatch.setattr(
+            mrcnn.app.detection.run, "_CHOOSE", "tests.app.engine_workers:choose_spots"
+        )
         for name, given in (("alone", ()), ("workers", ("--engine", f"dask={scheduler[0]}"))):
             found.append(detect(pictures, "--coco", "--geojson", *options, *given, out=name))
         return found
