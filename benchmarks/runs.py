@@ -17,6 +17,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,11 +41,22 @@ _SETTLED = 100
 
 
 class SteadyParts(DarkParts):
-    """The same picture always gives the same, whatever came before it."""
+    """The same picture always gives the same, whatever came before it or is under way.
+
+    Args:
+        config: of the pictures.
+        at_once: how many of them are predicted at the same time.
+    """
+
+    def __init__(self, config: Any, at_once: int) -> None:
+        super().__init__(config)
+        self.at_once = at_once
+        self._lock = threading.Lock()
 
     def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        self._rng = np.random.default_rng(int(abs(inputs[0].sum())) % 2**32)
-        return super().run(inputs)
+        with self._lock:
+            self._rng = np.random.default_rng(int(abs(inputs[0].sum())) % 2**32)
+            return super().run(inputs)
 
 
 def render(folder: Path, count: int) -> None:
@@ -73,7 +85,7 @@ def detect(folder: Path, out: Path, *options: str) -> int:
         _: Any, given: Any, __: Path, min_confidence: float, at_once: int
     ) -> ScaledPredictor:
         config = SizesConfig()
-        predictor = Predictor(config, SteadyParts(config), watch_limits=False)
+        predictor = Predictor(config, SteadyParts(config, at_once), watch_limits=False)
         return ScaledPredictor(predictor, diameter=given.diameter, min_confidence=min_confidence)
 
     words = ["detect", folder, "--diameter", DIAMETER, "--coco", "--out", out, *options]
