@@ -24,11 +24,13 @@ class PackedMasks(Sequence[Any]):
         DataError: a mask has not two axes, or is not of numbers.
     """
 
-    __slots__ = ("_bits", "shapes")
+    __slots__ = ("_areas", "_bits", "shapes")
 
     def __init__(self, masks: Iterable[Any]) -> None:
         self.shapes: list[tuple[int, int] | None] = []
         self._bits: list[np.ndarray | None] = []
+        # Counted when they are first asked for.
+        self._areas: np.ndarray | None = None
         for number, mask in enumerate(masks):
             if mask is None:
                 self.shapes.append(None)
@@ -70,10 +72,12 @@ class PackedMasks(Sequence[Any]):
 
     def take(self, indices: Iterable[int]) -> "PackedMasks":
         """Some of the masks, in the order of `indices`."""
-        taken = PackedMasks(())
-        for index in indices:
+        rows, taken = list(indices), PackedMasks(())
+        for index in rows:
             taken.shapes.append(self.shapes[index])
             taken._bits.append(self._bits[index])
+        if self._areas is not None and rows:
+            taken._areas = self._areas[rows]
         return taken
 
     def joined(self, others: Iterable["PackedMasks"]) -> "PackedMasks":
@@ -95,4 +99,7 @@ class PackedMasks(Sequence[Any]):
 
     def areas(self) -> np.ndarray:
         """Pixels of each mask, int64 [N]; 0 where there is none."""
-        return np.array([0 if bits is None else _ONES[bits].sum() for bits in self.bits], np.int64)
+        if self._areas is None:
+            counts = [0 if bits is None else _ONES[bits].sum() for bits in self.bits]
+            self._areas = np.array(counts, np.int64)
+        return self._areas.copy()

@@ -70,6 +70,7 @@ class StoredMasks(PackedMasks):
     ) -> None:
         self.shapes = shapes
         self._file, self._numbers = file, numbers
+        self._areas = None
 
     @property
     def bits(self) -> "_BitsInFile":
