@@ -9,8 +9,11 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from importlib.abc import MetaPathFinder
 from pathlib import Path
+from types import ModuleType
 
 from mrcnn.errors import ConfigError
 
@@ -24,6 +27,10 @@ _NOTES = re.compile(
     rb"I\d{4} |WARNING: All log messages before absl::InitializeLog|.*Unable to register cu"
     rb"|.*computation placer already registered"
 )
+
+# What a backend and Keras import where it is installed, for functions of theirs that no command
+# calls: converters of other libraries' models, galleries of pictures. A fifth of the whole import.
+_NEEDLESS = {"tensorflow": ("jax", "matplotlib")}
 
 logger = logging.getLogger(__name__)
 
@@ -69,8 +76,41 @@ def load_backend() -> None:
     choose_backend()
     if "keras" in sys.modules:
         return
-    with without_notes():
+    needless = _NEEDLESS.get(backend_named() or BACKENDS[0], ())
+    with without_notes(), without_libraries(needless):
         importlib.import_module("keras")
+
+
+class _NotFound(MetaPathFinder):
+    """Finds no library of some names, in the thread that made it."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = frozenset(names)
+        self._thread = threading.get_ident()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> None:
+        """See `MetaPathFinder`; None leaves a module to the finders behind this one."""
+        if fullname in self._names and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+
+
+@contextlib.contextmanager
+def without_libraries(names: Sequence[str]) -> Iterator[None]:
+    """While the block runs, its imports find libraries no more than where they are missing.
+
+    Those that are imported already stay, and afterwards and in other threads all can be imported.
+
+    Args:
+        names: of libraries that what the block imports can do without.
+    """
+    finder = _NotFound(names)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
 
 
 @contextlib.contextmanager

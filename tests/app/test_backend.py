@@ -3,10 +3,12 @@
 import importlib.util
 import json
 import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mrcnn.app.backend import choose_backend, without_notes
+from mrcnn.app.backend import choose_backend, without_libraries, without_notes
 from mrcnn.errors import ConfigError
 
 
@@ -84,3 +86,17 @@ def test_without_standard_error_nothing_is_kept(monkeypatch):
     monkeypatch.setattr("sys.stderr", None)
     with without_notes():
         pass
+
+
+def test_a_library_is_left_out_of_one_import(monkeypatch):
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    with ThreadPoolExecutor(1) as pool, without_libraries(["colorsys"]):
+        with pytest.raises(ModuleNotFoundError) as missing:
+            importlib.import_module("colorsys")
+        assert missing.value.name == "colorsys"
+        # Another thread has it.
+        there = pool.submit(importlib.import_module, "colorsys").result()
+        # What is imported already stays.
+        assert importlib.import_module("colorsys") is there
+    monkeypatch.delitem(sys.modules, "colorsys")
+    assert importlib.import_module("colorsys").rgb_to_hsv(0, 0, 0) == (0, 0, 0)
