@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from skimage.measure import regionprops
 
 # An outline may run so far inside the edge of what it goes around (diameters).
 _BESIDE = 0.08
@@ -12,6 +11,7 @@ _BESIDE = 0.08
 _LEAST_AREA = 0.5
 # A larger piece is one object of another kind; from so many objects' areas on it is a clump.
 _CLUMP = 6.0
+_ALL_NEIGHBORS = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,14 @@ def _count(foreground: np.ndarray, objects: np.ndarray, diameter: float) -> int:
     pieces, _ = ndimage.label(foreground & ~near)
     area = np.pi / 4 * diameter**2
     count = 0
-    for piece in regionprops(pieces):
+    for number, place in enumerate(ndimage.find_objects(pieces), start=1):
+        piece = pieces[place] == number
+        own = np.count_nonzero(piece)
+        if 2 * own < _LEAST_AREA * area:
+            continue
         # A pale middle belongs to it, a background with a frame around it does not.
-        size = min(piece.area_filled, 2 * piece.area) / area
+        filled = np.count_nonzero(ndimage.binary_fill_holes(piece, _ALL_NEIGHBORS))
+        size = min(filled, 2 * own) / area
         if size >= _LEAST_AREA:
             count += 1 if size < _CLUMP else round(size)
     return count
