@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 NETWORK = "network"
+# Languages that write 1.234,5 where English has 1,234.5.
+_COMMA_LANGUAGES = ("id",)
+_EXCHANGED = str.maketrans(",.", ".,")
 
 
 def _article(noun: str) -> str:
@@ -118,5 +121,10 @@ class Words:
         return _article(noun) if self.language == "en" else noun
 
     def counted(self, number: int, noun: str = "object") -> str:
-        """A number with its noun: "1 cell", "12 cells"; noun is "object" or "image"."""
-        return f"{number} {getattr(self, noun if number == 1 else f'{noun}s')}"
+        """A number with its noun: "1 cell", "1,200 cells"; noun is "object" or "image"."""
+        return f"{self.number(number)} {getattr(self, noun if number == 1 else f'{noun}s')}"
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """A number as the language writes it, for pages: 1,234.5 or 1.234,5."""
+        text = f"{value:,.{digits}f}"
+        return text.translate(_EXCHANGED) if self.language in _COMMA_LANGUAGES else text

@@ -19,3 +19,4 @@ def test_numbers_have_their_noun():
     assert CELLS.counted(1) == "1 cell"
     assert CELLS.counted(0) == "0 cells"
     assert CELLS.counted(2, "image") == "2 fields"
+    assert CELLS.counted(1200) == "1,200 cells"

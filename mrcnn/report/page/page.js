@@ -31,10 +31,11 @@ function className(instance) {
 
 function facts(cell) {
   const { truth, detection } = cell;
-  const pixels = (instance) => `${instance.diameter.toFixed(1)} px`;
+  const fixed = (value, digits) => value.toFixed(digits).replace(".", SAY.decimal ?? ".");
+  const pixels = (instance) => `${fixed(instance.diameter, 1)} px`;
   const rows = [];
-  if (detection) rows.push([SAY.score, detection.score.toFixed(3)]);
-  if (truth && detection) rows.push(["IoU", cell.iou.toFixed(3)]);
+  if (detection) rows.push([SAY.score, fixed(detection.score, 3)]);
+  if (truth && detection) rows.push(["IoU", fixed(cell.iou, 3)]);
   if (truth) rows.push([SAY.classTruth, className(truth)]);
   if (detection) rows.push([SAY.classPredicted, className(detection)]);
   if (truth) rows.push([SAY.diameterTruth, pixels(truth)]);

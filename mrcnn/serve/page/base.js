@@ -108,6 +108,11 @@ export function colorOf(classes, name) {
   return `rgb(${red} ${green} ${blue})`;
 }
 
+// "1,234.5" in the language of the page.
+export function figure(number, digits = 0) {
+  return number.toLocaleString(state.language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
 // "73 cells", and beside it "platelet 1": what counts, then what else is found.
 export function countText(counts) {
   const { counted, words } = state.server;
@@ -115,9 +120,9 @@ export function countText(counts) {
   const others = [];
   for (const [name, number] of Object.entries(counts)) {
     if (counted[name] ?? true) total += number;
-    else if (number) others.push(t("and", { number, name: noun(name) }));
+    else if (number) others.push(t("and", { number: figure(number), name: noun(name) }));
   }
-  return { total, text: `${total} ${noun(total === 1 ? words.object : words.objects)}`, others: others.join(", ") };
+  return { total, text: `${figure(total)} ${noun(total === 1 ? words.object : words.objects)}`, others: others.join(", ") };
 }
 
 export function exportButtons(place, prefix) {

@@ -1,6 +1,6 @@
 // The counts of all pictures, and how large the cells are.
 
-import { $, call, countText, exportButtons, made, noun, shape, state, t, trying } from "./base.js";
+import { $, call, countText, exportButtons, figure, made, noun, shape, state, t, trying } from "./base.js";
 
 export async function show() {
   exportButtons(document.querySelector("[data-exports=all]"), "");
@@ -10,14 +10,14 @@ export async function show() {
   $("figures-count").replaceChildren(text, ...(others ? [made("span", { class: "others" }, others)] : []));
   const all = Object.values(told.counts).reduce((sum, number) => sum + number, 0);
   $("figures-classes").tBodies[0].replaceChildren(...Object.entries(told.counts).sort((one, other) => other[1] - one[1]).map(([name, number]) =>
-    made("tr", {}, made("td", {}, noun(name)), made("td", {}, String(number)), made("td", {}, `${((100 * number) / all).toFixed(1)} %`))));
+    made("tr", {}, made("td", {}, noun(name)), made("td", {}, figure(number)), made("td", {}, `${figure((100 * number) / all, 1)} %`))));
   $("figures-rows").tBodies[0].replaceChildren(...told.rows.map(([title, value]) =>
     made("tr", {}, made("th", { scope: "row" }, title), made("td", {}, value))));
   $("figures-classes").hidden = !all;
   $("figures-rows").hidden = !told.rows.length;
   const { unit = "", bins = [] } = told.histogram || {};
   const number = bins.reduce((sum, [, , count]) => sum + count, 0);
-  const title = number ? t("histogram", { number, unit: unit === "um" ? "µm" : "px" }) : "";
+  const title = number ? t("histogram", { number: figure(number), unit: unit === "um" ? "µm" : "px" }) : "";
   $("histogram-title").textContent = title;
   $("histogram").replaceChildren(...(number ? [histogram(bins, unit === "um" ? "µm" : "px", title)] : []));
 }

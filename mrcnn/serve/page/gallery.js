@@ -1,6 +1,6 @@
 // The list of pictures, and how new ones come in.
 
-import { $, call, countText, made, noun, picturePath, say, state, t, trying } from "./base.js";
+import { $, call, countText, figure, made, noun, picturePath, say, state, t, trying } from "./base.js";
 
 const MOST = 5000;
 const AT_ONCE = 3;
@@ -122,7 +122,7 @@ export function show() {
     for (const [name, number] of Object.entries(one.counts || {})) all[name] = (all[name] || 0) + number;
   }
   const { total } = countText(all);
-  $("summary").textContent = pictures.length ? t("total", { count: total, pictures: pictures.length }) : t("none");
+  $("summary").textContent = pictures.length ? t("total", { count: figure(total), pictures: figure(pictures.length) }) : t("none");
   const gallery = $("gallery");
   const known = new Map([...gallery.children].map((item) => [item.dataset.name, item]));
   gallery.replaceChildren(...pictures.map((one) => {

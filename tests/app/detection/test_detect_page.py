@@ -79,6 +79,18 @@ def test_a_long_run_shows_the_doubtful_and_the_first(detect, pictures, monkeypat
     assert "Of 4 images 2 are here" in page
 
 
+def test_one_that_repeats_another_is_named_however_late_it_comes(detect, pictures, monkeypatch):
+    (pictures / "bad.png").unlink()
+    (pictures / "a.png").rename(pictures / "z.png")
+    monkeypatch.setattr(mrcnn.app.detection.page, "MOST_CARDS", 1)
+    monkeypatch.setattr(mrcnn.app.detection.page, "MOST_LINES", 2)
+    _, out = detect(pictures, "--diameter", 24)
+    page = (out / "report.html").read_text(encoding="utf-8")
+    (listed,) = re.findall(r'<section id="doubts".*?</section>', page, flags=re.S)
+    assert re.search(r"z\.png.*?counted twice, since it is the same as.*?b\.png", listed, re.S)
+    assert "c.png" not in listed
+
+
 def test_what_was_kept_and_is_damaged_is_told(detect, pictures):
     _, out = detect(pictures, "--diameter", 24)
     page_file(out, "a").write_text('{"picture": 1}')

@@ -71,6 +71,7 @@ def page_data(classes: Sequence[str], words: Words) -> dict[str, Any]:
             "classPredicted": words("Class"),
             "diameterPredicted": words("Diameter"),
             "objectsOf": words("{Objects} of"),
+            "decimal": words.number(0, 1)[1],
         },
     }
 
@@ -89,8 +90,8 @@ def card_data(
     numbers = words(
         "{objects_found}: {whole} whole, {cut} cut by the border",
         objects_found=words.counted(int(line[words_column(line)])),
-        whole=line["whole"],
-        cut=line["cut"],
+        whole=words.number(int(line["whole"])),
+        cut=words.number(int(line["cut"])),
     )
     return {
         "name": name,
@@ -137,7 +138,7 @@ def _detection(cell: dict[str, Any], shown: DetectedPicture, words: Words) -> di
         "unsure": cell["score"] < UNSURE,
     }
     if shown.pixel_size is not None:
-        made["size"] = f"{cell['diameter'] * shown.pixel_size:.2f} µm"
+        made["size"] = f"{words.number(cell['diameter'] * shown.pixel_size, 2)} µm"
     if any(cell["told"]):
         made["told"] = [clean(words.named(_SAID.get(text, text))) for text in cell["told"]]
     return made

@@ -27,7 +27,7 @@ def diameter_chart(ident: str, lines: Sequence[Line], words: Words) -> Shape:
             parts.append(
                 shape(
                     "rect",
-                    shape("title", f"{low:g}-{high:g} {unit}: {held}"),
+                    shape("title", f"{low:g}-{high:g} {unit}: {words.number(held)}"),
                     x=left,
                     y=top,
                     width=round(right - left, 1),
@@ -38,7 +38,7 @@ def diameter_chart(ident: str, lines: Sequence[Line], words: Words) -> Shape:
     mode = max(bins, key=lambda each: each[2])
     description = words(
         "{number} {objects}; the highest bar is that from {low} to {high} {unit}.",
-        number=sum(held for _, _, held in bins),
+        number=words.number(sum(held for _, _, held in bins)),
         low=f"{mode[0]:g}",
         high=f"{mode[1]:g}",
         unit=unit,

@@ -63,13 +63,13 @@ def _in_short(run: DetectionRun, words: Words) -> Section:
 
 
 def _tiles(run: DetectionRun, words: Words) -> list[dict[str, Any]]:
-    whole, cut = (_sum(run.slides, column) for column in ("whole", "cut"))
+    whole, cut = (words.number(_sum(run.slides, column)) for column in ("whole", "cut"))
     tiles = [
-        _tile(words("Whole {objects}"), str(whole), words("{cut} more cut by the border", cut=cut)),
-        _tile(words("{Images}"), str(run.total), _doubtful(run, words)),
+        _tile(words("Whole {objects}"), whole, words("{cut} more cut by the border", cut=cut)),
+        _tile(words("{Images}"), words.number(run.total), _doubtful(run, words)),
     ]
     if len(run.slides) != 1:
-        return [*tiles, _tile(words("Slides"), str(len(run.slides)))]
+        return [*tiles, _tile(words("Slides"), words.number(len(run.slides)))]
     (line,) = run.slides
     shown = [
         ("frame_count", words("In the counting frame"), 0, 1.0),
@@ -77,17 +77,19 @@ def _tiles(run: DetectionRun, words: Words) -> list[dict[str, Any]]:
         *((called, words.named(called).capitalize(), 1, 100.0) for _, called in run.rates),
     ]
     for column, title, digits, factor in shown:
-        value = tables.plain(column, digits, factor)(line)
+        value = tables.plain(words, column, digits, factor)(line)
         if value is None:
             continue
-        ends = [tables.plain(f"{column}{end}", digits, factor)(line) for end in ("_low", "_high")]
+        ends = [
+            tables.plain(words, f"{column}{end}", digits, factor)(line) for end in ("_low", "_high")
+        ]
         percent = "\u202f%" if factor > 1 else ""
         interval = words("95 % interval {low} to {high}", low=ends[0], high=ends[1])
         tiles.append(_tile(title, f"{value}{percent}", None if None in ends else interval))
     unit = "um" if line.get("diameter_mean_um") else "px"
-    mean = tables.plain(f"diameter_mean_{unit}", 2 if unit == "um" else 1)(line)
+    mean = tables.plain(words, f"diameter_mean_{unit}", 2 if unit == "um" else 1)(line)
     if mean is not None:
-        variation = tables.plain("diameter_cv", 1, 100)(line)
+        variation = tables.plain(words, "diameter_cv", 1, 100)(line)
         small = None if variation is None else words("CV {percent} %", percent=variation)
         tiles.append(
             _tile(words("Mean diameter"), f"{mean} {'µm' if unit == 'um' else unit}", small)
@@ -102,11 +104,11 @@ def _tile(title: str, value: str, small: str | None = None) -> dict[str, Any]:
 def _doubtful(run: DetectionRun, words: Words) -> str:
     if not run.doubtful:
         return words("none doubtful")
-    return words("{number} doubtful", number=run.doubtful)
+    return words("{number} doubtful", number=words.number(run.doubtful))
 
 
 def _in_words(run: DetectionRun, words: Words) -> list[str]:
-    whole, cut = (_sum(run.slides, column) for column in ("whole", "cut"))
+    whole, cut = (words.number(_sum(run.slides, column)) for column in ("whole", "cut"))
     texts = [
         words(
             "{whole} whole {objects} and {cut} at the border were found in {images_counted}.",
@@ -129,7 +131,11 @@ def _in_words(run: DetectionRun, words: Words) -> list[str]:
                   slides=words("this slide") if len(run.slides) == 1 else ", ".join(few[:10]))
         )  # fmt: skip
     if run.problems:
-        texts.append(words("{number} of the inputs could not be used.", number=len(run.problems)))
+        texts.append(
+            words(
+                "{number} of the inputs could not be used.", number=words.number(len(run.problems))
+            )
+        )
     return texts
 
 
@@ -206,8 +212,8 @@ def _pictures(run: DetectionRun, words: Words) -> Section | None:
             words(
                 "Of {total} {images} {shown} are here, the doubtful ones and the first; the tables "
                 "of the run have all.",
-                total=run.total,
-                shown=len(run.pictures),
+                total=words.number(run.total),
+                shown=words.number(len(run.pictures)),
             )
         )
     table = tables.pictures_table(run, words)
@@ -225,8 +231,8 @@ def _gallery(run: DetectionRun, words: Words) -> Section | None:
             words(
                 "Of {total} {images} {shown} are here, the doubtful ones and the first; all have "
                 "an overlay in the folder of the run.",
-                total=run.total,
-                shown=len(run.cards),
+                total=words.number(run.total),
+                shown=words.number(len(run.cards)),
             )
         )
     data = {

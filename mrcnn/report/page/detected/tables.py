@@ -11,12 +11,12 @@ from mrcnn.report.words import Words
 Cell = Callable[[Line], str | None]
 
 
-def plain(column: str, digits: int = 0, factor: float = 1.0) -> Cell:
+def plain(words: Words, column: str, digits: int = 0, factor: float = 1.0) -> Cell:
     """A number of a column with so many decimals."""
 
     def cell(line: Line) -> str | None:
         value = number(line.get(column) or None)
-        return None if value is None else f"{factor * value:.{digits}f}"
+        return None if value is None else words.number(factor * value, digits)
 
     return cell
 
@@ -29,30 +29,30 @@ def between(column: str, digits: int, factor: float, words: Words) -> Cell:
         value, low, high = (number(end) for end in ends)
         if value is None:
             return None
-        text = f"{factor * value:.{digits}f}"
+        text = words.number(factor * value, digits)
         if low is None or high is None:
             return text
-        ends = [f"{factor * end:.{digits}f}" for end in (low, high)]
+        ends = [words.number(factor * end, digits) for end in (low, high)]
         return words("{value} ({low} to {high})", value=text, low=ends[0], high=ends[1])
 
     return cell
 
 
-def spread(mean: str, deviation: str, digits: int) -> Cell:
+def spread(words: Words, mean: str, deviation: str, digits: int) -> Cell:
     """Mean and standard deviation of two columns."""
 
     def cell(line: Line) -> str | None:
         values = [number(line.get(column) or None) for column in (mean, deviation)]
         if values[0] is None:
             return None
-        texts = [MISSING if value is None else f"{value:.{digits}f}" for value in values]
+        texts = [MISSING if value is None else words.number(value, digits) for value in values]
         return " ± ".join(texts)
 
     return cell
 
 
 def _enough(words: Words) -> Cell:
-    texts = {"no": words("no"), ">=500": "≥ 500", ">=1000": "≥ 1000"}
+    texts = {"no": words("no"), ">=500": "≥ 500", ">=1000": f"≥ {words.number(1000)}"}
     return lambda line: texts.get(line.get("enough") or "", line.get("enough") or None)
 
 
@@ -69,22 +69,27 @@ def _count_columns(
     def range_of(column: str, digits: int = 0, factor: float = 1.0) -> Cell:
         if with_intervals:
             return between(column, digits, factor, words)
-        return plain(column, digits, factor)
+        return plain(words, column, digits, factor)
 
     unit = "um" if has(lines, "diameter_mean_um") else "px"
     shown = {"um": "µm", "px": "px"}[unit]
     columns = [
-        (words("whole {objects}"), "whole", plain("whole")),
-        (words("cut by the border"), "cut", plain("cut")),
+        (words("whole {objects}"), "whole", plain(words, "whole")),
+        (words("cut by the border"), "cut", plain(words, "cut")),
         (words("in the counting frame"), "frame_count", range_of("frame_count")),
         (words("per mm²"), "per_mm2", range_of("per_mm2")),
         (
             words("diameter, {unit}: mean ± SD", unit=shown),
             f"diameter_mean_{unit}",
-            spread(f"diameter_mean_{unit}", f"diameter_sd_{unit}", 2 if unit == "um" else 1),
+            spread(
+                words,
+                f"diameter_mean_{unit}",
+                f"diameter_sd_{unit}",
+                2 if unit == "um" else 1,
+            ),
         ),
-        (words("CV of the diameter, %"), "diameter_cv", plain("diameter_cv", 1, 100)),
-        (words("CV of the area, %"), "area_cv", plain("area_cv", 1, 100)),
+        (words("CV of the diameter, %"), "diameter_cv", plain(words, "diameter_cv", 1, 100)),
+        (words("CV of the area, %"), "area_cv", plain(words, "area_cv", 1, 100)),
     ]
     for kind in run.others:
         column = f"{kind}s_per_1000".replace(" ", "_")
@@ -110,7 +115,11 @@ def slides_table(run: DetectionRun, words: Words) -> Table:
     heads = [Column(words("slide")), Column(words("{images}"))]
     rows = [
         Row(
-            [Name(line["slide"]), line[words_of_images(line)], *(cell(line) for _, cell in columns)]
+            [
+                Name(line["slide"]),
+                plain(words, words_of_images(line))(line),
+                *(cell(line) for _, cell in columns),
+            ]
         )
         for line in lines
     ]
@@ -159,9 +168,9 @@ def shares_table(run: DetectionRun, lines: Sequence[Line], words: Words) -> Tabl
         Row(
             [
                 _value(line, run, words),
-                line["count"],
-                line["total"],
-                *(f"{100 * float(line[key]):.1f}" for key in ("share", "share_low", "share_high")),
+                plain(words, "count")(line),
+                plain(words, "total")(line),
+                *(plain(words, key, 1, 100)(line) for key in ("share", "share_low", "share_high")),
             ],
             group=words.named(line["column"].replace("_", " ")),
         )

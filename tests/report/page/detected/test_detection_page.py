@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mrcnn.report.languages import in_language
 from mrcnn.report.page.detected import (
     Card,
     DetectedPicture,
@@ -129,3 +130,16 @@ def test_objects_have_the_numbers_of_the_label_image():
     image = np.full((120, 160, 3), 200, np.uint8)
     made = detected_picture(image, found(), ["large", "small"], numbers=[4, 5, 9])
     assert [cell["number"] for cell in made.cells] == [4, 5, 9]
+
+
+@pytest.mark.parametrize(
+    ("language", "count", "whole", "mean"),
+    [("en", "12,345", "1,234", "33.1 px"), ("id", "12.345", "1.234", "33,1 px")],
+)
+def test_numbers_are_written_as_the_language_does(run, language, count, whole, mean):
+    many = {**slide(), "whole": "1234", "frame_count": "12345.0"}
+    run = replace(run, total=2000, slides=[many], shares=[{**share(), "count": "1234"}])
+    text = text_of(detection_page(run, in_language(WORDS, language)))
+    for told in (whole, count, mean):
+        assert f" {told} " in text
+    assert "1234" not in text and "12345" not in text and " 2000 " not in text
