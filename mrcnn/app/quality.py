@@ -105,7 +105,8 @@ def _of_network(application: Application, found: Found, options: Any) -> list[Do
         text = f"shown in a size in which the model may not know its {words.objects}"
         doubts.append(Doubt(SCALE, text, (_scale_remedy(options),)))
     if FOREIGN in found.quality:
-        text = f"nothing that the model is sure of, perhaps no {words.image} of {words.subject}"
+        sure = " that the model is sure of" if len(found.instances) else " was found"
+        text = f"nothing{sure}, perhaps no {words.image} of {words.subject}"
         doubts.append(Doubt(FOREIGN, text, _remedies(application, options)))
     return doubts
 

@@ -325,6 +325,24 @@ def busiest_part(picture: Picture, side: int, centers: Centers) -> np.ndarray:
     return _parts(picture, side, centers)[0]
 
 
+def is_borne_out(picture: Picture, factor: float, side: int, look: Look) -> bool:
+    """Whether the network is sure of many objects in one of a few larger parts of a picture.
+
+    Args:
+        picture: of any size.
+        factor: the scale that an estimate led to.
+        side: of a part in pixels of the picture.
+        look: runs the network.
+    """
+    shown, scale = level_for(picture, factor)
+    share = min(*shown.shape, max(1, round(side * factor / scale)))
+    for part in _parts(shown, share, busy_places(picture)):
+        found = answer(look(part, scale), scale)
+        if found is not None and found.objects >= FEWEST and found.score >= BELIEVED:
+            return True
+    return False
+
+
 def _parts(picture: Picture, share: int | None, centers: Centers) -> list[np.ndarray]:
     """The whole picture, or square parts of it, those first in which most is to be seen."""
     height, width = picture.shape

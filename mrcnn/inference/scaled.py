@@ -27,6 +27,7 @@ from mrcnn.inference.scale import (
     busiest_part,
     busy_places,
     estimate,
+    is_borne_out,
 )
 from mrcnn.inference.tile_image import TileImage
 from mrcnn.inference.tile_limits import limits_for_tile
@@ -41,6 +42,8 @@ _MOST_OFF = 1.25
 _FARTHEST = 2.0
 # An estimate that is doubted does not enlarge a picture by more than this beyond its usual size.
 _ENLARGED = 8.0
+# An estimate is borne out by a part of the picture before it is followed to more tiles than these.
+_MANY_TILES = 6
 # Objects that would have to be enlarged more than this many times are too small to be seen.
 _LARGEST_FACTOR = 16.0
 
@@ -119,9 +122,11 @@ class ScaledPredictor:
         picture = image if isinstance(image, Picture) else Picture.of(np.asarray(image))
         scale, prediction = self._choose(picture)
         if prediction is None:
+            if not self._is_worth(picture, scale):
+                scale = Scale(self._usual(picture), None, "settings", 0.0)
             prediction = self._at(picture, scale, stacklevel + 1)
         better = self._corrected(picture, prediction.instances, scale)
-        if better is not None:
+        if better is not None and self._is_worth(picture, better):
             scale = better
             prediction = self._at(picture, scale, stacklevel + 1)
         instances = prediction.instances
@@ -132,6 +137,9 @@ class ScaledPredictor:
         doubts = self.doubts(instances, replace(scale, factor=prediction.scale))
         if instances.scores is not None:
             instances = instances.take(instances.scores >= self.min_confidence)
+        if not len(instances):
+            # Of a full list of what is none, as noise gives it, nothing that counts is missing.
+            prediction = replace(prediction, is_full=False, quality=())
         return replace(
             prediction,
             instances=instances,
@@ -345,6 +353,18 @@ class ScaledPredictor:
             if not lacks_some or self._make_tiled is None:
                 return found
         return self._tiles().predict(picture, scale.factor)
+
+    def _is_worth(self, picture: Picture, scale: Scale) -> bool:
+        """Whether an estimate is to be followed that takes many tiles: one part must bear it out.
+
+        Texture and print look like cells of a few pixels, and enlarging them takes a minute.
+        """
+        if scale.source != "estimate" or self._make_tiled is None:
+            return True
+        side = side_for(self.config.OBJECT_DIAMETER) / scale.factor
+        if math.prod(picture.shape) <= _MANY_TILES * side**2:
+            return True
+        return is_borne_out(picture, scale.factor, round(side / 2), self._look)
 
     def _fits(self, picture: Picture, scale: Scale) -> bool:
         """Whether a picture is no larger than a tile."""

@@ -286,6 +286,9 @@ class TiledPredictor:
                 of_row = []
                 for tile in row:
                     prediction, instances = next(seen)
+                    if not len(instances):
+                        # Of a full list of what is none, nothing that counts is missing.
+                        prediction = replace(prediction, is_full=False, quality=())
                     note(prediction)
                     y, x = tile.area[:2]
                     moved = instances.moved(y, x, shape)

@@ -348,3 +348,51 @@ def test_a_doubted_estimate_does_not_enlarge_a_picture_without_end(monkeypatch):
         monkeypatch.setattr("mrcnn.inference.scaled.estimate", lambda *_, told=told: told)
         chosen = scaled().choose(picture)
         assert (chosen.source, chosen.factor == usual) == (source, source == "settings")
+
+
+class SeesSpecks(BrightSpots):
+    """A network that sees as many specks as it may return, everywhere, and is sure of few."""
+
+    def run(self, inputs):
+        images, *others = inputs
+        # Not in the border, where the picture may be mirrored.
+        y, x = ((np.arange(n) % 24 < 12) & (np.arange(n) > 40) for n in images.shape[1:3])
+        specks = np.where(np.outer(y, x)[None, ..., None], 150.0, 0.0)
+        return super().run([np.broadcast_to(specks, images.shape).astype(np.float32), *others])
+
+
+@pytest.mark.parametrize("side", [200, 1500])
+def test_a_limit_costs_nothing_where_nothing_is(side):
+    """Faint noise: the network's list is full of what is not there."""
+    config = Config.from_dict({"DETECTION_MAX_INSTANCES": 5})
+    predictor = Predictor(config, SeesSpecks(config))
+
+    def make_tiled():
+        return TiledPredictor(predictor, 24, tile_side=512)
+
+    noise = np.random.default_rng(0).normal(200, 5, (side, side, 3)).round().astype(np.uint8)
+    noisy = ScaledPredictor(predictor, make_tiled=make_tiled, diameter=24).predict(noise)
+    assert (len(noisy.instances), noisy.quality, noisy.is_full) == (0, (), False)
+    estimated = ScaledPredictor(predictor, make_tiled=make_tiled).predict(noise)
+    assert (len(estimated.instances), estimated.quality) == (0, ("foreign",))
+    # Where something is, others may be missing.
+    noise[::50] = 0
+    full = ScaledPredictor(predictor, make_tiled=make_tiled, diameter=24).predict(noise)
+    assert full.is_full and "limit" in full.quality
+
+
+@pytest.mark.parametrize(("level", "source"), [(150, "settings"), (240, "estimate")])
+def test_an_estimate_that_takes_many_tiles_is_borne_out_by_a_part(monkeypatch, level, source):
+    """Textures look like tiny objects; enlarging all of one costs many tiles."""
+    monkeypatch.setattr("mrcnn.inference.scaled.estimate", lambda *_: Answer(3.0, 24.0, 10, 0.95))
+    config = Config()
+    runner = BrightSpots(config)
+    predictor = Predictor(config, runner)
+
+    def make_tiled():
+        return TiledPredictor(predictor, 24)
+
+    found = ScaledPredictor(predictor, make_tiled=make_tiled).predict(discs(3, 80, level))
+    assert found.scale_source == source
+    # Parts at five places, and the usual size, at which the list is full.
+    assert (len(runner.batches) <= 7) == (source == "settings")
