@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
@@ -168,6 +167,9 @@ def write_cvat(
         ConfigError: class names that cannot be used.
         DataError: something that is no file name, or an instance of an unknown class.
     """
+    # It brings the whole of urllib and SSL, which reading does without.
+    from xml.sax.saxutils import quoteattr
+
     check_class_names(class_names)
     check_filenames(images)
     lines = ['<?xml version="1.0" encoding="utf-8"?>', "<annotations>", "  <version>1.1</version>"]

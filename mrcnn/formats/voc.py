@@ -9,7 +9,6 @@ Layout: http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import numpy as np
 
@@ -109,6 +108,9 @@ def write_voc(
         ConfigError: class names that cannot be used.
         DataError: an instance of an unknown class.
     """
+    # It brings the whole of urllib and SSL, which reading does without.
+    from xml.sax.saxutils import escape
+
     check_class_names(class_names)
     check_classes(instances, class_names, filename)
     instances = instances.tight()
