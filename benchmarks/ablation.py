@@ -12,11 +12,12 @@ centers. Each variant lacks one thing, or has another in its place. What is done
 Judged are validation images at the true scale of each, so that a network which is not sure yet is
 not led to a wrong one, and at the confidence that is best for the variant: F1 of red cells, white
 cells and platelets of txl at box IoU 0.5; F1 of `rbc/val` at mask IoU 0.5 and 0.75, border not
-counted, and PQ. The table `ablation.md` in the folder --out has a line for each variant that is
-done, with the loss in validation after each epoch; that is of the same images only for variants
-which learn from the same sets.
+counted, and PQ. "another seed" tells what is chance. The table `ablation.md` in the folder --out
+has a line for each variant that is done in it, by this call or an earlier one, with the loss in
+validation after each 50 steps; that is of the same images only for variants which learn from the
+same sets.
 
-The exit status is 0, or 2 for a wrong command line; that of a training that failed.
+The exit status is 0, 2 for a wrong command line, or that of a training that failed.
 """
 
 import argparse
@@ -75,6 +76,7 @@ class Variant:
 
 VARIANTS = {
     "all": Variant(),
+    "another seed": Variant(more=("--seed", "2")),
     "without txl": Variant(without="txl"),
     "without chula": Variant(without="chula"),
     "without fields": Variant(without="fields"),
@@ -200,6 +202,17 @@ def judged(folder: Path, data: Path, images: int, most_fields: int) -> dict[str,
     return {name: round(float(value), 3) for name, value in figures.items()}
 
 
+def folder_of(out: Path, name: str) -> Path:
+    """Where a variant keeps what it made."""
+    return out / name.replace(" ", "_").replace(",", "")
+
+
+def done_in(out: Path) -> dict[str, dict[str, Any]]:
+    """The figures of the variants that are done, in their order."""
+    files = {name: folder_of(out, name) / "figures.json" for name in VARIANTS}
+    return {name: json.loads(file.read_text()) for name, file in files.items() if file.is_file()}
+
+
 def table(done: dict[str, dict[str, Any]], steps: int) -> str:
     """The figures of all variants, in Markdown."""
     columns = [name for name in next(iter(done.values())) if name != "losses"]
@@ -225,14 +238,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=VARIANTS, metavar="NAME")
     parser.add_argument("more", nargs="*", metavar="TRAIN_OPTION")
     options = parser.parse_args(arguments)
+    if options.steps < EPOCH or options.steps % EPOCH:
+        parser.error(f"--steps {options.steps}: give a multiple of {EPOCH}")
     data, out = options.data.resolve(), options.out.resolve()
     for folder in ("rbc/train", "rbc/val", "rbc/extra", "txl", "chula"):
         if not (data / folder).is_dir():
             parser.error(f"--data {options.data}: there is no folder {folder} in it")
     sets = prepare(data, out, options.smears)
-    done = {}
     for name in options.only:
-        folder = out / name.replace(" ", "_").replace(",", "")
+        folder = folder_of(out, name)
         if not (folder / "figures.json").is_file():
             logs = out / "logs" / folder.name
             shutil.rmtree(logs, ignore_errors=True)
@@ -244,8 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             losses = trained(logs, folder)
             figures = judged(folder, data, options.images, options.fields)
             atomic_write(folder / "figures.json", json.dumps(figures | {"losses": losses}))
-        done[name] = json.loads((folder / "figures.json").read_text())
-        text = table(done, options.steps)
+        text = table(done_in(out), options.steps)
         atomic_write(out / "ablation.md", text)
         print(text, flush=True)
     return 0

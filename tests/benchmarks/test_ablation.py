@@ -45,6 +45,7 @@ def test_variants_differ_from_the_whole_in_one_thing():
     def differing(name):
         return {key for key, value in options(name).items() if value != usual[key]}
 
+    assert differing("another seed") == {"seed"}
     assert differing("no change of size") == {"scale_jitter"}
     assert differing("learned batch norm") == {"batch_norm"}
     assert differing("random start, learned batch norm") == {"batch_norm", "weights"}
@@ -93,6 +94,23 @@ def test_the_table_has_a_line_for_each_variant():
         "| all | 0.900 | 0.850 | 2.00, 1.25 |",
         "| without txl | 0.500 | 0.850 | 2.50 |",
     ]
+
+
+def test_variants_of_earlier_calls_are_in_the_table(tmp_path):
+    for name in ("without txl", "ResNet-18, random start, group norm", "all"):
+        folder = ablation.folder_of(tmp_path, name)
+        folder.mkdir()
+        (folder / "figures.json").write_text(json.dumps({"losses": [len(name)]}))
+    done = ablation.done_in(tmp_path)
+    assert list(done) == ["all", "without txl", "ResNet-18, random start, group norm"]
+    assert done["all"] == {"losses": [3]}
+
+
+def test_steps_that_are_no_whole_epochs_are_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit) as left:
+        ablation.main(["--data", str(tmp_path), "--out", str(tmp_path), "--steps", "70"])
+    assert left.value.code == 2
+    assert "--steps 70: give a multiple of 50" in capsys.readouterr().err
 
 
 def test_a_folder_without_the_data_is_refused(tmp_path, capsys):
