@@ -48,7 +48,7 @@ EPOCH = 50
 WEIGHTS = {"fields": 3, "smears": 2, "txl": 5, "chula": 2}
 TRAINING = (
     "--light --precision mixed_bfloat16 --scale auto --crop 256 --anchors auto --batch-size 4 "
-    "--learning-rate 0.02 --overlay 0.5 --color-jitter 2 --seed 1"
+    "--learning-rate 0.02 --overlay 0.5 --color-jitter 2 --seed 1 --validate-every 0"
 ).split()
 IMAGENET = "--backbone efficientnet-lite0 --batch-norm stored --weights imagenet".split()
 CONFIDENCES = np.arange(0.05, 0.96, 0.05)
