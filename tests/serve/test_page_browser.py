@@ -367,7 +367,7 @@ def test_thousands_of_cells_move_and_change_without_a_wait(open_page, server):
     name = state.project.add(path, "many.png")
     state.project.store(name, many_cells(7000, 2400))
     page = open_page(path=f"#/picture/{name}")
-    count(page, "7000 objects")
+    count(page, "7,000 objects")
     settle(page)
     slowest = page.evaluate(
         """() => {
@@ -385,7 +385,7 @@ def test_thousands_of_cells_move_and_change_without_a_wait(open_page, server):
     playwright.expect(page.locator("#chosen")).to_contain_text("dim")
     began = time.monotonic()
     page.keyboard.press("Delete")
-    count(page, "6999 objects")
+    count(page, "6,999 objects")
     assert time.monotonic() - began < 10
 
 
