@@ -19,6 +19,7 @@ SQUARE = [10, 20, 50, 20, 50, 60, 10, 60]
 # The cells that are the program; the others prepare the notebook and draw.
 PROGRAM = ("choices", "dataset", "config", "train", "detect")
 MOST_LINES = 65
+MOST_SETUP_LINES = 12
 
 
 def source(name: str, cell_id: str) -> str:
@@ -34,7 +35,7 @@ def find_clone(folder: Path, repository: str = "", **environment: str):
     """Run the first cell in a folder, as a process of its own."""
     line = 'REPOSITORY = ""'
     assert SETUP.count(line) == 1
-    code = SETUP.replace(line, f"REPOSITORY = {repository!r}") + "\nprint(os.getcwd())"
+    code = SETUP.replace(line, f"REPOSITORY = {repository!r}") + "\nprint(Path.cwd())"
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=folder,
@@ -50,6 +51,10 @@ def test_all_notebooks_begin_with_the_same_cell(name):
     first = next(cell for cell in notebook.cells if cell.cell_type == "code")
     assert first.id == "setup"
     assert first.source == SETUP
+
+
+def test_the_first_cell_is_short():
+    assert len(SETUP.splitlines()) <= MOST_SETUP_LINES
 
 
 @pytest.mark.parametrize("folder", ["", "notebooks", "samples/rbc"])
@@ -69,7 +74,7 @@ def test_without_a_clone_it_says_what_to_do(tmp_path):
 def test_with_an_address_it_clones_and_installs(tmp_path):
     repository, colab = tmp_path / "repository", tmp_path / "colab"
     colab.mkdir()
-    for name in ("mrcnn", "samples/rbc"):
+    for name in ("mrcnn", "notebooks", "samples/rbc"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, repository / name, ignore=ignored)
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
