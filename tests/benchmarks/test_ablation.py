@@ -47,8 +47,9 @@ def test_variants_differ_from_the_whole_in_one_thing():
 
     assert differing("another seed") == {"seed"}
     assert differing("no change of size") == {"scale_jitter"}
-    assert differing("learned batch norm") == {"batch_norm"}
-    assert differing("random start, learned batch norm") == {"batch_norm", "weights"}
+    assert differing("batch norm") == {"normalization", "batch_norm"}
+    assert differing("Lite0, random start") - differing("batch norm") == {"backbone"}
+    assert differing("Lite0, ImageNet start") - differing("Lite0, random start") == {"weights"}
 
 
 def test_regions_to_ignore_become_background(tmp_path):
@@ -97,12 +98,12 @@ def test_the_table_has_a_line_for_each_variant():
 
 
 def test_variants_of_earlier_calls_are_in_the_table(tmp_path):
-    for name in ("without txl", "ResNet-18, random start, group norm", "all"):
+    for name in ("without txl", "Lite0, random start", "all"):
         folder = ablation.folder_of(tmp_path, name)
         folder.mkdir()
         (folder / "figures.json").write_text(json.dumps({"losses": [len(name)]}))
     done = ablation.done_in(tmp_path)
-    assert list(done) == ["all", "without txl", "ResNet-18, random start, group norm"]
+    assert list(done) == ["all", "without txl", "Lite0, random start"]
     assert done["all"] == {"losses": [3]}
 
 
