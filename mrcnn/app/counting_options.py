@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from mrcnn.app.commands import CALIBRATE, COMPARE, DETECT
 from mrcnn.app.option import Option
-from mrcnn.app.option_types import FOLDER, positive, slide_rule
+from mrcnn.app.option_types import FOLDER, pixel_side, positive, slide_rule
 
 if TYPE_CHECKING:
     from mrcnn.app.application import Application
@@ -65,7 +65,7 @@ def _calibration() -> list[Option]:
         Option(
             "--pixel-size",
             (CALIBRATE,),
-            type=positive,
+            type=pixel_side,
             metavar="MICROMETERS",
             help="side of a pixel, where it is known already",
         ),

@@ -39,6 +39,10 @@ positive_integer = _number(int, "a whole number of at least 1", lambda value: va
 whole_number = _number(int, "a whole number of at least 0", lambda value: value >= 0)
 seed_number = _number(int, "a whole number from 0 to 2147483647", lambda value: 0 <= value < 2**31)
 positive = _number(float, "a number above 0", lambda value: value > 0)
+# Of a pixel, in micrometers: a microscope's is far finer, a loupe's or a camera's may be as coarse.
+pixel_side = _number(
+    float, "a size of pixels from 0.001 to 1000 micrometers", lambda value: 1e-3 <= value <= 1e3
+)
 not_negative = _number(float, "a number of at least 0", lambda value: value >= 0)
 
 

@@ -24,6 +24,7 @@ from mrcnn.app.option_types import (
     confidence_or_auto,
     engine_name,
     fraction,
+    pixel_side,
     positive,
     positive_integer,
 )
@@ -333,7 +334,7 @@ def _detection(application: "Application") -> list[Option]:
         Option(
             "--pixel-size",
             (DETECT, SERVE),
-            type=positive,
+            type=pixel_side,
             metavar="MICROMETERS",
             help="side of a pixel; adds columns in micrometers",
         ),

@@ -70,7 +70,7 @@ def test_a_diameter_larger_than_the_picture(detect, capsys, good, tmp_path, side
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("size", "reason"), [(1e9, "are too small"), (1e-9, "fewer than")])
+@pytest.mark.parametrize(("size", "reason"), [(1000, "are too small"), (0.001, "fewer than")])
 def test_a_pixel_size_that_cannot_be(detect, capsys, tmp_path, size, reason):
     for name, image in (("a", SMALL), ("b", LARGE)):
         Image.fromarray(image).save(tmp_path / f"{name}.png")
@@ -81,10 +81,13 @@ def test_a_pixel_size_that_cannot_be(detect, capsys, tmp_path, size, reason):
         assert reason in row["problem"] and "by the pixel-size" in row["problem"]
 
 
-@pytest.mark.parametrize("size", ["0", "-1", "nan", "inf"])
+@pytest.mark.parametrize("size", ["0", "-1", "nan", "inf", "1e9", "0.0009", "1001", "x"])
 def test_a_pixel_size_that_is_none(detect, capsys, size):
     assert detect("a.png", f"--pixel-size={size}")[0] == 2
-    assert f"{size!r} is not a number above 0" in capsys.readouterr().err
+    assert (
+        f"{size!r} is not a size of pixels from 0.001 to 1000 micrometers"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("size", [0, -0.25, 1e9])
