@@ -55,13 +55,27 @@ def agreement(format_name: str, ours: Instances, found: dict[str, np.ndarray]) -
     counts = (len(ours), len(theirs))
     if not all(counts):
         return Agreement(format_name, counts, float(counts[0] == counts[1]), 0, 0.0, True)
-    iou = ours.overlap(theirs)
-    places = iou.argmax(1)
-    mask = float(min(iou.max(0).min(), iou.max(1).min()))
+    if counts[0] != counts[1]:
+        return Agreement(format_name, counts, 0.0, 0, 0.0, False)
+    places = _partners(ours, found["boxes"], found["classes"])
+    iou = ours.overlap(theirs)[np.arange(len(ours)), places]
+    # Random weights draw masks of no pixel.
+    are_empty = (ours.areas() == 0) & (theirs.areas()[places] == 0)
+    mask = float(np.where(are_empty, 1.0, iou).min())
     box = int(np.abs(found["boxes"][places] - ours.boxes).max())
     score = float(np.abs(found["scores"][places] - np.asarray(ours.scores)).max())
     classes = bool((found["classes"][places] == ours.class_ids).all())
     return Agreement(format_name, counts, mask, box, score, classes)
+
+
+def _partners(ours: Instances, boxes: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """For each instance one of an export, int [N]: the nearest box, of its class where there is."""
+    left, places = list(range(len(boxes))), []
+    for box, class_id in zip(ours.boxes, ours.class_ids, strict=True):
+        away = np.abs(boxes[left] - box).max(axis=1)
+        nearest = np.lexsort((away, classes[left] != class_id))[0]
+        places.append(left.pop(int(nearest)))
+    return np.array(places)
 
 
 def measure_end_to_end(model: str, image: np.ndarray, folder: Path, format_name: str) -> Agreement:

@@ -29,6 +29,8 @@ def onnx_session(content: bytes, at_once: int = 1) -> Any:
     options.log_severity_level = _SEVERITY
     # Named, so that threads are not tied to a processor, where another program may be at work.
     options.intra_op_num_threads = max(1, threads() // at_once)
+    # Sizes differ from picture to picture: a plan of each keeps its memory.
+    options.enable_mem_pattern = False
     # Threads that wait would take time from those that write results.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

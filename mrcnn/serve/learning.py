@@ -334,9 +334,13 @@ class Learning:
 
     def _set(self, **changes: Any) -> None:
         with self._lock:
-            self.lesson = replace(self.lesson, **changes)
-            text = json.dumps(asdict(self.lesson), indent=2, allow_nan=False)
-            atomic_write(lesson_file(self._folder), text + "\n")
+            lesson = replace(self.lesson, **changes)
+            text = json.dumps(asdict(lesson), indent=2, allow_nan=False)
+            try:
+                # First: who is told that it is done finds it so among the models.
+                atomic_write(lesson_file(self._folder), text + "\n")
+            finally:
+                self.lesson = lesson
         self._changed(self.told())
 
 

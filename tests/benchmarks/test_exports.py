@@ -74,3 +74,19 @@ def test_what_an_export_finds_is_paired_and_compared():
     assert not agreement("onnx", ours, one).is_kept
     none = {name: values[:0] for name, values in found.items()}
     assert not agreement("onnx", ours, none).is_kept
+
+
+def test_masks_without_a_pixel_are_partners_by_their_boxes():
+    boxes = np.array([[2, 3, 12, 13], [2, 3, 12, 14]])
+    crops = [np.zeros((10, 10), bool), np.zeros((10, 11), bool)]
+    ours = Instances((20, 20), boxes, crops, [1, 1], np.array([0.9, 0.8]))
+    found = {
+        "boxes": boxes[::-1].copy(),
+        "classes": np.array([1, 1]),
+        "scores": np.array([0.8, 0.9]),
+        "masks": np.zeros((2, 20, 20), np.uint8),
+    }
+    same = agreement("onnx", ours, found)
+    assert same.is_kept and (same.mask, same.box, same.score) == (1, 0, 0)
+    found["masks"][0, 5, 5] = 1
+    assert not agreement("onnx", ours, found).is_kept

@@ -47,7 +47,10 @@ def other_weights(tmp_path: Path) -> Path:
         (("detect", "a.png", "--min-conf", "automatic"), "'automatic' is not a confidence"),
         (("evaluate", "--method", "guess"), "guess"),
         (("evaluate", "--border", "drop"), "drop"),
-        (("detect", "a.png", "--pixel-size", "0"), "'0' is not a size of pixels from 0.001 to 1000"),
+        (
+            ("detect", "a.png", "--pixel-size", "0"),
+            "'0' is not a size of pixels from 0.001 to 1000",
+        ),
         (("detect",), "IMAGE_OR_FOLDER"),
         (("train", "--epochs", "0"), "'0' is not a whole number of at least 1"),
         (("train", "--seed", "-3"), "is not a whole number from 0"),
