@@ -82,3 +82,10 @@ def test_means_of_squares_are_rounded():
     means = np.rint(squares.mean(axis=(1, 3))).astype(np.uint8)
     expected = resize(means, plan.resized_shape, mode="edge", preserve_range=True).astype(np.uint8)
     assert np.array_equal(scale_evenly(image, plan), expected)
+
+
+@pytest.mark.parametrize("side", [4, 32, 33, 600])
+def test_bright_squares_of_any_size_are_bright(side):
+    image = np.full((2 * side, 3 * side, 3), 255, np.uint8)
+    plan = plan_resize(image.shape, max_dim=6, mode="pad64", fit=True)
+    assert np.array_equal(scale_evenly(image, plan), np.full((4, 6, 3), 255, np.uint8))
