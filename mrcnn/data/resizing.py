@@ -270,7 +270,7 @@ def _means(squares: np.ndarray) -> np.ndarray:
     if squares.dtype != np.uint8 or side > _EXACT:
         return np.asarray(squares.mean(axis=(1, 3), dtype=np.float32))
     # Sums of whole numbers are exact in any order, and whole rows are added quickly.
-    kind = np.uint16 if side <= _SHORT_SUMS else np.uint32
+    kind = np.dtype(np.uint16 if side <= _SHORT_SUMS else np.uint32)
     of_rows = squares[:, 0].astype(kind)
     for row in range(1, side):
         of_rows += squares[:, row]

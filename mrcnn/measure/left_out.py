@@ -1,5 +1,6 @@
 """How much of what stands out in a picture no object covers."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,10 +45,7 @@ def left_out(foreground: np.ndarray, objects: np.ndarray, diameter: float | None
 
 def _count(foreground: np.ndarray, objects: np.ndarray, diameter: float) -> int:
     """Pieces of the size of an object, and objects that clumps have room for."""
-    near = objects
-    reach = round(_BESIDE * diameter)
-    if reach and objects.any():
-        near = ndimage.distance_transform_edt(~objects) <= reach
+    near = _within(objects, round(_BESIDE * diameter))
     pieces, _ = ndimage.label(foreground & ~near)
     area = np.pi / 4 * diameter**2
     count = 0
@@ -62,3 +60,22 @@ def _count(foreground: np.ndarray, objects: np.ndarray, diameter: float) -> int:
         if size >= _LEAST_AREA:
             count += 1 if size < _CLUMP else round(size)
     return count
+
+
+def _within(objects: np.ndarray, reach: int) -> np.ndarray:
+    """Where an object is no farther than so many pixels, bool [H, W]; quick for a few.
+
+    Args:
+        objects: bool [H, W].
+        reach: 0 or more.
+    """
+    near = objects.copy()
+    for above in range(min(reach, len(objects) - 1) + 1):
+        beside = math.isqrt(reach**2 - above**2)
+        wide = objects.copy()
+        for step in range(1, beside + 1):
+            wide[:, step:] |= objects[:, :-step]
+            wide[:, :-step] |= objects[:, step:]
+        near[above:] |= wide[: len(wide) - above]
+        near[: len(wide) - above] |= wide[above:]
+    return near

@@ -4,6 +4,9 @@ import numpy as np
 
 from mrcnn.instances import Instances
 
+# Of squares of so many pixels a side 16 bits hold the sum of 8-bit values.
+_SHORT_SUMS = 16
+
 
 def shrunken(image: np.ndarray, factor: int) -> np.ndarray:
     """Means of squares of factor x factor pixels; those at the right and the bottom may be cut.
@@ -23,9 +26,10 @@ def shrunken(image: np.ndarray, factor: int) -> np.ndarray:
 
 
 def _sums(values: np.ndarray, factor: int, axis: int) -> np.ndarray:
-    """Sums uint32 of so many rows or columns each; the last ones may be fewer."""
+    """Sums of so many rows or columns each; the last ones may be fewer."""
     values = np.moveaxis(values, axis, 0)
-    sums = values[::factor].astype(np.uint32)
+    kind = np.dtype(np.uint16 if factor <= _SHORT_SUMS else np.uint32)
+    sums = values[::factor].astype(kind)
     for offset in range(1, factor):
         others = values[offset::factor]
         sums[: len(others)] += others

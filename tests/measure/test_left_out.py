@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from mrcnn.measure.left_out import left_out
 
@@ -63,3 +64,14 @@ def test_without_a_size_none_is_counted_and_without_a_foreground_nothing():
     assert left_out(discs(*MANY), nothing, None).objects == 0
     assert left_out(discs(*MANY), nothing, None).share == 1
     assert left_out(nothing, discs(*MANY), DIAMETER).share == 0
+
+
+@pytest.mark.parametrize(("diameter", "reach"), [(5, 0), (20, 2), (44, 4), (900, 72)])
+def test_what_lies_near_an_object_belongs_to_no_piece(monkeypatch, diameter, reach):
+    objects = np.zeros((31, 40), bool)
+    objects[12:15, 20] = objects[0, 0] = True
+    labeled = []
+    label = ndimage.label
+    monkeypatch.setattr(ndimage, "label", lambda pieces: labeled.append(pieces) or label(pieces))
+    left_out(np.ones_like(objects), objects, diameter)
+    np.testing.assert_array_equal(labeled[0], ndimage.distance_transform_edt(~objects) > reach)

@@ -44,3 +44,17 @@ def test_without_outlines_nothing_is_told():
     assert edge_width(picture(0), np.zeros_like(INSIDE), DIAMETER) is None
     assert edge_width(picture(0), np.ones_like(INSIDE), DIAMETER) is None
     assert edge_width(picture(0)[:3, :3], INSIDE[:3, :3], DIAMETER) is None
+
+
+@pytest.mark.parametrize("diameter", [5, 17, 30])
+def test_the_width_is_that_of_the_general_filters(diameter):
+    image = picture(0.03, noise=3)
+    reach = max(2, round(0.2 * diameter))
+    outline = INSIDE & ~ndimage.binary_erosion(INSIDE, border_value=1)
+    outline &= np.pad(np.ones((240 - 2 * reach, 320 - 2 * reach), bool), reach)
+    gray = ndimage.gaussian_filter(image.mean(axis=2, dtype=np.float32), 0.02 * diameter)
+    size = 2 * reach + 1
+    contrast = ndimage.maximum_filter(gray, size) - ndimage.minimum_filter(gray, size)
+    steepest = ndimage.maximum_filter(np.hypot(*np.gradient(gray)), size)
+    expected = np.median(contrast[outline] / steepest[outline]) / diameter
+    assert edge_width(image, INSIDE, diameter) == expected

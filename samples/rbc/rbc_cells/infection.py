@@ -96,10 +96,12 @@ def _cell_features(image: np.ndarray, box: np.ndarray, crop: np.ndarray) -> np.n
     if np.count_nonzero(inside) < _LEAST_PIXELS:
         inside = crop
     # Picking rows by their numbers is quicker than by a mask.
-    pixels = part.reshape(-1, part.shape[2])[np.flatnonzero(inside)]
-    red, green, blue = -np.log10(np.maximum(pixels, 1) / 255).T
+    pixels = part.reshape(-1, part.shape[2]).take(np.flatnonzero(inside), axis=0)
+    density = np.empty((4, len(pixels)), np.float32)
+    density[:3] = -np.log10(np.maximum(pixels, 1) / 255).T
     # The blue of the stain absorbs red, what makes a cell red does not.
-    density = np.sort([red, green, blue, red - green / 2])
+    density[3] = density[0] - density[1] / 2
+    density.sort(axis=1)
     shares = [_share_above(density[channel], more) for channel, more in _DARKER]
     return np.array([*_sorted_quantiles(density, QUANTILES).ravel(), *shares])
 

@@ -114,15 +114,16 @@ def _fitted_light(brightness: np.ndarray) -> tuple[np.ndarray, float]:
     y, x = _places(brightness.shape)
     stained = brightness < threshold_otsu(brightness)
     # Later rounds see the cells that a dark corner had hidden.
-    for _ in range(4):
+    for rounds_left in range(3, -1, -1):
         light = brightness[~stained]
         # Every seventh pixel is plenty for six coefficients.
         rows, columns = np.divmod(np.flatnonzero(~stained)[::7], brightness.shape[1])
         design = np.stack(_terms(y[rows, 0], x[0, columns]), -1)
         coefficients = np.linalg.lstsq(design, light[::7], rcond=None)[0]
         surface = coefficients, float(np.median(light))
-        absorbed = 1 - brightness / _light(surface, brightness.shape)
-        stained = absorbed > threshold_otsu(absorbed)
+        if rounds_left:
+            absorbed = 1 - brightness / _light(surface, brightness.shape)
+            stained = absorbed > threshold_otsu(absorbed)
     return surface
 
 
