@@ -31,6 +31,7 @@ class OnnxGraph:
         self.weights: list[Weight] = []
         self.layers: list[WantedLayer] = []
         self._nodes: list[Any] = []
+        self._infos: list[Any] = []
         self._count = 0
         self._initializers: list[Any] = []
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
@@ -59,6 +60,20 @@ class OnnxGraph:
             helper.make_node(operation, list(inputs), outputs, name=name, **attributes)
         )
         return outputs
+
+    def tell_channels(self, maps: str, count: int) -> None:
+        """Say how many channels feature maps have, where the operations before do not say it.
+
+        ONNX Runtime lays maps out as it is quickest only where it knows that.
+
+        Args:
+            maps: name of a value [N, C, H, W].
+            count: C.
+        """
+        from onnx import helper
+
+        shape = [None, count, None, None]
+        self._infos.append(helper.make_tensor_value_info(maps, FLOAT, shape))
 
     def constant(self, values: Any, dtype: type = np.float32, name: str = "") -> str:
         """The name of numbers that do not change; equal ones are stored once."""
@@ -181,7 +196,12 @@ class OnnxGraph:
         from onnx import helper
 
         graph = helper.make_graph(
-            self._nodes, "network", list(inputs), list(outputs), self._initializers
+            self._nodes,
+            "network",
+            list(inputs),
+            list(outputs),
+            self._initializers,
+            value_info=self._infos,
         )
         model = helper.make_model(
             graph,

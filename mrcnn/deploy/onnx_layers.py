@@ -53,9 +53,8 @@ def _padding(layer: Any) -> dict[str, Any]:
 def _convolution(graph: OnnxGraph, layer: Any, inputs: list[str], shape: Shape) -> str:
     if set(layer.dilation_rate) != {1}:
         raise UnknownLayerError(f"the dilation of {layer.name}")
-    covers = layer.padding == "valid" and shape[-3:-1] == layer.kernel_size
-    if covers and layer.groups == 1:
-        return activated(graph, _product(graph, layer, inputs[0]), layer.activation)
+    if covers(layer, shape):
+        return product(graph, layer, inputs[0], (2, 0, 1, 3))
     found = graph(
         "Conv",
         *inputs,
@@ -68,12 +67,31 @@ def _convolution(graph: OnnxGraph, layer: Any, inputs: list[str], shape: Shape) 
     return activated(graph, found, layer.activation)
 
 
-def _product(graph: OnnxGraph, layer: Any, maps: str) -> str:
-    """A convolution whose kernel covers the map: runtimes are quicker at one matrix product."""
-    kernel = graph.weight(layer, "kernel", (2, 0, 1, 3), (-1, layer.filters))
+def covers(layer: Any, shape: Shape) -> bool:
+    """Whether a layer is a convolution whose kernel is as large as the map, of `shape` in Keras."""
+    return (
+        ON_MAPS.get(type(layer)) is _convolution
+        and layer.padding == "valid"
+        and shape[-3:-1] == layer.kernel_size
+        and layer.groups == 1
+    )
+
+
+def product(graph: OnnxGraph, layer: Any, maps: str, axes: tuple[int, ...] | None) -> str:
+    """A convolution that `covers` the map: runtimes are quicker at one matrix product.
+
+    Args:
+        graph: it grows.
+        layer: the convolution.
+        maps: name of what it is applied to.
+        axes: in which order the axes of its kernel lie as those of the maps do; None for that of
+            Keras.
+    """
+    kernel = graph.weight(layer, "kernel", axes, (-1, layer.filters))
     weights = [kernel, *_bias(layer, graph)]
     found = graph("Gemm", graph("Flatten", maps, axis=1), *weights)
-    return graph("Reshape", found, graph.integers(0, layer.filters, 1, 1))
+    found = graph("Reshape", found, graph.integers(0, layer.filters, 1, 1))
+    return activated(graph, found, layer.activation)
 
 
 def _depthwise(graph: OnnxGraph, layer: Any, inputs: list[str], shape: Shape) -> str:
@@ -121,15 +139,18 @@ def _batch_norm(graph: OnnxGraph, layer: Any, inputs: list[str], shape: Shape) -
 
 def _group_norm(graph: OnnxGraph, layer: Any, inputs: list[str], shape: Shape) -> str:
     """Groups as channels of their own: runtimes are quicker at that than at their `groups`."""
-    by_channel = (shape[-1], 1, 1)
     ones, zeros = (graph.constant(np.full(layer.groups, each)) for each in (1, 0))
     grouped = graph("Reshape", *inputs, graph.integers(0, layer.groups, -1))
     normalized = graph("InstanceNormalization", grouped, ones, zeros, epsilon=layer.epsilon)
     found = graph("Reshape", normalized, graph.sizes(inputs[0], 0, 4))
-    if layer.scale:
-        found = graph("Mul", found, graph.weight(layer, "gamma", shape=by_channel))
-    if layer.center:
-        found = graph("Add", found, graph.weight(layer, "beta", shape=by_channel))
+    if not (layer.scale or layer.center):
+        return found
+    # One pass in place of two: a batch norm of values whose mean is 0 and whose variance is 1.
+    none, one = (graph.constant(np.full(shape[-1], each)) for each in (0, 1))
+    gamma = graph.weight(layer, "gamma") if layer.scale else one
+    beta = graph.weight(layer, "beta") if layer.center else none
+    found = graph("BatchNormalization", found, gamma, beta, none, one, epsilon=0.0)
+    graph.tell_channels(found, shape[-1])
     return found
 
 

@@ -8,7 +8,14 @@ from keras import layers
 
 from mrcnn.deploy import onnx_regions as regions
 from mrcnn.deploy.onnx_graph import OnnxGraph
-from mrcnn.deploy.onnx_layers import EVERYWHERE, ON_MAPS, Converter, UnknownLayerError
+from mrcnn.deploy.onnx_layers import (
+    EVERYWHERE,
+    ON_MAPS,
+    Converter,
+    UnknownLayerError,
+    covers,
+    product,
+)
 from mrcnn.nets.detection import DetectionLayer
 from mrcnn.nets.layers import FilledBoxes, PerRegion, WidenBoxes
 from mrcnn.nets.proposals import ProposalLayer
@@ -17,8 +24,12 @@ from mrcnn.nets.roi_align import PyramidROIAlign
 # How the axes of a value lie: as in Keras; feature maps [B, C, H, W] that are [B, H, W, C] there;
 # or those of all regions, [B * R, C, H, W] or [B * R, C].
 PLAIN, MAPS, REGIONS = "plain", "maps", "regions"
+# [B * R, H, W, C], as ROIAlign gives them.
+CELLS = "cells"
 # [B * R * 4, C, H, W]: the four quarters of each cell of regions that are twice as large.
 QUARTERS = "quarters"
+# What layers on maps make of what they cannot take as it is.
+_CHANNELS_FIRST = {PLAIN: MAPS, CELLS: REGIONS}
 
 
 class Value(NamedTuple):
@@ -81,14 +92,14 @@ class NetworkGraph:
             quarters = graph.integers(-1, 2, 2, channels, height // 2, width // 2)
             name = graph("Reshape", name, quarters)
             name = graph("Transpose", name, perm=[0, 4, 1, 5, 2, 3])
-        elif len(shape) > 3:
+        elif len(shape) > 3 and layout != CELLS:
             name = graph("Transpose", name, perm=[0, 2, 3, 1])
         if layout == MAPS:
             return name
         return graph("Reshape", name, graph.joined(self._batch, graph.integers(-1, *shape[2:])))
 
     def _maps(self, value: Value) -> str:
-        if value.layout != PLAIN or len(value.shape) < 4:
+        if value.layout not in (PLAIN, CELLS) or len(value.shape) < 4:
             return value.name
         return self.graph("Transpose", value.name, perm=[0, 3, 1, 2])
 
@@ -103,7 +114,7 @@ class NetworkGraph:
             names = [each.name for each in inputs]
             return EVERYWHERE[kind](graph, layer, names, first.shape), first.layout
         if kind in self._on_maps:
-            layout = MAPS if first.layout == PLAIN else first.layout
+            layout = _CHANNELS_FIRST.get(first.layout, first.layout)
             names = [self._maps(each) for each in inputs]
             return self._on_maps[kind](graph, layer, names, first.shape), layout
         if kind is PyramidROIAlign:
@@ -115,18 +126,22 @@ class NetworkGraph:
             pyramid = self._pyramids.get(names) or regions.Pyramid(graph, names, channels)
             self._pyramids[names] = pyramid
             found = regions.aligned(graph, layer, boxes.name, image_meta.name, pyramid, channels)
-            return graph("Transpose", found, perm=[0, 3, 1, 2]), REGIONS
+            return found, CELLS
         return self._of_numbers(layer, inputs), PLAIN
 
     def _of_regions(self, layer: PerRegion, regions_of: Value) -> tuple[str, str]:
-        graph, kind, layout = self.graph, type(layer.layer), regions_of.layout
+        graph, kind = self.graph, type(layer.layer)
+        layout = _CHANNELS_FIRST.get(regions_of.layout, regions_of.layout)
         if kind not in ON_MAPS:
             raise UnknownLayerError(f"the layer {kind.__name__} ({layer.name})")
         if layout == QUARTERS and getattr(layer.layer, "kernel_size", None) != (1, 1):
             raise UnknownLayerError(f"{layer.name} after regions were enlarged")
         if kind is layers.Conv2DTranspose:
             layout = QUARTERS
-        found = ON_MAPS[kind](graph, layer.layer, [regions_of.name], regions_of.shape)
+        if regions_of.layout == CELLS and covers(layer.layer, regions_of.shape):
+            found = product(graph, layer.layer, regions_of.name, None)
+        else:
+            found = ON_MAPS[kind](graph, layer.layer, [self._maps(regions_of)], regions_of.shape)
         if layer.rows is None:
             return found, layout
         plain = self.plain(Value(found, layout, tuple(layer.output.shape)))
