@@ -22,6 +22,7 @@ from mrcnn.inference.molding import anchors_by_shape
 from mrcnn.inference.predictor import Predictor
 from mrcnn.matterport.log import log
 from mrcnn.matterport.methods import MatterportMethods
+from mrcnn.nets import garbage
 from mrcnn.nets.application_weights import backbone_weights
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.nets.eager import outside_of_graphs
@@ -117,6 +118,7 @@ class MaskRCNN(MatterportMethods):
         return model
 
     @outside_of_graphs()
+    @garbage.not_looked_for()
     def build(self, mode: str, config: Config) -> keras.Model:
         """The Keras model of a mode, with new random weights."""
         if config.SEED is not None:

@@ -1,6 +1,8 @@
 """Which backend a command runs on, and its import, of which users need no notes."""
 
+import atexit
 import contextlib
+import gc
 import importlib
 import importlib.util
 import json
@@ -16,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from mrcnn.errors import ConfigError
+from mrcnn.nets import garbage
 
 # In the order in which one is taken. Keras takes the first without looking.
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -77,8 +80,12 @@ def load_backend() -> None:
     if "keras" in sys.modules:
         return
     needless = _NEEDLESS.get(backend_named() or BACKENDS[0], ())
-    with without_notes(), without_libraries(needless):
+    with without_notes(), without_libraries(needless), garbage.not_looked_for():
         importlib.import_module("keras")
+        # What was imported stays, and at the end of the program all goes at once: garbage is not
+        # looked for in it, which would take a second then.
+        gc.freeze()
+    atexit.register(gc.freeze)
 
 
 class _NotFound(MetaPathFinder):

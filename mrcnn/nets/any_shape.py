@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import keras
 
+from mrcnn.nets import garbage
+
 if TYPE_CHECKING:
     from mrcnn.nets.model import DetectorModel
 
@@ -25,4 +27,5 @@ def make_graph_of_any_shape(model: "DetectorModel") -> None:
         return
     model.make_predict_function()
     specs = [tf.TensorSpec(each.shape, each.dtype) for each in model.inputs]
-    model.predict_function.get_concrete_function([(specs,)])
+    with garbage.not_looked_for():
+        model.predict_function.get_concrete_function([(specs,)])
