@@ -1,5 +1,6 @@
 """`MaskRCNN`, the front door: build, train, load and save weights, detect, look inside."""
 
+import contextlib
 import os
 import threading
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from mrcnn.inference.molding import anchors_by_shape
 from mrcnn.inference.predictor import Predictor
 from mrcnn.matterport.log import log
 from mrcnn.matterport.methods import MatterportMethods
-from mrcnn.nets import garbage
+from mrcnn.nets import garbage, initial
 from mrcnn.nets.application_weights import backbone_weights
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.nets.eager import outside_of_graphs
@@ -113,7 +114,9 @@ class MaskRCNN(MatterportMethods):
         if mode == "inference":
             settings = {**ONE_AT_A_TIME, **settings}
         config, file = read_model_folder(path, weights, **settings)
-        model = cls(mode, config, model_dir)
+        # Random numbers of a training begin where they did.
+        with initial.not_drawn() if mode == "inference" else contextlib.nullcontext():
+            model = cls(mode, config, model_dir)
         model.load_weights(file)
         return model
 

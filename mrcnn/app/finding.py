@@ -102,8 +102,10 @@ def load_trained_model(
 def _keras_model(config: Any, options: Any, path: Path) -> Any:
     load_backend()
     from mrcnn.mask_rcnn import MaskRCNN
+    from mrcnn.nets import initial
 
-    model = MaskRCNN(mode="inference", config=config, model_dir=str(options.logs))
+    with initial.not_drawn():
+        model = MaskRCNN(mode="inference", config=config, model_dir=str(options.logs))
     model.load_weights(str(path))
     return model
 

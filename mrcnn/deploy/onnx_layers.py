@@ -13,7 +13,7 @@ from mrcnn.deploy.onnx_graph import OnnxGraph
 from mrcnn.nets.convolution import Convolution, DepthwiseConvolution
 from mrcnn.nets.fpn import Upsample
 from mrcnn.nets.heads import SqueezePool
-from mrcnn.nets.normalization import BatchNorm
+from mrcnn.nets.normalization import BatchNorm, GroupNorm
 
 # (graph, layer, names of its inputs, shape of the first one as Keras has it) -> name of its output.
 Shape = tuple[Any, ...]
@@ -223,6 +223,7 @@ ON_MAPS: dict[type, Converter] = {
     layers.Dense: _dense,
     BatchNorm: _batch_norm,
     layers.BatchNormalization: _batch_norm,
+    GroupNorm: _group_norm,
     layers.GroupNormalization: _group_norm,
     layers.Rescaling: _rescaling,
     layers.ZeroPadding2D: _zero_padding,

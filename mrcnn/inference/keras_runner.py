@@ -8,6 +8,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 
+from mrcnn.nets import initial
 from mrcnn.nets.detection import DetectionLayer
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.nets.eager import outside_of_graphs
@@ -59,6 +60,7 @@ class KerasRunner:
         Raises:
             WeightsError: see `mrcnn.weights.loading.load_weights`; all weights must be there.
         """
-        model = build_inference_model(config)
+        with initial.not_drawn():
+            model = build_inference_model(config)
         load_weights(model, path, strict=True)
         return cls(model, config)

@@ -10,14 +10,16 @@ if TYPE_CHECKING:
     from mrcnn.nets.model import DetectorModel
 
 
-def make_graph_of_any_shape(model: "DetectorModel") -> None:
-    """Make the graph that a model predicts by, for any number and size of images.
+def make_graph_of_any_shape(model: "DetectorModel", images: int) -> None:
+    """Make the graph that a model predicts by, for images of any size.
 
     Left to itself TensorFlow makes one for the first shape that it sees, and at the second shape
-    one for all, each of which takes seconds. On other backends nothing happens.
+    one for all, each of which takes seconds. So it does still when another number of images comes;
+    a graph for any number would be larger by a tenth. On other backends nothing happens.
 
     Args:
         model: it has not predicted yet.
+        images: in a batch.
     """
     if keras.backend.backend() != "tensorflow":
         return
@@ -26,6 +28,6 @@ def make_graph_of_any_shape(model: "DetectorModel") -> None:
     if tf.config.functions_run_eagerly() or model.run_eagerly:
         return
     model.make_predict_function()
-    specs = [tf.TensorSpec(each.shape, each.dtype) for each in model.inputs]
+    specs = [tf.TensorSpec((images, *each.shape[1:]), each.dtype) for each in model.inputs]
     with garbage.not_looked_for():
         model.predict_function.get_concrete_function([(specs,)])

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from mrcnn.nets import initial
 from mrcnn.nets.layers import register
 from mrcnn.nets.speed.running import running
 from mrcnn.nets.speed.winograd import convolve_3x3, fewer_products_pay
@@ -25,6 +26,13 @@ class Convolution(keras.layers.Conv2D):
         super().__init__(filters, kernel_size, **kwargs)
         # The kernel is scaled as it is stored, and rounded to the compute precision once.
         self.autocast = False
+
+    def build(self, input_shape: Shape) -> None:
+        drawn = self.kernel_initializer
+        if not initial.are_drawn():
+            self.kernel_initializer = keras.initializers.Zeros()
+        super().build(input_shape)
+        self.kernel_initializer = drawn
 
     def call(self, inputs: Tensor) -> Tensor:
         kernel, bias = self.kernel, self.bias if self.use_bias else None

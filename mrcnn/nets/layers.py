@@ -66,7 +66,11 @@ class PerRegion(keras.layers.Wrapper):
 
     def call(self, inputs: Tensor) -> Tensor:
         outputs = self.layer(ops.reshape(inputs, (-1, *inputs.shape[2:])))
-        outputs = ops.reshape(outputs, (-1, ops.shape(inputs)[1], *outputs.shape[1:]))
+        images, regions = inputs.shape[:2]
+        if regions is None and images is None:
+            regions = ops.shape(inputs)[1]
+        images, regions = (images or -1, -1) if regions is None else (-1, regions)
+        outputs = ops.reshape(outputs, (images, regions, *outputs.shape[1:]))
         return outputs if self.rows is None else _pad_rows(outputs, self.rows)
 
     def compute_output_shape(self, inputs_shape: Shape) -> Shape:
@@ -137,7 +141,8 @@ class WidenBoxes(keras.layers.Layer):
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         boxes, image_meta = inputs
-        sides = (boxes[..., 2:] - boxes[..., :2]) * self.margin
+        low, high = ops.split(boxes, 2, axis=-1)
+        sides = (high - low) * self.margin
         boxes = boxes + ops.concatenate([-sides, sides], axis=-1)
         return clip_boxes(boxes, ops.expand_dims(normalized_windows(image_meta), 1))
 

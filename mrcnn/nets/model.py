@@ -80,7 +80,7 @@ class DetectorModel(keras.Model):
         replicas = self.sharing.replicas
         if replicas == 1:
             if self.any_shape and self.predict_function is None:
-                make_graph_of_any_shape(self)
+                make_graph_of_any_shape(self, len(x[0]))
             return super().predict_on_batch(x)
         rows = len(x[0])
         with self.sharing.scope():

@@ -59,6 +59,36 @@ class BatchNorm(keras.layers.BatchNormalization):
         return {**super().get_config(), "train_bn": self.train_bn}
 
 
+@register
+class GroupNorm(keras.layers.GroupNormalization):
+    """`keras.layers.GroupNormalization` of the last axis of maps [N, H, W, C], in half the nodes.
+
+    The channels are put into groups only once there is one number for each: the maps stay as they
+    are, and nothing needs their size, of which TensorFlow makes a node for each side.
+    """
+
+    def call(self, inputs: Tensor) -> Tensor:
+        images, channels = inputs.shape[0] or -1, inputs.shape[-1]
+        groups = (images, 1, 1, self.groups, channels // self.groups)
+        maps = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+
+        def grouped(values: Tensor) -> Tensor:
+            return ops.reshape(ops.mean(values, axis=(1, 2), keepdims=True), groups)
+
+        def spread(values: Tensor) -> Tensor:
+            return ops.reshape(values, (images, 1, 1, channels))
+
+        def of_channels(weight: Tensor) -> Tensor:
+            return ops.reshape(ops.cast(weight, maps.dtype), groups[3:])
+
+        mean = ops.mean(grouped(maps), axis=-1, keepdims=True)
+        every = spread(mean + ops.zeros(groups[3:], maps.dtype))
+        variance = ops.mean(grouped(ops.square(maps - every)), axis=-1, keepdims=True)
+        scale = ops.rsqrt(variance + self.epsilon) * of_channels(self.gamma)
+        shift = of_channels(self.beta) - mean * scale
+        return ops.cast(maps * spread(scale) + spread(shift), self.compute_dtype)
+
+
 def normalization_layer(
     channels: int, name: str, normalization: str = "batch", train_bn: bool | None = False
 ) -> keras.layers.Layer:
@@ -78,7 +108,7 @@ def normalization_layer(
         for number in range(min(GROUP_NORM_GROUPS, channels), 0, -1)
         if channels % number == 0
     )
-    return keras.layers.GroupNormalization(
+    return GroupNorm(
         groups, epsilon=BATCH_NORM_EPSILON, name=name.replace("bn", "gn", 1)
     )
 

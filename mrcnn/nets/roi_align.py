@@ -49,8 +49,7 @@ class PyramidROIAlign(keras.layers.Layer):
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         boxes, image_meta, *feature_maps = inputs
         # All images of a batch have one shape.
-        shape = ImageMeta(image_meta).image_shape
-        height, width = shape[0, 0], shape[0, 1]
+        height, width, _ = ops.unstack(ImageMeta(image_meta[0]).image_shape)
         if self.bins:
             pixels = pixel_boxes(boxes, (height, width))
             grid = pyramid_bins(pixels, bin_levels(pixels), feature_maps, self.pool_shape)

@@ -2,6 +2,9 @@
 
 Any finite boxes and deltas give finite values and gradients. The bounds that this takes lie far
 beyond what boxes in an image come to, in pixels or normalized.
+
+Boxes are taken apart at once, not edge by edge: an edge that is cut out is four nodes of a graph of
+TensorFlow, which all have to be made, optimized and started before the first image.
 """
 
 from collections.abc import Sequence
@@ -27,9 +30,11 @@ def _within_reach(values: Tensor) -> Tensor:
 
 def box_area(boxes: Tensor) -> Tensor:
     """Areas [...] of boxes [..., 4]; 0 where a box is turned inside out."""
-    height = ops.maximum(boxes[..., 2] - boxes[..., 0], 0.0)
-    width = ops.maximum(boxes[..., 3] - boxes[..., 1], 0.0)
-    return height * width
+    return _area(*ops.unstack(boxes, axis=-1))
+
+
+def _area(y1: Tensor, x1: Tensor, y2: Tensor, x2: Tensor) -> Tensor:
+    return ops.maximum(y2 - y1, 0.0) * ops.maximum(x2 - x1, 0.0)
 
 
 def pairwise_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
@@ -42,12 +47,9 @@ def pairwise_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     Returns:
         float [..., N, M] from 0 to 1; 0 where both boxes are empty.
     """
-    boxes1, boxes2 = _within_reach(boxes1), _within_reach(boxes2)
-    intersection = _intersections(boxes1, boxes2)
-    union = (
-        ops.expand_dims(box_area(boxes1), -1) + ops.expand_dims(box_area(boxes2), -2) - intersection
-    )
-    return _quotient(intersection, union)
+    first, second = _pairs(boxes1, boxes2)
+    intersection = _intersections(first, second)
+    return _quotient(intersection, _area(*first) + _area(*second) - intersection)
 
 
 def pairwise_share(boxes: Tensor, regions: Tensor) -> Tensor:
@@ -60,17 +62,22 @@ def pairwise_share(boxes: Tensor, regions: Tensor) -> Tensor:
     Returns:
         float [..., N, M] from 0 to 1; 0 for an empty box.
     """
-    boxes, regions = _within_reach(boxes), _within_reach(regions)
-    return _quotient(_intersections(boxes, regions), ops.expand_dims(box_area(boxes), -1))
+    first, second = _pairs(boxes, regions)
+    return _quotient(_intersections(first, second), _area(*first))
 
 
-def _intersections(boxes1: Tensor, boxes2: Tensor) -> Tensor:
-    """Areas [..., N, M] that boxes [..., N, 4] and [..., M, 4] share."""
-    first = ops.expand_dims(boxes1, -2)
-    second = ops.expand_dims(boxes2, -3)
-    height = ops.minimum(first[..., 2], second[..., 2]) - ops.maximum(first[..., 0], second[..., 0])
-    width = ops.minimum(first[..., 3], second[..., 3]) - ops.maximum(first[..., 1], second[..., 1])
-    return ops.maximum(height, 0.0) * ops.maximum(width, 0.0)
+def _pairs(boxes1: Tensor, boxes2: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    """The edges of boxes [..., N, 4] and [..., M, 4], each [..., N, 1] or [..., 1, M]."""
+    first = ops.expand_dims(_within_reach(boxes1), -2)
+    second = ops.expand_dims(_within_reach(boxes2), -3)
+    return ops.unstack(first, axis=-1), ops.unstack(second, axis=-1)
+
+
+def _intersections(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+    """Areas [..., N, M] that boxes share, of `_pairs`."""
+    low = (ops.maximum(first[side], second[side]) for side in (0, 1))
+    high = (ops.minimum(first[side], second[side]) for side in (2, 3))
+    return _area(*low, *high)
 
 
 def _quotient(part: Tensor, whole: Tensor) -> Tensor:
@@ -93,13 +100,13 @@ def apply_box_deltas(
     Returns:
         float [..., 4] refined boxes.
     """
-    boxes, deltas = _within_reach(boxes), _within_reach(deltas)
-    height = boxes[..., 2] - boxes[..., 0]
-    width = boxes[..., 3] - boxes[..., 1]
-    center_y = boxes[..., 0] + 0.5 * height + deltas[..., 0] * height
-    center_x = boxes[..., 1] + 0.5 * width + deltas[..., 1] * width
-    height = height * ops.exp(ops.minimum(deltas[..., 2], largest_growth))
-    width = width * ops.exp(ops.minimum(deltas[..., 3], largest_growth))
+    y1, x1, y2, x2 = ops.unstack(_within_reach(boxes), axis=-1)
+    dy, dx, growth_y, growth_x = ops.unstack(_within_reach(deltas), axis=-1)
+    height, width = y2 - y1, x2 - x1
+    center_y = y1 + 0.5 * height + dy * height
+    center_x = x1 + 0.5 * width + dx * width
+    height = height * ops.exp(ops.minimum(growth_y, largest_growth))
+    width = width * ops.exp(ops.minimum(growth_x, largest_growth))
     y1 = center_y - 0.5 * height
     x1 = center_x - 0.5 * width
     return ops.stack([y1, x1, y1 + height, x1 + width], axis=-1)
@@ -116,25 +123,23 @@ def box_refinement(boxes: Tensor, target_boxes: Tensor) -> Tensor:
         float [..., 4] of (dy, dx, log dh, log dw); zeros where a box or its target has no height
         or no width, since nothing turns the one into the other.
     """
-    boxes, target_boxes = _within_reach(boxes), _within_reach(target_boxes)
-    sides = boxes[..., 2:] - boxes[..., :2]
-    target_sides = target_boxes[..., 2:] - target_boxes[..., :2]
+    low, high = ops.split(_within_reach(boxes), 2, axis=-1)
+    target_low, target_high = ops.split(_within_reach(target_boxes), 2, axis=-1)
+    sides, target_sides = high - low, target_high - target_low
     proper = ops.all(ops.minimum(sides, target_sides) > _LEAST_SIDE, axis=-1, keepdims=True)
     # Harmless numbers under what is not taken, or its gradient would not be finite.
     sides = ops.where(proper, sides, 1.0)
     target_sides = ops.where(proper, target_sides, 1.0)
-    shifts = target_boxes[..., :2] + 0.5 * target_sides - (boxes[..., :2] + 0.5 * sides)
+    shifts = target_low + 0.5 * target_sides - (low + 0.5 * sides)
     deltas = ops.concatenate([shifts / sides, ops.log(target_sides / sides)], axis=-1)
     return ops.where(proper, deltas, 0.0)
 
 
 def clip_boxes(boxes: Tensor, window: Tensor) -> Tensor:
     """Clip boxes [..., 4] to a window (y1, x1, y2, x2) that broadcasts against them."""
-    y1 = ops.maximum(ops.minimum(boxes[..., 0], window[..., 2]), window[..., 0])
-    x1 = ops.maximum(ops.minimum(boxes[..., 1], window[..., 3]), window[..., 1])
-    y2 = ops.maximum(ops.minimum(boxes[..., 2], window[..., 2]), window[..., 0])
-    x2 = ops.maximum(ops.minimum(boxes[..., 3], window[..., 3]), window[..., 1])
-    return ops.stack([y1, x1, y2, x2], axis=-1)
+    low, high = ops.split(window, 2, axis=-1)
+    low, high = (ops.concatenate([corner, corner], axis=-1) for corner in (low, high))
+    return ops.maximum(ops.minimum(boxes, high), low)
 
 
 def finite_boxes(boxes: Tensor) -> tuple[Tensor, Tensor]:
@@ -189,6 +194,5 @@ def normalized_windows(image_meta: Tensor) -> Tensor:
     """Windows float32 [B, 4], normalized, from image meta rows [B, M]."""
     meta = ImageMeta(ops.cast(image_meta, "float32"))
     window = meta.window - ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0], dtype="float32")
-    shape = meta.image_shape
-    height, width = spans_of_sides(shape[:, :1]), spans_of_sides(shape[:, 1:2])
-    return window / ops.concatenate([height, width, height, width], axis=-1)
+    spans = spans_of_sides(meta.image_shape[:, :2])
+    return window / ops.concatenate([spans, spans], axis=-1)

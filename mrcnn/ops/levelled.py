@@ -27,13 +27,14 @@ _LEAST_SIDE = 1e-3
 
 def image_shape_of(image_meta: Tensor) -> tuple[Tensor, Tensor]:
     """Height and width of the images of a batch, which all have one shape, as floats."""
-    shape = ops.cast(ImageMeta(image_meta).image_shape, "float32")
-    return shape[0, 0], shape[0, 1]
+    height, width, _ = ops.unstack(ops.cast(ImageMeta(image_meta[0]).image_shape, "float32"))
+    return height, width
 
 
 def long_enough(boxes: Tensor, least: float) -> Tensor:
     """Which boxes [..., 4] have no side shorter than `least`, bool [...]."""
-    return ops.all(boxes[..., 2:] - boxes[..., :2] >= least, axis=-1)
+    low, high = ops.split(boxes, 2, axis=-1)
+    return ops.all(high - low >= least, axis=-1)
 
 
 def refine_by_level(

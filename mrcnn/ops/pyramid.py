@@ -16,21 +16,19 @@ class PyramidTable:
     Attributes:
         table: float [B * cells, C].
         cells: cells of one image.
-        starts, heights, widths: int32 [L]; where each level starts among an image's cells, and
-            its size.
+        levels: int32 [L, 3]; where each level starts among an image's cells, and its height and
+            width.
     """
 
     table: Tensor
     cells: Tensor
-    starts: Tensor
-    heights: Tensor
-    widths: Tensor
+    levels: Tensor
 
     def of_levels(self, levels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Table row of the first cell, height and width of levels int32 [B, R], counted from 0."""
         image = ops.expand_dims(ops.arange(ops.shape(levels)[0], dtype="int32"), 1)
-        start = ops.take(self.starts, levels, axis=0) + image * self.cells
-        return start, ops.take(self.heights, levels, axis=0), ops.take(self.widths, levels, axis=0)
+        start, height, width = ops.unstack(ops.take(self.levels, levels, axis=0), axis=-1)
+        return start + image * self.cells, height, width
 
 
 def lay_out_pyramid(feature_maps: Sequence[Tensor]) -> PyramidTable:
@@ -45,15 +43,11 @@ def lay_out_pyramid(feature_maps: Sequence[Tensor]) -> PyramidTable:
         [ops.reshape(feature_map, (batch, -1, channels)) for feature_map in feature_maps], axis=1
     )
 
-    def numbers(values: Sequence[Tensor]) -> Tensor:
-        return ops.stack([ops.cast(value, "int32") for value in values])
-
+    levels = [[start, *size] for start, size in zip(starts[:-1], sizes, strict=True)]
     return PyramidTable(
         ops.reshape(table, (-1, channels)),
         starts[-1],
-        numbers(starts[:-1]),
-        numbers([height for height, _ in sizes]),
-        numbers([width for _, width in sizes]),
+        ops.convert_to_tensor(levels, dtype="int32"),
     )
 
 

@@ -21,9 +21,8 @@ def roi_levels(boxes: Tensor, image_area: Tensor, finest: int = 2, coarsest: int
     Returns:
         int32 [B, R].
     """
-    height = boxes[..., 2] - boxes[..., 0]
-    width = boxes[..., 3] - boxes[..., 1]
-    area = height * width
+    y1, x1, y2, x2 = ops.unstack(boxes, axis=-1)
+    area = (y2 - y1) * (x2 - x1)
     # Not the larger of it and 0: what is not a number has no level, and is taken as empty too.
     side = ops.sqrt(ops.where(area > 0.0, area, 0.0))
     relative = side / (224.0 / ops.sqrt(ops.cast(image_area, "float32")))
@@ -157,7 +156,7 @@ def _bilinear_grid(
         return _taps(position, _inside(position, last, beyond), last, step, table.dtype)
 
     image_height, image_width = image_shape or (None, None)
-    tops, lefts, bottoms, rights = (boxes[..., side] for side in range(4))
+    tops, lefts, bottoms, rights = ops.unstack(boxes, axis=-1)
     rows = axis_samples(tops, bottoms, grid_shape[0], height, row_step, image_height)
     columns = axis_samples(lefts, rights, grid_shape[1], width, column_step, image_width)
     return _weighted_sum(table, start, rows, columns)
@@ -267,7 +266,7 @@ def pyramid_bins(
             found += [(rows, weight / samples) for rows, weight in taps]
         return found
 
-    tops, lefts, bottoms, rights = (boxes[..., side] for side in range(4))
+    tops, lefts, bottoms, rights = ops.unstack(boxes, axis=-1)
     rows = axis_samples(tops, bottoms, pool_shape[0], height, width)
     columns = axis_samples(lefts, rights, pool_shape[1], width, 1)
     return _weighted_sum(ops.cast(pyramid.table, "float32"), start, rows, columns)

@@ -227,17 +227,9 @@ def _mask_boxes(rois: Tensor, boxes: Tensor, mini_masks: bool) -> Tensor:
     """Where each region lies on its ground-truth mask, normalized to that mask."""
     if not mini_masks:
         return rois
-    top, left = boxes[..., 0], boxes[..., 1]
-    height, width = boxes[..., 2] - top, boxes[..., 3] - left
-    return ops.stack(
-        [
-            (rois[..., 0] - top) / height,
-            (rois[..., 1] - left) / width,
-            (rois[..., 2] - top) / height,
-            (rois[..., 3] - left) / width,
-        ],
-        axis=-1,
-    )
+    low, high = ops.split(boxes, 2, axis=-1)
+    sides = high - low
+    return (rois - ops.concatenate([low, low], axis=-1)) / ops.concatenate([sides, sides], axis=-1)
 
 
 def _centers_of_bins(boxes: Tensor, mask_shape: Sequence[int], crop_shape: Sequence[int]) -> Tensor:
@@ -251,7 +243,7 @@ def _centers_of_bins(boxes: Tensor, mask_shape: Sequence[int], crop_shape: Seque
     Returns:
         float32 [B, P, 4], 0 and 1 being the centers of the first and the last cell of the mask.
     """
-    low, high = boxes[..., :2], boxes[..., 2:]
+    low, high = ops.split(boxes, 2, axis=-1)
     cells = ops.convert_to_tensor([float(side) for side in mask_shape], dtype="float32")
     bins = ops.convert_to_tensor([float(side) for side in crop_shape], dtype="float32")
     half = 0.5 / bins * (high - low)

@@ -31,10 +31,10 @@ def test_outputs_of_layers_are_those_of_the_model(model, image):
     )
     for name, index in zip(names, (5, 6, 4, 1, 2, 3), strict=True):
         assert found[name].shape == outputs[index].shape
-        # Proposals differ in their last bit, since the graphs are not the same; the heads of a
-        # random network make more of it.
+        # Feature maps differ in their last bit, since the graphs are not the same; a random network
+        # makes more of it, and its heads most.
         head = name.startswith("mrcnn")
-        atol = 1e-4 * np.abs(outputs[index]).max() if head else 1e-6
+        atol = 1e-4 * np.abs(outputs[index]).max() if head else 1e-5
         np.testing.assert_allclose(found[name], outputs[index], atol=atol, err_msg=name)
 
 

@@ -10,7 +10,7 @@ from mrcnn.data.loader import BatchLoader
 from mrcnn.nets.convolution import Convolution, DepthwiseConvolution
 from mrcnn.nets.detector import build_inference_model
 from mrcnn.nets.model import DetectorModel
-from mrcnn.nets.normalization import BatchNorm
+from mrcnn.nets.normalization import BatchNorm, GroupNorm
 from mrcnn.nets.precision import compute_precision
 from mrcnn.nets.speed.folding import Foldable
 from mrcnn.nets.speed.winograd import convolve_3x3
@@ -223,3 +223,19 @@ def test_a_kernel_that_covers_the_map_gives_the_same_as_any_convolution():
     np.testing.assert_allclose(
         ops.convert_to_numpy(found), ops.convert_to_numpy(expected), atol=1e-5
     )
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 3, 12), (1, 48, 64, 8), (3, 1, 1, 4)])
+def test_groups_are_normalized(shape):
+    random = np.random.default_rng(0)
+    maps = random.normal(2.0, 3.0, shape).astype(np.float32)
+    layer = GroupNorm(4, epsilon=1e-3)
+    layer.build(shape)
+    gamma, beta = random.normal(size=(2, shape[-1]))
+    layer.set_weights([gamma, beta])
+
+    groups = maps.astype(np.float64).reshape(shape[0], -1, 4, shape[-1] // 4)
+    mean, variance = (f(groups, axis=(1, 3), keepdims=True) for f in (np.mean, np.var))
+    expected = ((groups - mean) / np.sqrt(variance + 1e-3)).reshape(shape) * gamma + beta
+    found = keras.ops.convert_to_numpy(layer(maps))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)

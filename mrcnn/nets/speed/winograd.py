@@ -82,19 +82,17 @@ def convolve_3x3(inputs: Tensor, kernel: Tensor) -> Tensor:
     """
     batch, height, width = ops.shape(inputs)[:3]
     channels, filters = kernel.shape[2:]
-    down, across = -(-height // TILE), -(-width // TILE)
-    rows, columns = TILE * down + TAPS - 1, TILE * across + TAPS - 1
-    border = ((0, 0), (1, rows - 1 - height), (1, columns - 1 - width), (0, 0))
+    down, across = (height + (TILE - 1)) // TILE, (width + (TILE - 1)) // TILE
+    rows, columns = TILE * down + (TAPS - 1), TILE * across + (TAPS - 1)
+    border = ((0, 0), (1, rows - (height + 1)), (1, columns - (width + 1)), (0, 0))
     cells = ops.reshape(ops.pad(inputs, border), (-1, channels))
 
     # Rows of `cells` by place in the patch, image and tile.
     image, patch = ops.arange(batch, dtype="int32"), ops.arange(PATCH, dtype="int32")
     first_row, first_column = (TILE * ops.arange(n, dtype="int32") for n in (down, across))
-    row = (image * rows)[:, None] + first_row
-    row = patch[:, None, None] + row
-    column = patch[:, None] + first_column
-    patches = row[:, None, :, :, None] * columns + column[:, None, None, :]
-    values = ops.take(cells, ops.reshape(patches, (-1,)), axis=0)
+    in_patch = _sums(patch * columns, patch)
+    first_cell = _sums(image * (rows * columns), _sums(first_row * columns, first_column))
+    values = ops.take(cells, _sums(in_patch, first_cell), axis=0)
 
     points = PATCH * PATCH
     values = ops.matmul(_INPUT, ops.reshape(values, (points, -1)))
@@ -106,9 +104,15 @@ def convolve_3x3(inputs: Tensor, kernel: Tensor) -> Tensor:
     values = ops.matmul(_OUTPUT, ops.reshape(values, (points, -1)))
 
     # Rows of `values` by image and place in the map; tiles beyond the map's edge are left out.
+    tiles = down * across
     y, x = ops.arange(height, dtype="int32"), ops.arange(width, dtype="int32")
-    in_tile = (y % TILE * TILE)[:, None] + x % TILE
-    tile = (y // TILE * across)[:, None] + x // TILE
-    places = (in_tile * batch + image[:, None, None]) * (down * across) + tile
-    values = ops.take(ops.reshape(values, (-1, filters)), ops.reshape(places, (-1,)), axis=0)
-    return ops.reshape(values, (-1, height, width, filters))
+    of_row = y % TILE * (TILE * batch * tiles) + y // TILE * across
+    of_column = x % TILE * (batch * tiles) + x // TILE
+    places = _sums(image * tiles, _sums(of_row, of_column))
+    values = ops.take(ops.reshape(values, (-1, filters)), places, axis=0)
+    return ops.reshape(values, (inputs.shape[0] or -1, height, width, filters))
+
+
+def _sums(first: Tensor, second: Tensor) -> Tensor:
+    """Of every number of [M] and every one of [N], int32 [M * N], those of the second together."""
+    return ops.reshape(ops.expand_dims(first, 1) + second, (-1,))
