@@ -33,8 +33,8 @@ def test_outputs_of_layers_are_those_of_the_model(model, image):
         assert found[name].shape == outputs[index].shape
         # Feature maps differ in their last bit, since the graphs are not the same; a random network
         # makes more of it, and its heads most.
-        head = name.startswith("mrcnn")
-        atol = 1e-4 * np.abs(outputs[index]).max() if head else 1e-5
+        share = 1e-4 if name.startswith("mrcnn") else 1e-5
+        atol = share * np.abs(outputs[index]).max()
         np.testing.assert_allclose(found[name], outputs[index], atol=atol, err_msg=name)
 
 
