@@ -32,7 +32,8 @@ _NOTES = re.compile(
 )
 
 # What a backend and Keras import where it is installed, for functions of theirs that no command
-# calls: converters of other libraries' models, galleries of pictures, editors. A fifth of the whole import.
+# calls: converters of other libraries' models, galleries of pictures, editors. A fifth of the
+# whole import.
 _NEEDLESS = {"tensorflow": ("jax", "matplotlib", "IPython", "cv2")}
 
 logger = logging.getLogger(__name__)

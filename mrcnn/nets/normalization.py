@@ -108,9 +108,7 @@ def normalization_layer(
         for number in range(min(GROUP_NORM_GROUPS, channels), 0, -1)
         if channels % number == 0
     )
-    return GroupNorm(
-        groups, epsilon=BATCH_NORM_EPSILON, name=name.replace("bn", "gn", 1)
-    )
+    return GroupNorm(groups, epsilon=BATCH_NORM_EPSILON, name=name.replace("bn", "gn", 1))
 
 
 def normalize(
