@@ -28,9 +28,11 @@ class Convolution(keras.layers.Conv2D):
         self.autocast = False
 
     def build(self, input_shape: Shape) -> None:
-        drawn = self.kernel_initializer
-        if not initial.are_drawn():
-            self.kernel_initializer = keras.initializers.Zeros()
+        if initial.are_drawn():
+            super().build(input_shape)
+            return
+        drawn = vars(self)["kernel_initializer"]
+        self.kernel_initializer = keras.initializers.Zeros()
         super().build(input_shape)
         self.kernel_initializer = drawn
 
