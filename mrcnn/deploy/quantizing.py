@@ -1,7 +1,7 @@
 """Convolutions of an ONNX file in 8-bit whole numbers, for processors that multiply them quickly.
 
 How large the values between layers become is seen on pictures. What goes in first and what says
-where and what an object is stays in float32, as do norms, suppression and ROIAlign.
+where and what an object is stays in float32, as do norms, sums, suppression and ROIAlign.
 """
 
 import tempfile
@@ -19,14 +19,16 @@ _EXACT = (
     "conv1/",
     "rpn_class_raw/",
     "rpn_bbox_pred/",
-    "mrcnn_class",
+    "mrcnn_class_logits/",
     "mrcnn_bbox_fc/",
     "mrcnn_mask/",
 )
+# What is computed in 8-bit numbers. The results of products stay in float32: they are few.
+_CONVOLUTION, _PRODUCT = "Conv", "Gemm"
 
 
 def quantize(content: bytes, network: Network, pictures: Iterable[np.ndarray]) -> Any:
-    """The model of `onnx` with its convolutions in 8-bit numbers.
+    """The model of `onnx` with its convolutions and the layers of the box head in 8-bit numbers.
 
     Args:
         content: the whole model in float32.
@@ -48,10 +50,12 @@ def quantize(content: bytes, network: Network, pictures: Iterable[np.ndarray]) -
     inputs = map(network.arrays, pictures)
     if (first := next(inputs, None)) is None:
         raise ConfigError("There is no picture to see the values of the network on.")
-    nodes = onnx.load_from_string(content).graph.node
-    exact = [
-        node.name for node in nodes if node.op_type == "Conv" and node.input[1].startswith(_EXACT)
-    ]
+    kinds = [_CONVOLUTION, _PRODUCT]
+    eight_bit = {
+        node.name
+        for node in onnx.load_from_string(content).graph.node
+        if node.op_type in kinds and not node.input[1].startswith(_EXACT)
+    }
     with tempfile.TemporaryDirectory() as folder:
         given, made = Path(folder, "float32.onnx"), Path(folder, "int8.onnx")
         given.write_bytes(content)
@@ -60,14 +64,48 @@ def quantize(content: bytes, network: Network, pictures: Iterable[np.ndarray]) -
             made,
             _Reader(first, inputs),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv"],
-            nodes_to_exclude=exact,
+            op_types_to_quantize=kinds,
+            nodes_to_quantize=sorted(eight_bit),
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
+            extra_options={"OpTypesToExcludeOutputQuantization": [_PRODUCT]},
         )
-        return onnx.load(made)
+        model = onnx.load(made)
+    _leave_to_float32(model.graph, eight_bit)
+    return model
+
+
+def _leave_to_float32(graph: Any, eight_bit: set[str]) -> None:
+    """Give what computes in float32 the values as they were before they were rounded.
+
+    ONNX Runtime's tool hands rounded values to everything, so that they are converted to and fro
+    and pooled as 8-bit numbers, which is slow. What convolutions give is there rounded only.
+
+    Args:
+        graph: of `onnx`; it is changed.
+        eight_bit: names of the operations that compute in 8-bit numbers.
+    """
+    makers = {output: node for node in graph.node for output in node.output}
+    # By the names of values that were rounded and widened again.
+    exact: dict[str, str] = {}
+    rounded: dict[str, str] = {}
+    for node in graph.node:
+        maker = makers.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if maker is None:
+            continue
+        rounded[node.output[0]] = maker.output[0]
+        before = makers.get(maker.input[0])
+        if before is None or before.name not in eight_bit:
+            exact[node.output[0]] = maker.input[0]
+    for node in graph.node:
+        if node.name in eight_bit:
+            continue
+        # Nothing is widened only to ask for its shape.
+        others = rounded if node.op_type == "Shape" else exact
+        for number, name in enumerate(node.input):
+            node.input[number] = others.get(name, name)
 
 
 class _Reader:

@@ -130,7 +130,10 @@ def _settings(config: Any, names: Sequence[str]) -> str:
 
 def _computes(weights_as: str) -> str:
     if weights_as == INT8:
-        return "Most of its convolutions are of 8-bit whole numbers; all else is float32."
+        return (
+            "Most of its convolutions and the layers of its box head are of 8-bit whole numbers; "
+            "all else is float32."
+        )
     return f"Its kernels are stored as {weights_as}, and it computes in float32."
 
 
