@@ -6,6 +6,7 @@ import numpy as np
 
 from mrcnn.app.application import Application
 from mrcnn.app.microscopes import Microscope, microscope_file, store_microscope
+from mrcnn.app.option_types import PIXEL_SIDES, is_pixel_side
 from mrcnn.errors import DataError
 from mrcnn.measure.background import white_level_of
 from mrcnn.measure.ruling import ruling_of
@@ -22,6 +23,11 @@ def run(application: Application, options: Any) -> int:
     with open_picture(options.picture) as picture:
         image = picture.pixels()
         size, how = _pixel_size(application, picture, image, options)
+    if not is_pixel_side(size):
+        raise DataError(
+            f"{options.picture}: {size:.5g} micrometers ({how}) is not {PIXEL_SIDES}. --division "
+            "is the distance of two lines in micrometers."
+        )
     white = white_level_of(image)
     levels = ", ".join(f"{level:.0f}" for level in white)
     print(f"pixel size: {size:.5g} micrometers ({how})")
@@ -33,8 +39,13 @@ def run(application: Application, options: Any) -> int:
         )
     microscope = Microscope(size, white, str(options.picture.resolve()))
     path = store_microscope(options.microscope, microscope)
-    print(f"kept in {path}; use it with detect --microscope {options.microscope}")
+    print(f"kept in {path}; use it with detect --microscope {_quoted(options.microscope)}")
     return 0
+
+
+def _quoted(name: str) -> str:
+    """A name as a command line takes it, on any system."""
+    return f'"{name}"' if " " in name else name
 
 
 def _pixel_size(

@@ -15,7 +15,7 @@ from mrcnn.app.counts import class_names_of, count_files
 from mrcnn.app.detection.record import is_run
 from mrcnn.app.manual_counts import ManualCounts, read_manual_counts
 from mrcnn.drawing.bland_altman import Panel, bland_altman_figure
-from mrcnn.errors import DataError
+from mrcnn.errors import DataError, listed
 from mrcnn.files import atomic_write, make_writable_folder
 from mrcnn.measure.agreement import Agreement, agreement_of
 from mrcnn.report.measured_columns import LIMITS_COLUMN
@@ -64,7 +64,7 @@ def run(application: Application, options: Any) -> int:
     panels = [_panel(column, each, manual, ours) for column, each in agreements.items()]
     figure = bland_altman_figure(panels, (_HAND, _PROGRAM))
     atomic_write(out / PICTURE, lambda file: figure.savefig(file, dpi=120))
-    _tell(application, manual, pictures, agreements)
+    _tell(application, manual, pictures, known, agreements)
     print(f"results: {out}")
     return 0
 
@@ -182,6 +182,7 @@ def _tell(
     application: Application,
     manual: ManualCounts,
     pictures: Mapping[str, str],
+    known: Sequence[str],
     agreements: Mapping[str, Agreement],
 ) -> None:
     words = application.words
@@ -195,9 +196,11 @@ def _tell(
         print(line)
     fewest = min(each.pairs for each in agreements.values())
     if fewest < _FEW:
-        print(f"Warning: {words.counted(fewest, 'image')} are few: the limits are hardly known.")
+        few = "are few: the limits are hardly" if fewest > 1 else "alone: the limits are not"
+        print(f"Warning: {words.counted(fewest, 'image')} {few} known.")
     if manual.passed_over:
         print(f"Warning: not compared, for the results have none: {', '.join(manual.passed_over)}")
+        print(f"They have {listed(known, 30)}.")
     missing: Sequence[str] = [pictures[name] for name in pictures if name not in manual.by_picture]
     if missing:
         verb = "is" if len(missing) == 1 else "are"

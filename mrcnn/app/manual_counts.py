@@ -1,6 +1,7 @@
 """Counts that were made by hand: a table with a line for each picture."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -9,6 +10,8 @@ from mrcnn.formats.tables import rows as rows_of
 
 # What the column with the names of pictures may be called.
 PICTURE_COLUMNS = ("image", "picture", "field", "file", "filename", "name")
+# May be a thousand or a part of one.
+_AMBIGUOUS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 # So many things that are wrong with a table are told at once.
 _MOST_PROBLEMS = 5
 
@@ -35,7 +38,7 @@ def read_manual_counts(
     """Read a table of counts.
 
     Args:
-        path: of a CSV file, separated by commas or semicolons.
+        path: of a CSV file, separated by commas, semicolons or tabs.
         pictures: names of the results -> paths of the pictures, as the tables of a run have them.
         known: what is counted automatically.
 
@@ -57,7 +60,13 @@ def read_manual_counts(
     problems: list[str] = []
     for line, row in enumerate(table[1:], start=2):
         given = row[picture_at].strip() if picture_at < len(row) else ""
-        names = places.get(_folded(given), set())
+        if any(text.strip() for text in row[len(titles) :]):
+            problems.append(
+                f"line {line}: {len(row)} values, but {len(titles)} titles. A number with a "
+                'decimal comma needs quotes, as in "12,5", or semicolons between the columns'
+            )
+            continue
+        names = _meant(given, places, pictures)
         if len(names) != 1:
             said = "is not among the results" if not names else "may be one of several"
             problems.append(f"line {line}: the picture {given!r} {said}")
@@ -72,7 +81,12 @@ def read_manual_counts(
             if not text:
                 continue
             value = _count(text)
-            if value is None:
+            if _AMBIGUOUS.fullmatch(text):
+                problems.append(
+                    f"line {line}, {titles[at]!r}: {text!r} may be {text.replace(',', '')} or "
+                    f"{text.replace(',', '.', 1)}: write it without the comma"
+                )
+            elif value is None:
                 problems.append(
                     f"line {line}, {titles[at]!r}: {text!r} is no count, a number of at least 0"
                 )
@@ -123,13 +137,30 @@ def _places(pictures: Mapping[str, str]) -> dict[str, set[str]]:
     """The results that each way to write a picture's name may mean."""
     places: dict[str, set[str]] = {}
     for name, image in pictures.items():
-        path = PurePath(image)
-        for text in {image, path.as_posix(), path.name, path.stem, name}:
-            places.setdefault(_folded(text), set()).add(name)
+        for tail in _tails(image):
+            for text in (tail, str(PurePath(tail).with_suffix(""))):
+                places.setdefault(_folded(text), set()).add(name)
+        places.setdefault(_folded(name), set()).add(name)
     # Whole paths and names of results are those of one picture, whatever else is called so.
     for name, image in pictures.items():
         places[_folded(image)] = {name}
     return places
+
+
+def _meant(given: str, places: Mapping[str, set[str]], pictures: Mapping[str, str]) -> set[str]:
+    """The results that a picture's name may mean, a longer path than that of the run included."""
+    if names := places.get(_folded(given)):
+        return names
+    whole = {_folded(image): name for name, image in pictures.items()}
+    return next(({whole[tail]} for tail in _tails(_folded(given)) if tail in whole), set())
+
+
+def _tails(path: str) -> Iterator[str]:
+    """A path, and what is left of it without its first folders, the name alone last."""
+    parts = path.replace("\\", "/").split("/")
+    for start in range(len(parts)):
+        if parts[start]:
+            yield "/".join(parts[start:])
 
 
 def _folded(text: str) -> str:

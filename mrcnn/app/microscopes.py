@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mrcnn.app.option_types import is_pixel_side
 from mrcnn.errors import ConfigError, OutputError
 from mrcnn.files import atomic_write, is_newer
 
@@ -102,7 +103,7 @@ def read_microscope(name: str) -> Microscope:
         is_newer(path, content.get("version"), VERSION)
         size = float(content["pixel_size_um"])
         red, green, blue = (float(value) for value in content["white_level"])
-        if not (0 < size < 1e3 and all(0 < value <= 255 for value in (red, green, blue))):
+        if not (is_pixel_side(size) and all(0 < value <= 255 for value in (red, green, blue))):
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(

@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from mrcnn.report.words import Words
 
@@ -133,6 +133,13 @@ class Command:
     epilog: str
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are not led by the twenty lines of all options."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}\n`{self.prog} --help` tells more.\n")
+
+
 def build_parser(
     program: str,
     description: str,
@@ -144,7 +151,7 @@ def build_parser(
 ) -> argparse.ArgumentParser:
     """The parser; the parsed options name the command in `command`."""
     options = list(options)
-    parser = argparse.ArgumentParser(prog=program, description=description, epilog=epilog)
+    parser = _Parser(prog=program, description=description, epilog=epilog)
     parser.add_argument("--version", action="version", version=version)
     parsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in commands:

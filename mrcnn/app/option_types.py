@@ -11,6 +11,8 @@ from mrcnn.app.model_files import COCO_TORCHVISION
 
 Number = TypeVar("Number", int, float)
 
+_DECIMAL_COMMA = re.compile(r"\d*,\d+")
+
 
 def _number(
     convert: Callable[[str], Number], allowed: str, accept: Callable[[Number], bool]
@@ -25,7 +27,10 @@ def _number(
             value = None
         if value is not None and math.isfinite(value) and accept(value):
             return value
-        raise argparse.ArgumentTypeError(f"{text!r} is not {allowed}")
+        hint = ""
+        if value is None and _DECIMAL_COMMA.fullmatch(text):
+            hint = f"; numbers here have a point: {text.replace(',', '.')}"
+        raise argparse.ArgumentTypeError(f"{text!r} is not {allowed}{hint}")
 
     return parse
 
@@ -39,10 +44,16 @@ positive_integer = _number(int, "a whole number of at least 1", lambda value: va
 whole_number = _number(int, "a whole number of at least 0", lambda value: value >= 0)
 seed_number = _number(int, "a whole number from 0 to 2147483647", lambda value: 0 <= value < 2**31)
 positive = _number(float, "a number above 0", lambda value: value > 0)
-# Of a pixel, in micrometers: a microscope's is far finer, a loupe's or a camera's may be as coarse.
-pixel_side = _number(
-    float, "a size of pixels from 0.001 to 1000 micrometers", lambda value: 1e-3 <= value <= 1e3
-)
+
+PIXEL_SIDES = "a size of pixels from 0.001 to 1000 micrometers"
+
+
+def is_pixel_side(value: float) -> bool:
+    """In micrometers: a microscope's is far finer, a loupe's or a camera's may be as coarse."""
+    return 1e-3 <= value <= 1e3
+
+
+pixel_side = _number(float, PIXEL_SIDES, is_pixel_side)
 not_negative = _number(float, "a number of at least 0", lambda value: value >= 0)
 
 

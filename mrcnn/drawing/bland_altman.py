@@ -65,6 +65,8 @@ def _draw(axes: Axes, panel: Panel, names: tuple[str, str]) -> None:
                 fontsize=8,
                 color="tab:red",
             )
+    # Above the upper line there is its number.
+    axes.margins(y=0.1)
     axes.set_title(f"{panel.title} ({len(first)})", fontsize=10)
     axes.set_xlabel(f"({names[0]} + {names[1]}) / 2", fontsize=8)
     axes.set_ylabel(f"{names[1]} - {names[0]}", fontsize=8)

@@ -2,17 +2,19 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from mrcnn.errors import DataError
 
 _START = 4000
+_NAMED_SEPARATOR = re.compile(r"sep=([,;\t|])", re.IGNORECASE)
 _LONGEST_CELL = 2**31 - 1  # What a C long holds on every system.
 
 
 def first_row(content: object) -> list[str]:
-    """The first row of a table, [] of what is no text; columns are separated by "," or ";"."""
+    """The first row of a table, [] of what is no text; separated by ",", ";" or tabs."""
     if not isinstance(content, bytes) or b"\0" in content[:_START]:
         return []
     start = content[:_START].removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
@@ -26,6 +28,8 @@ def first_row(content: object) -> list[str]:
 def rows(content: bytes, path: Path) -> Iterator[list[str]]:
     """The rows of a table with any cell that is not empty, also the first.
 
+    Columns are separated by ",", ";" or tabs, or by what a first line such as "sep=;" names.
+
     Raises:
         DataError: it is no UTF-8 text, or damaged.
     """
@@ -35,7 +39,10 @@ def rows(content: bytes, path: Path) -> Iterator[list[str]]:
         raise DataError(
             f"{path} is not UTF-8 text (byte {error.start}): save it as CSV in UTF-8."
         ) from None
-    separator = _separator(text.partition("\n")[0])
+    line, _, rest = text.partition("\n")
+    # Excel's own way to say what separates; it is no row.
+    named = _NAMED_SEPARATOR.fullmatch(line.strip("\r"))
+    separator, text = (named[1], rest) if named else (_separator(line), text)
     # Outlines are long. The limit is the whole process's, and other threads read tables too: it is
     # raised and stays so, for a limit of this text alone would hold for theirs.
     csv.field_size_limit(_LONGEST_CELL)
@@ -48,5 +55,5 @@ def rows(content: bytes, path: Path) -> Iterator[list[str]]:
 
 
 def _separator(line: str) -> str:
-    """Spreadsheets of some countries save with semicolons."""
-    return ";" if line.count(";") > line.count(",") else ","
+    """Spreadsheets of some countries save with semicolons, and what is pasted has tabs."""
+    return max(",;\t", key=line.count)

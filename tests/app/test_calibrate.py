@@ -33,6 +33,7 @@ def test_a_stage_micrometer_tells_pixels_and_light(calibrate, tmp_path):
     Image.fromarray(image).save(tmp_path / "stage.png")
     status, said = calibrate("lab 1", tmp_path / "stage.png", "--division", 10)
     assert status == 0 and "about 20 lines" in said.out
+    assert '--microscope "lab 1"' in said.out
     path = tmp_path / "settings" / "mrcnn" / "microscopes" / "lab 1.json"
     assert str(path) in said.out
     content = json.loads(path.read_text())
@@ -63,13 +64,21 @@ def test_the_size_of_a_pixel_as_given_or_as_the_file_tells_it(calibrate, tmp_pat
         (["a"], "does not tell how large its pixels are"),
         (["a", "--division", "10"], "no lines of a stage micrometer"),
         (["a", "--division", "10", "--pixel-size", "1"], "give one"),
+        (["a", "--division", "0,1"], "is not a number above 0; numbers here have a point: 0.1"),
         (["../a", "--pixel-size", "1"], "cannot be the name of a microscope"),
     ],
 )
 def test_what_cannot_be_is_refused(calibrate, tmp_path, words, message):
     Image.new("RGB", (60, 40), (200, 200, 200)).save(tmp_path / "empty.png")
     status, said = calibrate(words[0], tmp_path / "empty.png", *words[1:])
-    assert status == 2 and message in said.err
+    assert status == 2 and "usage" not in said.err and message in said.err
+    assert not microscopes_folder().exists()
+
+
+def test_a_distance_of_lines_that_no_stage_has(calibrate, tmp_path):
+    Image.fromarray(stage_micrometer(40.0, 0)).save(tmp_path / "stage.png")
+    status, said = calibrate("a", tmp_path / "stage.png", "--division", 1e9)
+    assert status == 2 and "is not a size of pixels from 0.001 to 1000 micrometers" in said.err
     assert not microscopes_folder().exists()
 
 

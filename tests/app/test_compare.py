@@ -80,6 +80,22 @@ def test_counts_of_all_kinds_by_names_as_people_write_them(compare):
     assert "not compared, for the results have none: comment" in said.out
 
 
+@pytest.mark.parametrize("name", ["in/a", "/blood/mine/in/a.png", "D:\\cells\\in\\A.PNG"])
+@pytest.mark.parametrize("start", ["", "\ufeff", "sep=;\r\n"])
+def test_paths_of_pictures_and_what_spreadsheets_put_before_a_table(compare, name, start):
+    status, said, out = compare(f'{start}image;cells\r\n"{name}";"6,5";\r\n;;\r\n')
+    assert status == 0, said.err
+    (row,) = test_counts.read(out / "agreement.csv")
+    assert (row["mean_by_hand"], row["mean_detect"]) == ("6.5", "6")
+    assert "Warning: 1 field alone: the limits are not known." in said.out
+
+
+def test_columns_between_tabs(compare):
+    status, _, out = compare("image\tcells\twhole\na\t6\t4\n")
+    assert status == 0
+    assert [row["counted"] for row in test_counts.read(out / "agreement.csv")] == ["cells", "whole"]
+
+
 def test_some_pictures_alone_and_another_folder(compare, tmp_path):
     status, said, _ = compare("image,cells\na,6\n", "--out", tmp_path / "other")
     assert status == 0
@@ -103,6 +119,9 @@ def test_some_pictures_alone_and_another_folder(compare, tmp_path):
         ("image,cells\na,1\nin/a.png,2\n", "line 3: the picture 'in/a.png' is there twice"),
         ("image,cells\n" + "x,1\n" * 9, "and 4 more"),
         ('image,cells\n"a,1\n', "is no valid CSV"),
+        ("image,cells\na,3,5\n", "line 2: 3 values, but 2 titles. A number with a decimal comma"),
+        ('image,cells\na,"1,061"\n', "'1,061' may be 1061 or 1.061"),
+        ("image,cells\nother/a.png,1\n", "the picture 'other/a.png' is not among the results"),
         ("image,cells\na,1\n".encode("utf-16"), "is not UTF-8 text"),
         (b"PK\x03\x04\xff\x00", "is not UTF-8 text"),
     ],

@@ -85,7 +85,7 @@ def run(
     files = frozenset(path.absolute() for path in paths)
     writer = PictureWriter(application, options, out, class_names, exporter, shown, files)
     by = method.weights or f"--method {method.name}"
-    print(f"Detecting in {len(paths)} images with {by}")
+    print(f"Detecting in {application.words.counted(len(paths), 'image')} with {by}")
     if options.out is None:
         print(f"Results: {out}")
     for line in inputs.passed_over:
