@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import optimize, special
 
 from mrcnn.weights.loading import load_weights
-from rbc_cells.shape_crops import BACKGROUND, NUMBERS, SIDE, mean_logits, shape_numbers
+from rbc_cells.shape_crops import BACKGROUND, NUMBERS, SIDE, mean_logits, shape_numbers, views_of
 from rbc_cells.shape_network import build_network
 
 BATCH = 64
@@ -138,7 +138,7 @@ def logits_of(network: keras.Model, crops: np.ndarray) -> np.ndarray:
     for start in range(0, len(crops), 256):
         part = central(crops[start : start + 256]).astype(np.float32)
         numbers = shape_numbers(part)
-        parts.append(mean_logits(predict, part, numbers))
+        parts.append(mean_logits(predict, views_of(part), numbers))
     return np.concatenate(parts)
 
 

@@ -18,7 +18,7 @@ SIDE = 64
 MEDIAN = 36
 # How many numbers `shape_numbers` gives.
 NUMBERS = 3
-# Quarter turns in which a crop is shown, see `mean_logits`.
+# Quarter turns in which a crop is shown, see `views_of`.
 TURNS = (0, 1)
 # Fields whose median cell is smaller than this show no shapes.
 SMALLEST_MEDIAN = 8
@@ -123,23 +123,32 @@ def color_curves(image: np.ndarray, cells: Instances) -> np.ndarray:
     Returns:
         uint8 [3, 256], the new value of each value of red, green and blue.
     """
-    outside = np.ones(image.shape[:2], bool)
-    for (y1, x1, y2, x2), mask in zip(cells.boxes, cells.crops, strict=True):
-        outside[y1:y2, x1:x2] &= ~mask
-    small, outside = image[::_STEP, ::_STEP], outside[::_STEP, ::_STEP]
+    outside = np.ones([-(-side // _STEP) for side in image.shape[:2]], bool)
+    for (y1, x1, _, _), mask in zip(cells.boxes, cells.crops, strict=True):
+        part = mask[-y1 % _STEP :: _STEP, -x1 % _STEP :: _STEP]
+        top, left = -(-y1 // _STEP), -(-x1 // _STEP)
+        outside[top : top + part.shape[0], left : left + part.shape[1]] &= ~part
+    small = image[::_STEP, ::_STEP]
     background, stained = small[outside], small[~outside]
     gains = np.ones(3)
     if len(background) >= outside.size / 100:
-        gains = BACKGROUND / np.maximum(np.median(background, axis=0), 1)
+        gains = BACKGROUND / np.maximum(_medians(background), 1)
         gains = np.clip(gains, 1 / _LARGEST_GAIN, _LARGEST_GAIN)
     light = np.arange(256) * gains[:, None] / BACKGROUND
     if len(stained):
-        median = np.maximum(np.median(stained, axis=0) * gains, 1)
+        median = np.maximum(_medians(stained) * gains, 1)
         density = -np.log(median / BACKGROUND)
         if density.min() > _NO_STAIN and not _is_known(density):
             usual = np.clip(density[1], *_USUAL_GREEN) * np.array(_USUAL_HUE)
             light **= (usual / density)[:, None]
     return np.clip(light * BACKGROUND + 0.5, 0, 255).astype(np.uint8)
+
+
+def _medians(colors: np.ndarray) -> np.ndarray:
+    """`numpy.median` of each channel of colors, uint8 [N, C], N at least 1; float64 [C]."""
+    middle = [(len(colors) - 1) // 2 + 1, len(colors) // 2 + 1]
+    counts = (np.bincount(channel, minlength=256).cumsum() for channel in colors.T)
+    return np.array([np.searchsorted(each, middle).mean() for each in counts])
 
 
 def _is_known(density: np.ndarray) -> bool:
@@ -171,15 +180,29 @@ def shape_numbers(crops: np.ndarray) -> np.ndarray:
     return (np.stack([np.sqrt(4 * area / np.pi), *axes], axis=1) / MEDIAN).astype(np.float32)
 
 
+def views_of(crops: np.ndarray) -> list[np.ndarray]:
+    """Crops as a network takes them, in several directions, each float32 [N, SIDE, SIDE, 4].
+
+    Args:
+        crops: uint8 or float32 [N, SIDE, SIDE, 4].
+    """
+    # A pixel of four bytes is moved as one number.
+    whole = crops.dtype == np.uint8 and crops.shape[3] == 4
+    pixels = np.ascontiguousarray(crops).view(np.uint32) if whole else crops
+    turned = (np.ascontiguousarray(np.rot90(pixels, turns, axes=(1, 2))) for turns in TURNS)
+    return [view.view(crops.dtype).astype(np.float32) for view in turned]
+
+
 def mean_logits(
-    predict: Callable[[np.ndarray, np.ndarray], np.ndarray], crops: np.ndarray, numbers: np.ndarray
+    predict: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    views: Sequence[np.ndarray],
+    numbers: np.ndarray,
 ) -> np.ndarray:
     """The mean of what a network says of crops in several directions, float [N, classes].
 
     Args:
         predict: (crops, numbers) -> logits [N, classes].
-        crops: float32 [N, SIDE, SIDE, 4].
+        views: see `views_of`.
         numbers: float32 [N, numbers], which do not change with the direction.
     """
-    views = [np.ascontiguousarray(np.rot90(crops, turns, axes=(1, 2))) for turns in TURNS]
     return np.mean([np.asarray(predict(view, numbers)) for view in views], axis=0)

@@ -7,6 +7,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from mrcnn.app.backend import choose_backend
 from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.inference.network_file import NetworkFile
 from mrcnn.inference.onnx_runner import onnx_session
+from mrcnn.inference.processors import threads
 from mrcnn.instances import Instances
 from mrcnn.weights.places import shipped_weights
 from rbc_cells.shape_crops import (
@@ -24,6 +26,7 @@ from rbc_cells.shape_crops import (
     median_diameter,
     shape_crops,
     shape_numbers,
+    views_of,
 )
 from rbc_cells.ways import SURE
 
@@ -128,16 +131,19 @@ def probabilities(crops: np.ndarray) -> np.ndarray:
     with _LOCK:
         predict = _network()
     count = len(crops)
-    padded = np.zeros((-(-count // _BATCH) * _BATCH, *crops.shape[1:]), np.float32)
-    padded[:count] = crops
-    numbers = shape_numbers(padded)
-    parts = [np.zeros((0, len(SHAPES)))]
-    end, step = (count, _ONNX_BATCH) if _runs_on_onnx() else (len(padded), _BATCH)
-    for start in range(0, end, step):
-        part = slice(start, min(start + step, end))
-        batch = padded[part], numbers[part]
-        with _LOCK:
-            parts.append(mean_logits(predict, *batch))
+    step, at_once = _ONNX_BATCH, threads()
+    if not _runs_on_onnx():
+        step, at_once = _BATCH, 1
+        crops = np.concatenate([crops, np.zeros((-count % step, *crops.shape[1:]), np.uint8)])
+    numbers = shape_numbers(crops)
+
+    def logits_of(start: int) -> np.ndarray:
+        part = slice(start, start + step)
+        return mean_logits(predict, views_of(crops[part]), numbers[part])
+
+    with ThreadPoolExecutor(at_once, thread_name_prefix="shapes") as pool:
+        parts = list(pool.map(logits_of, range(0, len(crops), step)))
+    parts.append(np.zeros((0, len(SHAPES))))
     logits = possible(np.concatenate(parts)[:count], numbers[:count])
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
@@ -168,12 +174,19 @@ def _network() -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
             "the repository or install the wheel again, or detect with --no-shapes."
         )
     if _runs_on_onnx():
-        session = onnx_session(NetworkFile.read(_shipped(GRAPH)).filled(path, {}))
+        content = NetworkFile.read(_shipped(GRAPH)).filled(path, {})
+        # Threads that share each layer wait for one another all the time: each has some cells.
+        session = onnx_session(content, at_once=threads())
         return lambda crops, numbers: session.run(None, {"crop": crops, "measured": numbers})[0]
     from rbc_cells.shape_network import load_network
 
     network = load_network(path, len(SHAPES), NUMBERS)
-    return lambda crops, numbers: network.predict_on_batch([crops, numbers])
+
+    def predict(crops: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        with _LOCK:
+            return np.asarray(network.predict_on_batch([crops, numbers]))
+
+    return predict
 
 
 def _shipped(name: str) -> Path:

@@ -8,10 +8,12 @@ from rbc_cells.shape_crops import (
     BACKGROUND,
     MEDIAN,
     SIDE,
+    TURNS,
     color_curves,
     median_diameter,
     shape_crops,
     shape_numbers,
+    views_of,
 )
 
 PAPER, CELL = (210, 220, 200), (180, 140, 150)
@@ -127,3 +129,12 @@ def test_a_picture_full_of_cells_has_no_background():
     curves = color_curves(image, cells)
     # All is stain, of a color that is known.
     np.testing.assert_array_equal(curves, np.arange(256)[None].repeat(3, axis=0))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_views_are_crops_in_several_directions(kind):
+    crops = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 4)).astype(kind)
+    views = views_of(crops[::2])
+    for view, turns in zip(views, TURNS, strict=True):
+        assert view.dtype == np.float32 and view.flags.c_contiguous
+        np.testing.assert_array_equal(view, np.rot90(crops[::2], turns, axes=(1, 2)))
