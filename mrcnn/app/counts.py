@@ -261,5 +261,6 @@ def _lines(words: Words, counting: Counting, tallies: Mapping[str, Tally]) -> li
             least = min(counting.enough)
             lines.append(f"{where}{count} whole {main}s are counted; a report needs {least}")
     if len(tallies) > _MOST_LINES:
-        lines.append(f"{len(tallies) - _MOST_LINES} more slides: see {SLIDES}")
+        more = len(tallies) - _MOST_LINES
+        lines.append(f"{more} more slide{'s' if more > 1 else ''}: see {SLIDES}")
     return lines

@@ -126,5 +126,16 @@ class Words:
 
     def number(self, value: float, digits: int = 0) -> str:
         """A number as the language writes it, for pages: 1,234.5 or 1.234,5."""
-        text = f"{value:,.{digits}f}"
+        return self._as_written(f"{value:,.{digits}f}")
+
+    def plain(self, value: float) -> str:
+        """A number with the decimals that it has and no separator of thousands: 0.25 or 0,25."""
+        return self._as_written(f"{value:g}")
+
+    @property
+    def decimal(self) -> str:
+        """What stands before the decimals: a point or a comma."""
+        return self._as_written(".")
+
+    def _as_written(self, text: str) -> str:
         return text.translate(_EXCHANGED) if self.language in _COMMA_LANGUAGES else text

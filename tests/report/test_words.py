@@ -20,3 +20,11 @@ def test_numbers_have_their_noun():
     assert CELLS.counted(0) == "0 cells"
     assert CELLS.counted(2, "image") == "2 fields"
     assert CELLS.counted(1200) == "1,200 cells"
+
+
+def test_decimals_of_a_language():
+    words = Words(language="id")
+    assert (words.decimal, words.plain(0.25), words.plain(1600), words.number(1234.5, 1)) == (
+        ",", "0,25", "1600", "1.234,5",
+    )  # fmt: skip
+    assert (CELLS.decimal, CELLS.plain(0.25)) == (".", "0.25")

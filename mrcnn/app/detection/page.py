@@ -175,13 +175,14 @@ def _facts(out: Path, words: Words) -> list[tuple[str, str]]:
     options = record.get("options") or {}
     scale = record.get("scale") or {}
     confidence, diameter = record.get("confidence"), scale.get("median_diameter_px")
+    side = options.get("pixel_size")
     method = str(record.get("method"))
     facts: list[tuple[str, Any]] = [
         ("Method", words.named(words.methods.get(method, method))),
         ("Weights", weights.get("file") and Name(weights["file"])),
         ("Checksum of the weights", (weights.get("sha256") or "")[:16]),
-        ("Lowest confidence", None if confidence is None else f"{confidence:g}"),
-        ("Size of a pixel", options.get("pixel_size") and f"{options['pixel_size']:g} µm"),
+        ("Lowest confidence", None if confidence is None else words.plain(confidence)),
+        ("Size of a pixel", side and f"{words.plain(side)} µm"),
         ("Microscope", options.get("microscope") and Name(options["microscope"])),
         ("Diameter that the scale is for", diameter and f"{diameter:.0f} px"),
         ("Begun", sessions and _readable(sessions[0].get("began"))),

@@ -12,6 +12,7 @@ from mrcnn.files import is_newer
 from mrcnn.report.evaluation_files import SCHEMA_VERSION
 from mrcnn.report.evaluation_tables import point_name
 from mrcnn.report.figures import lookup
+from mrcnn.report.page.decimals import with_decimal_commas
 from mrcnn.report.page.gallery import PageField, gallery_data
 from mrcnn.report.page.rendering import ENVIRONMENT, embedded_json
 from mrcnn.report.page.report import Report, Section
@@ -101,9 +102,11 @@ def report_page(
         report.chosen,
         words,
     )
-    return rendered_page(
+    page = rendered_page(
         _heading(summary, report), sections, data, words, report.confidences, report.chosen
     )
+    # The figures are those of summary.json and of table.md, which every program can read.
+    return with_decimal_commas(page) if words.decimal == "," else page
 
 
 def rendered_page(

@@ -1,7 +1,7 @@
 """The plane of a chart: ticks, lines and the drawing around them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ class Axes:
     Attributes:
         x, y: (lowest, highest) value.
         left, top, right, bottom: sides in the drawing's units.
+        write: the text of a tick.
     """
 
     x: tuple[float, float]
@@ -36,6 +37,7 @@ class Axes:
     top: float = 14
     right: float = 428
     bottom: float = 262
+    write: Callable[[float], str] = "{:g}".format
 
     def at_x(self, value: float) -> float:
         """Place of an x value, to a tenth of a unit."""
@@ -60,13 +62,13 @@ class Axes:
             y = self.at_y(value)
             parts += [
                 shape("line", x1=self.left, x2=self.right, y1=y, y2=y, class_="grid"),
-                shape("text", f"{value:g}", x=self.left - 7, y=y + 4, text_anchor="end"),
+                shape("text", self.write(value), x=self.left - 7, y=y + 4, text_anchor="end"),
             ]
         for value in ticks(*self.x) if x_ticks is None else x_ticks:
             x = self.at_x(value)
             parts += [
                 shape("line", x1=x, x2=x, y1=self.bottom, y2=self.bottom + 5, class_="tick"),
-                shape("text", f"{value:g}", x=x, y=self.bottom + 19, text_anchor="middle"),
+                shape("text", self.write(value), x=x, y=self.bottom + 19, text_anchor="middle"),
             ]
         middle = (self.top + self.bottom) / 2
         parts += [

@@ -214,7 +214,10 @@ def gallery_data(
             kind: {"title": words(title), "layers": layers, "error": is_error}
             for kind, (title, layers, is_error) in _KINDS.items()
         },
-        "texts": {name: words(text) for name, text in _TEXTS.items()},
+        "texts": {
+            **{name: words(text) for name, text in _TEXTS.items()},
+            "decimal": words.decimal,
+        },
         "fields": [field_data(field, confidences) for field in fields],
     }
 

@@ -9,6 +9,7 @@ import pytest
 from mrcnn.report.languages import LANGUAGES, in_language, strings
 from mrcnn.report.page import report_page
 from mrcnn.report.page import texts as evaluation_texts
+from mrcnn.report.page.decimals import with_decimal_commas
 from mrcnn.report.page.detected import detection_page
 from mrcnn.report.page.detected import texts as detected_texts
 from rbc import WORDS
@@ -104,6 +105,26 @@ def test_no_english_is_left(summary, fields):
     english = {"the", "and", "with", "cells", "field", "fields", "found", "missed", "whole", "are",
                "is", "to", "of", "border", "count", "image", "which", "than", "true"}  # fmt: skip
     assert english & set(re.findall(r"[a-z]+", said.lower())) == set()
+
+
+def test_decimals_have_a_comma(summary, fields):
+    for page in pages(in_language(WORDS, "id"), summary, fields):
+        assert re.findall(r"(?<![\w./])\d+\.\d{1,2}(?!\w)", Text(page).text) == []
+        assert '"decimal":","' in page
+    assert re.search(r"0,\d{3}\b", Text(page).text)
+    english = report_page(summary, fields, WORDS)
+    assert re.search(r"0\.\d{3}\b", Text(english).text) and '"decimal":"."' in english
+
+
+def test_only_figures_get_a_comma():
+    page = (
+        "<style>a{width:1.5em}</style><p aria-label='x' data-at=\"0.7\">0.957 (-0.5), v1.2.3, "
+        'a1.5</p><bdi>2.5.png</bdi><b aria-label="at 0.7">≥ 0.7.</b><script>x = 0.5 < 1</script>'
+    )
+    made = with_decimal_commas(page)
+    assert made == page.replace("0.957 (-0.5)", "0,957 (-0,5)").replace(
+        '"at 0.7">≥ 0.7.', '"at 0,7">≥ 0,7.'
+    )
 
 
 def test_the_explanations_have_strings():

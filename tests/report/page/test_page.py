@@ -31,7 +31,7 @@ def report_page(summary, fields) -> str:
     return page_package.report_page(summary, fields, WORDS)
 
 
-VOID = {"meta", "link", "img", "input", "br"}
+VOID = {"meta", "link", "img", "input", "br", "wbr"}
 
 
 class Page(HTMLParser):
@@ -50,6 +50,9 @@ class Page(HTMLParser):
         self.elements.append((tag, dict(attributes)))
         if tag not in VOID:
             self.open.append(tag)
+        if tag == "wbr":
+            # Nothing stands there unless a line ends.
+            self.text = self.text.removesuffix(" ")
         if tag in ("script", "style"):
             self.scripts.append((dict(attributes), ""))
 

@@ -71,7 +71,7 @@ def page_data(classes: Sequence[str], words: Words) -> dict[str, Any]:
             "classPredicted": words("Class"),
             "diameterPredicted": words("Diameter"),
             "objectsOf": words("{Objects} of"),
-            "decimal": words.number(0, 1)[1],
+            "decimal": words.decimal,
         },
     }
 

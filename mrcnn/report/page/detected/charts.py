@@ -19,15 +19,16 @@ def diameter_chart(ident: str, lines: Sequence[Line], words: Words) -> Shape:
     unit = {"um": "µm", "px": "px"}[lines[0]["unit"]]
     bins = [(float(line["from"]), float(line["to"]), int(line["count"])) for line in lines]
     highest = max(count for _, _, count in bins)
-    axes = Axes((bins[0][0], bins[-1][1]), (0.0, highest * 1.05))
+    axes = Axes((bins[0][0], bins[-1][1]), (0.0, highest * 1.05), write=words.plain)
     parts = axes.frame(words("diameter, {unit}", unit=unit), words("{objects}"))
     for low, high, held in bins:
         if held:
+            between = f"{words.plain(low)}-{words.plain(high)} {unit}"
             left, right, top = axes.at_x(low), axes.at_x(high), axes.at_y(held)
             parts.append(
                 shape(
                     "rect",
-                    shape("title", f"{low:g}-{high:g} {unit}: {words.number(held)}"),
+                    shape("title", f"{between}: {words.number(held)}"),
                     x=left,
                     y=top,
                     width=round(right - left, 1),
@@ -39,8 +40,8 @@ def diameter_chart(ident: str, lines: Sequence[Line], words: Words) -> Shape:
     description = words(
         "{number} {objects}; the highest bar is that from {low} to {high} {unit}.",
         number=words.number(sum(held for _, _, held in bins)),
-        low=f"{mode[0]:g}",
-        high=f"{mode[1]:g}",
+        low=words.plain(mode[0]),
+        high=words.plain(mode[1]),
         unit=unit,
     )
     return drawing(ident, words("Diameters of the {objects}"), description, parts, 308)

@@ -139,7 +139,8 @@ def pictures_table(run: DetectionRun, words: Words) -> Table:
     rows = []
     for line in lines:
         slide = [Name(line["slide"])] if several else []
-        quality = "" if line["quality"] == "ok" else line["quality"].replace(";", ", ")
+        reasons = [] if line["quality"] == "ok" else line["quality"].split(";")
+        quality = ", ".join(map(words.named, reasons))
         rows.append(
             Row([Name(line["image"]), *slide, *(cell(line) for _, cell in columns), quality])
         )
