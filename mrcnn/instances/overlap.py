@@ -64,26 +64,48 @@ def mask_intersections(
     Raises:
         DataError: boxes and crops do not fit together.
     """
+    # What one mask shares with another the other shares with it.
+    is_symmetric = boxes_a is boxes_b and crops_a is crops_b
     boxes_a = check_crops(boxes_a, crops_a, "first masks")
-    boxes_b = check_crops(boxes_b, crops_b, "second masks")
     # Packed masks are made anew at each access.
-    crops_a, crops_b = list(crops_a), list(crops_b)
+    crops_a = list(crops_a)
+    if is_symmetric:
+        boxes_b, crops_b = boxes_a, crops_a
+    else:
+        boxes_b, crops_b = check_crops(boxes_b, crops_b, "second masks"), list(crops_b)
     top_left = np.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
     bottom_right = np.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
-    shared = np.zeros((len(boxes_a), len(boxes_b)), np.int64)
-    for a, b in np.argwhere((bottom_right > top_left).all(axis=2)):
+    meet = (bottom_right > top_left).all(axis=2)
+    shared = np.zeros(meet.shape, np.int64)
+    for a, b in np.argwhere(np.triu(meet) if is_symmetric else meet):
         (top, left), (bottom, right) = top_left[a, b], bottom_right[a, b]
         y, x = boxes_a[a, :2]
         part_a = crops_a[a][top - y : bottom - y, left - x : right - x]
         y, x = boxes_b[b, :2]
         part_b = crops_b[b][top - y : bottom - y, left - x : right - x]
         shared[a, b] = np.count_nonzero(np.logical_and(part_a, part_b))
+    if is_symmetric:
+        shared += np.triu(shared, 1).T
     return shared
 
 
 def mask_areas(crops: Sequence[np.ndarray]) -> np.ndarray:
     """Pixels of each mask, int64 [N]."""
     return np.array([np.count_nonzero(crop) for crop in crops], dtype=np.int64)
+
+
+def labeled_pixels(boxes: ArrayLike, labels: np.ndarray) -> np.ndarray:
+    """Pixels that each object has in a label image, int64 [N].
+
+    Args:
+        boxes: integer [N, 4], pixel (y1, x1, y2, x2), of labels 1, 2, ...
+        labels: integer [H, W], see `Instances.label_image`.
+    """
+    counts = [
+        np.count_nonzero(labels[y1:y2, x1:x2] == label)
+        for label, (y1, x1, y2, x2) in enumerate(np.asarray(boxes), start=1)
+    ]
+    return np.array(counts, np.int64)
 
 
 def intersection_over_union(

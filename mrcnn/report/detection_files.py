@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mrcnn.instances import Instances
+from mrcnn.instances.overlap import labeled_pixels
 from mrcnn.measure.shape import shapes_of
 from mrcnn.report.measured_columns import MICROMETER_COLUMNS, MeasuredColumns, in_micrometers
 from mrcnn.report.table import Table
@@ -96,7 +97,7 @@ def object_rows(
         told_size: micrometers as the file tells them, taken where the user gives none.
         size_limits: see `MeasuredColumns`.
     """
-    visible = np.bincount(labels.ravel(), minlength=len(instances) + 1)[1:]
+    visible = labeled_pixels(instances.boxes, labels)
     numbers = range(1, len(instances) + 1)
     rows = iterate_rows(
         image,

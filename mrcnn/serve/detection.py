@@ -19,6 +19,7 @@ from mrcnn.inference import ScaledPredictor
 from mrcnn.inference.tiles import TooManyTiles
 from mrcnn.instances import Instances, run_length
 from mrcnn.instances.outlines import json_numbers, outline_polygon
+from mrcnn.instances.overlap import labeled_pixels
 from mrcnn.instances.stored_masks import MaskFile
 from mrcnn.pictures import Picture
 from mrcnn.report.detection_files import iterate_rows, object_titles
@@ -157,7 +158,7 @@ def _measured(
     told = set(instances.columns)
     instances = application.measure(image, instances, options, class_names=model.class_names)
     measured = tuple(name for name in instances.columns if name not in told)
-    visible = np.bincount(labels.ravel(), minlength=len(instances) + 1)[1:]
+    visible = labeled_pixels(instances.boxes, labels)
     return cells_with_measurements(
         instances, visible, measured, model.class_names, options, picture
     )

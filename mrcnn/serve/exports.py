@@ -17,6 +17,7 @@ from mrcnn.errors import DataError
 from mrcnn.files import atomic_write
 from mrcnn.formats import write_coco, write_geojson, write_imagej, write_via
 from mrcnn.instances import Instances, run_length
+from mrcnn.instances.overlap import labeled_pixels
 from mrcnn.report.detection_files import (
     DetectedImage,
     iterate_rows,
@@ -257,7 +258,7 @@ class Exports:
         if with_rows:
             if _is_small(result):
                 instances, labels = visible_objects(instances)
-                visible = np.bincount(labels.ravel(), minlength=len(instances) + 1)[1:]
+                visible = labeled_pixels(instances.boxes, labels)
             else:
                 # A label image would fill the memory.
                 visible = instances.areas()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mrcnn.errors import DataError
 from mrcnn.instances import Instances
-from mrcnn.instances.overlap import split_unions
+from mrcnn.instances.overlap import labeled_pixels, mask_intersections, split_unions
 
 SHAPE = (60, 90)
 
@@ -77,3 +77,26 @@ def test_there_may_be_none_but_there_must_be_scores():
     assert len(nothing.without_unions()) == 0
     with pytest.raises(DataError, match="scores"):
         instances([LEFT], [0.5]).replaced(scores=None).without_unions()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_shared_pixels_are_those_of_whole_masks(seed):
+    rng = np.random.default_rng(seed)
+    masks = [disc(*rng.uniform((5, 5, 1), (55, 85, 25))) for _ in range(9)]
+    masks.append(np.zeros(SHAPE, bool))
+    found = instances(masks, np.linspace(1, 0.5, 10))
+    flat = found.full_masks().reshape(-1, 10).astype(int)
+    boxes, crops = found.boxes, list(found.crops)
+    # Of a set with itself half is found from the other half.
+    for others in (crops, list(crops)):
+        np.testing.assert_array_equal(
+            mask_intersections(boxes, crops, boxes, others), flat.T @ flat
+        )
+
+
+def test_each_object_has_the_pixels_that_better_ones_leave_it():
+    found = instances([LEFT, RIGHT, disc(30, 40, 5), disc(5, 5, 3)], [0.9, 0.8, 0.7, 0.6])
+    labels = found.label_image()
+    expected = [np.count_nonzero(labels == number) for number in (1, 2, 3, 4)]
+    np.testing.assert_array_equal(labeled_pixels(found.boxes, labels), expected)
+    assert expected[2] == 0 and labeled_pixels(np.zeros((0, 4)), labels).shape == (0,)

@@ -26,6 +26,7 @@ from mrcnn.drawing.results import PNG_LEVEL, outlines_of, overlay_picture
 from mrcnn.files import atomic_write
 from mrcnn.formats.label_images import write_label_image
 from mrcnn.instances import Instances
+from mrcnn.instances.overlap import labeled_pixels
 from mrcnn.instances.stored_masks import MaskFile
 from mrcnn.pictures import Picture
 from mrcnn.report.detection_files import DetectedImage, LateRows, iterate_rows, object_rows
@@ -42,7 +43,7 @@ def visible_objects(instances: Instances) -> tuple[Instances, np.ndarray]:
         the objects, and their label image, uint16 [H, W], or int32 of more than 65,535.
     """
     labels = instances.label_image()
-    shown = np.bincount(labels.ravel(), minlength=len(instances) + 1)[1:] > 0
+    shown = labeled_pixels(instances.boxes, labels) > 0
     if not shown.all():
         # What is covered completely has no pixel to give back: the others stay as they are.
         instances = instances.take(np.flatnonzero(shown))

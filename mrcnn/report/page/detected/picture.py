@@ -1,7 +1,7 @@
 """What the report shows of one picture that was detected in; kept until the run ends."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ class DetectedPicture:
 
     def plain(self) -> dict[str, Any]:
         """As JSON holds it."""
-        return asdict(self)
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
     def of_plain(cls, value: dict[str, Any]) -> "DetectedPicture":
