@@ -92,7 +92,8 @@ def training_options(application: "Application") -> list[Option]:
             (TRAIN,),
             type=positive_integer,
             metavar="N",
-            help=f"images a step, on each device (default {config.IMAGES_PER_GPU})",
+            help=f"images a step, on each device (default {config.IMAGES_PER_GPU}, or as a trained "
+            "model has it)",
             sets=("IMAGES_PER_GPU",),
         ),
         Option(

@@ -313,7 +313,9 @@ def _tell(
         for line in limit_warnings(method.limits, total.limited, words):
             print(line)
     if total.doubtful:
-        print(f"{total.doubtful} of {given} images are doubtful: see `quality` in summary.csv.")
+        verb = "is" if total.doubtful == 1 else "are"
+        of_all = f"{total.doubtful} of {words.counted(given, 'image')}"
+        print(f"{of_all} {verb} doubtful: see `quality` in summary.csv.")
     for line in counted:
         print(line)
     print(f"{count_line(application, method.class_names, total.classes)}; results: {out}")
@@ -323,7 +325,8 @@ def _tell(
 
 def _of_scale(found: DetectedImage) -> str:
     """For the line of an image: for which size of objects it was shown, and who says so."""
-    if found.scale_source == "settings":
+    # An estimate that found nothing is borne out by nothing.
+    if found.scale_source == "settings" or (found.scale_source == "estimate" and not found.rows):
         return ""
     source = {"diameter": "given", "pixel-size": "by the size of pixels", "estimate": "estimated"}
     return f" (diameter {found.diameter:.0f} pixels, {source[found.scale_source]})"

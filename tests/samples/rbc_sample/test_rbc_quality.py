@@ -45,7 +45,9 @@ def test_a_smear_is_ok_and_what_is_none_is_not(pictures, tmp_path, capsys):
     assert int(rows["field"]["cells"]) > 5
     assert all("foreign" in reasons.split(";") for reasons in quality.values()), quality
     lines = capsys.readouterr().out.splitlines()
-    assert "4 of 5 images are doubtful: see `quality` in summary.csv." in lines
+    assert "4 of 5 fields are doubtful: see `quality` in summary.csv." in lines
+    # What was estimated where nothing was found is borne out by nothing.
+    assert [line for line in lines if ": 0 cells" in line and "estimated" in line] == []
     warned = [line for line in lines if "Warning: " in line]
     assert len(warned) == len(quality) == 4
     for line in warned:
@@ -58,7 +60,7 @@ def test_the_classical_method_detects_without_weights(pictures, tmp_path, capsys
     arguments = ["detect", str(pictures / "field.png"), "--method", "watershed", "--coco"]
     logs = ["--logs", str(tmp_path / "nowhere")]
     assert rbc.main([*arguments, *logs, "--out", str(out)]) == 0
-    assert "Detecting in 1 images with --method watershed" in capsys.readouterr().out
+    assert "Detecting in 1 field with --method watershed" in capsys.readouterr().out
     row = summary_of(out)["field"]
     assert (row["quality"], row["scale_source"], row["diameter_px"]) == ("ok", "settings", "")
     assert int(row["cells"]) > 5
