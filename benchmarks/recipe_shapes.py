@@ -1,6 +1,6 @@
 """The network that names shapes of red cells: its data, its figures and its file.
 
-    python -m benchmarks.recipe_shapes --data DIR --out DIR [--folds 5] [--epochs 5]
+    python -m benchmarks.recipe_shapes --data DIR --out DIR [--folds 5] [--epochs 6]
 
 DIR of the data has `chula`: images, and beside each a file of lines `x y class`, the centers of
 some cells with their shapes. In the folder --out are made, each once:
@@ -41,11 +41,17 @@ from mrcnn.instances import Instances
 from mrcnn.pictures import read_image
 from mrcnn.weights.imagenet import converted_weights
 from mrcnn.weights.places import downloads_folder
-from rbc_cells.shape_crops import color_curves, median_diameter, shape_crops, shape_numbers
+from rbc_cells.shape_crops import (
+    TURNS,
+    color_curves,
+    median_diameter,
+    shape_crops,
+    shape_numbers,
+)
 from rbc_cells.shapes import SHAPES, possible
 
 # The sides of crops from which training cuts its turned and moved ones.
-MARGIN_SIDE = 78
+MARGIN_SIDE = 117
 START = "efficientnet-lite0"
 
 
@@ -124,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--folds", type=int, default=5, metavar="N", help="parts; 0 for no figures")
-    parser.add_argument("--epochs", type=float, default=5, metavar="N", help="of each training")
+    parser.add_argument("--epochs", type=float, default=6, metavar="N", help="of each training")
     options = parser.parse_args(arguments)
     if not (options.data / "chula").is_dir():
         parser.error(f"--data {options.data}: there is no folder chula in it")
@@ -142,6 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         calibrated,
         central,
         cross_calibrated,
+        decided,
         logits_of,
         train,
     )
@@ -150,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     start = converted_weights(START, downloads_folder())
     parts = parts_of(fields, options.folds or 1)
-    logits = np.zeros((len(labels), len(SHAPES)))
+    logits = np.zeros((len(TURNS), len(labels), len(SHAPES)))
     for part in range(options.folds):
         path, taught = out / f"fold_{part}.npz", parts != part
         if not path.is_file():
@@ -160,14 +167,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             write_arrays(path, logits=logits_of(network, crops[~taught]))
         with np.load(path) as file:
-            logits[~taught] = file["logits"]
+            logits[:, ~taught] = file["logits"]
     factor, bias = 1.0, np.zeros(len(SHAPES))
     if options.folds:
-        told = possible(cross_calibrated(logits, labels, parts), shape_numbers(central(crops)))
+        looks = cross_calibrated(logits, labels, parts)
+        told = possible(decided(looks), shape_numbers(central(crops)))
         text = figures_text(told, labels, fields, SHAPES)
         atomic_write(out / "figures.md", text)
         print(text)
-        factor, bias = calibrate(logits, labels)
+        factor, bias = calibrate(logits.mean(axis=0), labels)
     network = folded(train(crops, labels, len(SHAPES), options.epochs, start, options.folds))
     save_weights(calibrated(network, factor, bias), out / "shapes.h5", dtype="float16")
     return 0

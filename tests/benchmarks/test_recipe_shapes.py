@@ -9,7 +9,7 @@ from benchmarks import recipe_shapes as recipe
 from benchmarks import shapes_training as training
 from benchmarks.shapes_figures import calibration_error, confusion, f1_of_classes, figures_text
 from mrcnn.instances import Instances
-from rbc_cells.shape_crops import BACKGROUND, SIDE, shape_numbers
+from rbc_cells.shape_crops import BACKGROUND, SIDE, TURNS, looked_at, shape_numbers, turned
 from rbc_cells.shape_network import build_network, folded
 
 SHAPE = (60, 80)
@@ -69,9 +69,9 @@ def test_rows_are_drawn_as_often_as_their_shares_say():
 
 
 def test_crops_are_varied_and_keep_their_size():
-    crops = np.full((32, 78, 78, 4), int(BACKGROUND), np.uint8)
+    crops = np.full((32, 117, 117, 4), int(BACKGROUND), np.uint8)
     crops[..., 3] = 0
-    crops[:, 30:48, 24:54] = (120, 60, 80, 255)
+    crops[:, 45:72, 36:81] = (120, 60, 80, 255)
     varied = training.varied(crops, np.random.default_rng(0))
     assert varied.shape == (32, SIDE, SIDE, 4) and varied.dtype == np.float32
     before, after = shape_numbers(training.central(crops)), shape_numbers(varied)
@@ -96,15 +96,22 @@ def tiny_network(classes, numbers, *, normalized, dropout):
 def test_a_training_learns_sizes(monkeypatch):
     monkeypatch.setattr(training, "build_network", tiny_network)
     monkeypatch.setattr(training, "LEARNING_RATE", 0.2)
-    crops = np.full((128, 78, 78, 4), int(BACKGROUND), np.uint8)
+    crops = np.full((128, 117, 117, 4), int(BACKGROUND), np.uint8)
     crops[..., 3] = 0
     labels = np.arange(128) % 3 // 2
     for crop, label in zip(crops, labels, strict=True):
-        half = 8 + 8 * label
-        crop[39 - half : 39 + half, 39 - half : 39 + half, 3] = 255
+        half = 12 + 12 * label
+        crop[58 - half : 58 + half, 58 - half : 58 + half, 3] = 255
     network = training.train(crops, labels, 2, 15, None, 0)
     logits = training.logits_of(network, crops)
-    assert logits.argmax(axis=1).tolist() == labels.tolist()
+    assert logits.shape == (len(TURNS), len(crops), 2)
+    assert (logits.argmax(axis=-1) == labels).all()
+    expected = looked_at(
+        lambda some, turns, numbers: network.predict_on_batch([turned(some, turns), numbers]),
+        training.central(crops),
+        shape_numbers(training.central(crops)),
+    )
+    np.testing.assert_allclose(training.decided(logits), expected, atol=1e-5)
 
 
 def test_what_is_folded_says_the_same_without_norms():
@@ -132,7 +139,7 @@ def test_calibration_finds_the_factor_and_the_bias_that_were_taken_away():
     assert factor == pytest.approx(3, rel=0.05)
     np.testing.assert_allclose(found, bias, atol=0.05)
     parts = np.arange(len(labels)) % 4
-    crossed = training.cross_calibrated(given, labels, parts)
+    (crossed,) = training.cross_calibrated(given[None], labels, parts)
     np.testing.assert_allclose(crossed, truth, atol=0.6)
     told = crossed.argmax(axis=1) == labels
     best = np.exp(crossed).max(axis=1) / np.exp(crossed).sum(axis=1)

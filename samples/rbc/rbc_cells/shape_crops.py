@@ -14,12 +14,14 @@ from PIL import Image
 from mrcnn.instances import Instances
 
 # Pixels: the side of a crop, and the diameter that the median cell of a field has in it.
-SIDE = 64
-MEDIAN = 36
+SIDE = 96
+MEDIAN = 54
 # How many numbers `shape_numbers` gives.
 NUMBERS = 3
-# Quarter turns in which a crop is shown, see `views_of`.
-TURNS = (0, 1)
+# Quarter turns in which a crop is shown; all after the first only where its name is in doubt, which
+# it is below this probability.
+TURNS = (0, 1, 2)
+DOUBT = 0.7
 # Fields whose median cell is smaller than this show no shapes.
 SMALLEST_MEDIAN = 8
 
@@ -180,29 +182,42 @@ def shape_numbers(crops: np.ndarray) -> np.ndarray:
     return (np.stack([np.sqrt(4 * area / np.pi), *axes], axis=1) / MEDIAN).astype(np.float32)
 
 
-def views_of(crops: np.ndarray) -> list[np.ndarray]:
-    """Crops as a network takes them, in several directions, each float32 [N, SIDE, SIDE, 4].
+def turned(crops: np.ndarray, turns: int) -> np.ndarray:
+    """Crops after so many quarter turns as a network takes them, float32 [N, SIDE, SIDE, 4].
 
     Args:
         crops: uint8 or float32 [N, SIDE, SIDE, 4].
+        turns: how many.
     """
     # A pixel of four bytes is moved as one number.
     whole = crops.dtype == np.uint8 and crops.shape[3] == 4
     pixels = np.ascontiguousarray(crops).view(np.uint32) if whole else crops
-    turned = (np.ascontiguousarray(np.rot90(pixels, turns, axes=(1, 2))) for turns in TURNS)
-    return [view.view(crops.dtype).astype(np.float32) for view in turned]
+    view = np.ascontiguousarray(np.rot90(pixels, turns, axes=(1, 2)))
+    return view.view(crops.dtype).astype(np.float32)
 
 
-def mean_logits(
-    predict: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    views: Sequence[np.ndarray],
+def is_doubtful(logits: np.ndarray) -> np.ndarray:
+    """Of which cells no shape has a probability of `DOUBT`, bool [N], from logits [N, classes]."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers.sum(axis=1) * DOUBT > 1
+
+
+def looked_at(
+    look: Callable[[np.ndarray, int, np.ndarray], np.ndarray],
+    crops: np.ndarray,
     numbers: np.ndarray,
 ) -> np.ndarray:
-    """The mean of what a network says of crops in several directions, float [N, classes].
+    """What a network says of crops, float [N, classes]; of doubtful ones the mean over `TURNS`.
 
     Args:
-        predict: (crops, numbers) -> logits [N, classes].
-        views: see `views_of`.
+        look: (crops, quarter turns, numbers) -> logits [N, classes].
+        crops: uint8 [N, SIDE, SIDE, 4].
         numbers: float32 [N, numbers], which do not change with the direction.
     """
-    return np.mean([np.asarray(predict(view, numbers)) for view in views], axis=0)
+    first, *others = TURNS
+    logits = np.array(look(crops, first, numbers), float)
+    rows = np.flatnonzero(is_doubtful(logits))
+    if len(rows):
+        again = [look(crops[rows], turns, numbers[rows]) for turns in others]
+        logits[rows] = np.mean([logits[rows], *again], axis=0)
+    return logits
