@@ -41,13 +41,7 @@ from mrcnn.instances import Instances
 from mrcnn.pictures import read_image
 from mrcnn.weights.imagenet import converted_weights
 from mrcnn.weights.places import downloads_folder
-from rbc_cells.shape_crops import (
-    TURNS,
-    color_curves,
-    median_diameter,
-    shape_crops,
-    shape_numbers,
-)
+from rbc_cells.shape_crops import color_curves, median_diameter, shape_crops, shape_numbers
 from rbc_cells.shapes import SHAPES, possible
 
 # The sides of crops from which training cuts its turned and moved ones.
@@ -148,7 +142,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         calibrated,
         central,
         cross_calibrated,
-        decided,
         logits_of,
         train,
     )
@@ -157,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     start = converted_weights(START, downloads_folder())
     parts = parts_of(fields, options.folds or 1)
-    logits = np.zeros((len(TURNS), len(labels), len(SHAPES)))
+    logits = np.zeros((len(labels), len(SHAPES)))
     for part in range(options.folds):
         path, taught = out / f"fold_{part}.npz", parts != part
         if not path.is_file():
@@ -167,15 +160,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             write_arrays(path, logits=logits_of(network, crops[~taught]))
         with np.load(path) as file:
-            logits[:, ~taught] = file["logits"]
+            logits[~taught] = file["logits"]
     factor, bias = 1.0, np.zeros(len(SHAPES))
     if options.folds:
-        looks = cross_calibrated(logits, labels, parts)
-        told = possible(decided(looks), shape_numbers(central(crops)))
+        told = possible(cross_calibrated(logits, labels, parts), shape_numbers(central(crops)))
         text = figures_text(told, labels, fields, SHAPES)
         atomic_write(out / "figures.md", text)
         print(text)
-        factor, bias = calibrate(logits.mean(axis=0), labels)
+        factor, bias = calibrate(logits, labels)
     network = folded(train(crops, labels, len(SHAPES), options.epochs, start, options.folds))
     save_weights(calibrated(network, factor, bias), out / "shapes.h5", dtype="float16")
     return 0

@@ -9,15 +9,7 @@ from PIL import Image
 from scipy import optimize, special
 
 from mrcnn.weights.loading import load_weights
-from rbc_cells.shape_crops import (
-    BACKGROUND,
-    NUMBERS,
-    SIDE,
-    TURNS,
-    is_doubtful,
-    shape_numbers,
-    turned,
-)
+from rbc_cells.shape_crops import BACKGROUND, NUMBERS, SIDE, shape_numbers
 from rbc_cells.shape_network import build_network
 
 BATCH = 64
@@ -137,23 +129,12 @@ def central(crops: np.ndarray) -> np.ndarray:
 
 
 def logits_of(network: keras.Model, crops: np.ndarray) -> np.ndarray:
-    """float [len(TURNS), N, classes] of crops with a margin."""
+    """float [N, classes] of crops with a margin."""
     parts = []
     for start in range(0, len(crops), 256):
         part = central(crops[start : start + 256]).astype(np.float32)
-        numbers = shape_numbers(part)
-        looks = [network.predict_on_batch([turned(part, turns), numbers]) for turns in TURNS]
-        parts.append(np.stack(looks))
-    return np.concatenate(parts, axis=1)
-
-
-def decided(logits: np.ndarray) -> np.ndarray:
-    """float [N, classes] of `logits_of`: the mean where the first look leaves doubt, or that one.
-
-    It is what `rbc_cells.shape_crops.looked_at` does without the looks that it needs not.
-    """
-    first = logits[0]
-    return np.where(is_doubtful(first)[:, None], logits.mean(axis=0), first)
+        parts.append(network.predict_on_batch([part, shape_numbers(part)]))
+    return np.concatenate(parts)
 
 
 def calibrate(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
@@ -181,15 +162,13 @@ def cross_calibrated(logits: np.ndarray, labels: np.ndarray, parts: np.ndarray) 
     """The logits of each part, calibrated by those of the others.
 
     Args:
-        logits: float [looks, N, classes], see `logits_of`.
-        labels: see `calibrate`.
+        logits, labels: see `calibrate`.
         parts: int [N], the part of each cell.
     """
     result = np.empty_like(logits)
     for part in np.unique(parts):
-        others = parts != part
-        factor, bias = calibrate(logits[:, others].mean(axis=0), labels[others])
-        result[:, ~others] = factor * logits[:, ~others] + bias
+        factor, bias = calibrate(logits[parts != part], labels[parts != part])
+        result[parts == part] = factor * logits[parts == part] + bias
     return result
 
 

@@ -9,7 +9,7 @@ from benchmarks import recipe_shapes as recipe
 from benchmarks import shapes_training as training
 from benchmarks.shapes_figures import calibration_error, confusion, f1_of_classes, figures_text
 from mrcnn.instances import Instances
-from rbc_cells.shape_crops import BACKGROUND, SIDE, TURNS, looked_at, shape_numbers, turned
+from rbc_cells.shape_crops import BACKGROUND, SIDE, shape_numbers
 from rbc_cells.shape_network import build_network, folded
 
 SHAPE = (60, 80)
@@ -104,14 +104,7 @@ def test_a_training_learns_sizes(monkeypatch):
         crop[58 - half : 58 + half, 58 - half : 58 + half, 3] = 255
     network = training.train(crops, labels, 2, 15, None, 0)
     logits = training.logits_of(network, crops)
-    assert logits.shape == (len(TURNS), len(crops), 2)
-    assert (logits.argmax(axis=-1) == labels).all()
-    expected = looked_at(
-        lambda some, turns, numbers: network.predict_on_batch([turned(some, turns), numbers]),
-        training.central(crops),
-        shape_numbers(training.central(crops)),
-    )
-    np.testing.assert_allclose(training.decided(logits), expected, atol=1e-5)
+    assert logits.argmax(axis=1).tolist() == labels.tolist()
 
 
 def test_what_is_folded_says_the_same_without_norms():
@@ -139,7 +132,7 @@ def test_calibration_finds_the_factor_and_the_bias_that_were_taken_away():
     assert factor == pytest.approx(3, rel=0.05)
     np.testing.assert_allclose(found, bias, atol=0.05)
     parts = np.arange(len(labels)) % 4
-    (crossed,) = training.cross_calibrated(given[None], labels, parts)
+    crossed = training.cross_calibrated(given, labels, parts)
     np.testing.assert_allclose(crossed, truth, atol=0.6)
     told = crossed.argmax(axis=1) == labels
     best = np.exp(crossed).max(axis=1) / np.exp(crossed).sum(axis=1)

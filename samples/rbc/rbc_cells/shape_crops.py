@@ -6,7 +6,7 @@ lamps and cameras differ less. A fourth channel is the mask, which says which ce
 others touch it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -18,10 +18,6 @@ SIDE = 96
 MEDIAN = 54
 # How many numbers `shape_numbers` gives.
 NUMBERS = 3
-# Quarter turns in which a crop is shown; all after the first only where its name is in doubt, which
-# it is below this probability.
-TURNS = (0, 1, 2)
-DOUBT = 0.7
 # Fields whose median cell is smaller than this show no shapes.
 SMALLEST_MEDIAN = 8
 
@@ -180,44 +176,3 @@ def shape_numbers(crops: np.ndarray) -> np.ndarray:
     half, spread = (yy + xx) / 2, np.sqrt(((yy - xx) / 2) ** 2 + xy**2)
     axes = [4 * np.sqrt(np.maximum(each, 0)) for each in (half + spread, half - spread)]
     return (np.stack([np.sqrt(4 * area / np.pi), *axes], axis=1) / MEDIAN).astype(np.float32)
-
-
-def turned(crops: np.ndarray, turns: int) -> np.ndarray:
-    """Crops after so many quarter turns as a network takes them, float32 [N, SIDE, SIDE, 4].
-
-    Args:
-        crops: uint8 or float32 [N, SIDE, SIDE, 4].
-        turns: how many.
-    """
-    # A pixel of four bytes is moved as one number.
-    whole = crops.dtype == np.uint8 and crops.shape[3] == 4
-    pixels = np.ascontiguousarray(crops).view(np.uint32) if whole else crops
-    view = np.ascontiguousarray(np.rot90(pixels, turns, axes=(1, 2)))
-    return view.view(crops.dtype).astype(np.float32)
-
-
-def is_doubtful(logits: np.ndarray) -> np.ndarray:
-    """Of which cells no shape has a probability of `DOUBT`, bool [N], from logits [N, classes]."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers.sum(axis=1) * DOUBT > 1
-
-
-def looked_at(
-    look: Callable[[np.ndarray, int, np.ndarray], np.ndarray],
-    crops: np.ndarray,
-    numbers: np.ndarray,
-) -> np.ndarray:
-    """What a network says of crops, float [N, classes]; of doubtful ones the mean over `TURNS`.
-
-    Args:
-        look: (crops, quarter turns, numbers) -> logits [N, classes].
-        crops: uint8 [N, SIDE, SIDE, 4].
-        numbers: float32 [N, numbers], which do not change with the direction.
-    """
-    first, *others = TURNS
-    logits = np.array(look(crops, first, numbers), float)
-    rows = np.flatnonzero(is_doubtful(logits))
-    if len(rows):
-        again = [look(crops[rows], turns, numbers[rows]) for turns in others]
-        logits[rows] = np.mean([logits[rows], *again], axis=0)
-    return logits

@@ -22,11 +22,9 @@ from mrcnn.weights.places import shipped_weights
 from rbc_cells.shape_crops import (
     NUMBERS,
     color_curves,
-    looked_at,
     median_diameter,
     shape_crops,
     shape_numbers,
-    turned,
 )
 from rbc_cells.ways import SURE
 
@@ -128,32 +126,25 @@ def name_shapes(image: np.ndarray, cells: Instances, is_red: np.ndarray) -> Inst
 
 def probabilities(crops: np.ndarray) -> np.ndarray:
     """float [N, 12], of each of `SHAPES`, from crops uint8 [N, SIDE, SIDE, 4]."""
-    numbers = shape_numbers(crops)
-    logits = possible(looked_at(_look, crops, numbers), numbers)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def _look(crops: np.ndarray, turns: int, numbers: np.ndarray) -> np.ndarray:
-    """What the network says of any number of crops, see `looked_at`."""
     with _LOCK:
         predict = _network()
     count = len(crops)
     step, at_once = _ONNX_BATCH, threads()
     if not _runs_on_onnx():
         step, at_once = _BATCH, 1
-        crops, numbers = (
-            np.concatenate([each, np.zeros((-count % step, *each.shape[1:]), each.dtype)])
-            for each in (crops, numbers)
-        )
+        crops = np.concatenate([crops, np.zeros((-count % step, *crops.shape[1:]), np.uint8)])
+    numbers = shape_numbers(crops)
 
     def logits_of(start: int) -> np.ndarray:
         part = slice(start, start + step)
-        return predict(turned(crops[part], turns), numbers[part])
+        return predict(crops[part].astype(np.float32), numbers[part])
 
     with ThreadPoolExecutor(at_once, thread_name_prefix="shapes") as pool:
         parts = list(pool.map(logits_of, range(0, len(crops), step)))
-    return np.concatenate([*parts, np.zeros((0, len(SHAPES)))])[:count]
+    parts.append(np.zeros((0, len(SHAPES))))
+    logits = possible(np.concatenate(parts)[:count], numbers[:count])
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def possible(logits: np.ndarray, numbers: np.ndarray) -> np.ndarray:

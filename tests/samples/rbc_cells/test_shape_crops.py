@@ -6,17 +6,12 @@ import pytest
 from mrcnn.instances import Instances
 from rbc_cells.shape_crops import (
     BACKGROUND,
-    DOUBT,
     MEDIAN,
     SIDE,
-    TURNS,
     color_curves,
-    is_doubtful,
-    looked_at,
     median_diameter,
     shape_crops,
     shape_numbers,
-    turned,
 )
 
 PAPER, CELL = (210, 220, 200), (180, 140, 150)
@@ -134,34 +129,3 @@ def test_a_picture_full_of_cells_has_no_background():
     curves = color_curves(image, cells)
     # All is stain, of a color that is known.
     np.testing.assert_array_equal(curves, np.arange(256)[None].repeat(3, axis=0))
-
-
-@pytest.mark.parametrize("kind", [np.uint8, np.float32])
-@pytest.mark.parametrize("turns", TURNS)
-def test_crops_are_turned(kind, turns):
-    crops = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 4)).astype(kind)
-    view = turned(crops[::2], turns)
-    assert view.dtype == np.float32 and view.flags.c_contiguous
-    np.testing.assert_array_equal(view, np.rot90(crops[::2], turns, axes=(1, 2)))
-
-
-def test_only_what_is_in_doubt_is_looked_at_in_other_directions():
-    seen = []
-
-    def look(crops, turns, numbers):
-        seen.append((crops[:, 0, 0, 0].tolist(), turns, numbers[:, 0].tolist()))
-        # The one of 1 leaves doubt.
-        return np.stack([np.where(numbers[:, 0] == 1, 0, 5), np.full(len(crops), turns)], axis=1)
-
-    crops = np.zeros((3, SIDE, SIDE, 4), np.uint8)
-    crops[:, 0, 0, 0] = 7, 8, 9
-    numbers = np.array([[0.0], [1.0], [2.0]])
-    found = looked_at(look, crops, numbers)
-    assert seen == [([7, 8, 9], 0, [0, 1, 2]), ([8], 1, [1]), ([8], 2, [1])]
-    np.testing.assert_allclose(found, [[5, 0], [0, np.mean(TURNS)], [5, 0]])
-    assert looked_at(look, crops[:0], numbers[:0]).shape == (0, 2)
-
-
-def test_doubt_is_a_probability():
-    chances = [[DOUBT + 0.01, 0.99 - DOUBT], [DOUBT - 0.01, 1.01 - DOUBT], [0.5, 0.5]]
-    assert is_doubtful(np.log(chances)).tolist() == [False, True, True]
