@@ -52,7 +52,7 @@ TRAINING = (
     "--learning-rate 0.02 --overlay 0.5 --color-jitter 2 --seed 1 --validate-every 0"
 ).split()
 NETWORK = "--backbone resnet18 --normalization group --weights none"
-BATCH = "--backbone resnet18 --normalization batch --batch-norm learned --weights none"
+LEARNED = "--normalization batch --batch-norm learned"
 LITE = "--backbone efficientnet-lite0"
 CONFIDENCES = np.arange(0.05, 0.96, 0.05)
 LEAST = 0.05
@@ -87,9 +87,9 @@ VARIANTS = {
     "cells without a name are background": Variant(instead=("chula", "chula_named")),
     "no outlines in txl": Variant(instead=("txl", "txl_boxes")),
     "no change of size": Variant(more=("--scale-jitter", "1,1")),
-    "batch norm": Variant(network=BATCH),
-    "Lite0, random start": Variant(network=f"{LITE} --batch-norm learned --weights none"),
-    "Lite0, ImageNet start": Variant(network=f"{LITE} --batch-norm learned --weights imagenet"),
+    "batch norm": Variant(network=f"--backbone resnet18 {LEARNED} --weights none"),
+    "Lite0, random start": Variant(network=f"{LITE} {LEARNED} --weights none"),
+    "Lite0, ImageNet start": Variant(network=f"{LITE} {LEARNED} --weights imagenet"),
     "Lite0, ImageNet start, stored batch norm": Variant(
         network=f"{LITE} --batch-norm stored --weights imagenet"
     ),
