@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import optimize, special
 
 from mrcnn.weights.loading import load_weights
-from rbc_cells.shape_crops import BACKGROUND, NUMBERS, SIDE, shape_numbers
+from rbc_cells.shape_crops import BACKGROUND, NUMBERS, SIDE, mean_logits, shape_numbers, views_of
 from rbc_cells.shape_network import build_network
 
 BATCH = 64
@@ -129,11 +129,16 @@ def central(crops: np.ndarray) -> np.ndarray:
 
 
 def logits_of(network: keras.Model, crops: np.ndarray) -> np.ndarray:
-    """float [N, classes] of crops with a margin."""
+    """float [N, classes] of crops with a margin, means over `VIEWS`."""
+
+    def predict(views: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        return network.predict_on_batch([views, numbers])
+
     parts = []
     for start in range(0, len(crops), 256):
         part = central(crops[start : start + 256]).astype(np.float32)
-        parts.append(network.predict_on_batch([part, shape_numbers(part)]))
+        numbers = shape_numbers(part)
+        parts.append(mean_logits(predict, views_of(part), numbers))
     return np.concatenate(parts)
 
 

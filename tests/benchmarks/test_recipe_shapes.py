@@ -69,9 +69,9 @@ def test_rows_are_drawn_as_often_as_their_shares_say():
 
 
 def test_crops_are_varied_and_keep_their_size():
-    crops = np.full((32, 117, 117, 4), int(BACKGROUND), np.uint8)
+    crops = np.full((32, 78, 78, 4), int(BACKGROUND), np.uint8)
     crops[..., 3] = 0
-    crops[:, 45:72, 36:81] = (120, 60, 80, 255)
+    crops[:, 30:48, 24:54] = (120, 60, 80, 255)
     varied = training.varied(crops, np.random.default_rng(0))
     assert varied.shape == (32, SIDE, SIDE, 4) and varied.dtype == np.float32
     before, after = shape_numbers(training.central(crops)), shape_numbers(varied)
@@ -96,12 +96,12 @@ def tiny_network(classes, numbers, *, normalized, dropout):
 def test_a_training_learns_sizes(monkeypatch):
     monkeypatch.setattr(training, "build_network", tiny_network)
     monkeypatch.setattr(training, "LEARNING_RATE", 0.2)
-    crops = np.full((128, 117, 117, 4), int(BACKGROUND), np.uint8)
+    crops = np.full((128, 78, 78, 4), int(BACKGROUND), np.uint8)
     crops[..., 3] = 0
     labels = np.arange(128) % 3 // 2
     for crop, label in zip(crops, labels, strict=True):
-        half = 12 + 12 * label
-        crop[58 - half : 58 + half, 58 - half : 58 + half, 3] = 255
+        half = 8 + 8 * label
+        crop[39 - half : 39 + half, 39 - half : 39 + half, 3] = 255
     network = training.train(crops, labels, 2, 15, None, 0)
     logits = training.logits_of(network, crops)
     assert logits.argmax(axis=1).tolist() == labels.tolist()

@@ -22,7 +22,7 @@ _MEAN, _DEVIATION = 127.0, 128.0
 _DTYPE = "float32"
 # How much of what is not the cell fades into the background, and pixels around the mask that stay.
 FADED = 0.6
-AROUND = 3
+AROUND = 2
 
 
 @keras.saving.register_keras_serializable("rbc_cells")
