@@ -53,12 +53,12 @@ def read_manual_counts(
     table = list(rows_of(content, path))
     if not table:
         raise DataError(f"{path} is empty: expected is a line of titles and one for each picture.")
-    titles = [title.strip() for title in table[0]]
+    titles = [title.strip() for title in table[0][1]]
     picture_at, columns, passed_over = _columns(path, titles, known)
     places = _places(pictures)
     counts: dict[str, dict[str, float]] = {}
     problems: list[str] = []
-    for line, row in enumerate(table[1:], start=2):
+    for line, row in table[1:]:
         given = row[picture_at].strip() if picture_at < len(row) else ""
         if any(text.strip() for text in row[len(titles) :]):
             problems.append(

@@ -92,11 +92,12 @@ def iterate_box_table(
     assert columns is not None, "is_box_table"
     has_names = columns.image in first
     images: dict[str, RawImage] = {}
-    for number, values in enumerate(rows(content, path)):
-        if has_names and number == 0:
-            continue
+    table = rows(content, path)
+    if has_names:
+        next(table)
+    for number, values in table:
         row = dict(zip(first if has_names else _NAMELESS, map(str.strip, values), strict=False))
-        where = f"{path}, row {number + 1}"
+        where = f"{path}, row {number}"
         try:
             name = row.get(columns.image)
             if not name:

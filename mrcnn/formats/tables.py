@@ -25,10 +25,11 @@ def first_row(content: object) -> list[str]:
         return []
 
 
-def rows(content: bytes, path: Path) -> Iterator[list[str]]:
-    """The rows of a table with any cell that is not empty, also the first.
+def rows(content: bytes, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a table with any cell that is not empty, also the first, and their numbers.
 
-    Columns are separated by ",", ";" or tabs, or by what a first line such as "sep=;" names.
+    Columns are separated by ",", ";" or tabs, or by what a first line such as "sep=;" names. Rows
+    are numbered from 1 as a spreadsheet does it: empty ones count.
 
     Raises:
         DataError: it is no UTF-8 text, or damaged.
@@ -47,9 +48,10 @@ def rows(content: bytes, path: Path) -> Iterator[list[str]]:
     # raised and stays so, for a limit of this text alone would hold for theirs.
     csv.field_size_limit(_LONGEST_CELL)
     try:
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        for number, row in enumerate(reader, start=1):
             if any(row):
-                yield row
+                yield number, row
     except csv.Error as error:
         raise DataError(f"{path} is no valid CSV ({error}): export it again.") from None
 

@@ -54,9 +54,10 @@ def iterate_via_csv(
         DataError: the table is damaged.
     """
     table = rows(content, path)
-    names = _names(next(table))
+    _, titles = next(table)
+    names = _names(titles)
     entries: dict[str, dict] = {}
-    for number, values in enumerate(table, start=2):
+    for number, values in table:
         row = dict(zip(names, values, strict=False))
         where = f"{path}, row {number}"
         try:

@@ -114,6 +114,7 @@ def test_some_pictures_alone_and_another_folder(compare, tmp_path):
         ("image,parasites\na,1\n", "none of its columns, 'image', 'parasites', is counted in the"),
         ("image,cells,Cell\na,1,1\n", "two columns count 'cells'"),
         ("image,cells\na,many\n", "line 2, 'cells': 'many' is no count"),
+        ("image,cells\n\n,\na,many\n", "line 4, 'cells': 'many' is no count"),
         ("image,cells\na,-1\n", "'-1' is no count, a number of at least 0"),
         ("image,cells\nx.png,1\n", "line 2: the picture 'x.png' is not among the results"),
         ("image,cells\na,1\nin/a.png,2\n", "line 3: the picture 'in/a.png' is there twice"),

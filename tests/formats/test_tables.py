@@ -142,4 +142,20 @@ def test_a_table_half_read_does_not_limit_those_of_others(tmp_path):
     next(half_read)
     long_cell = "x" * 200_000
     assert list(csv.reader([long_cell])) == [[long_cell]]
-    assert list(half_read) == [["c", "d"]]
+    assert list(half_read) == [(2, ["c", "d"])]
+
+
+def test_rows_have_the_numbers_that_a_spreadsheet_shows(tmp_path):
+    table = b'sep=;\nimage;cells\n\n;\n"a\nb";3\nc;4\n'
+    numbered = [(1, ["image", "cells"]), (4, ["a\nb", "3"]), (5, ["c", "4"])]
+    assert list(rows(table, tmp_path / "table.csv")) == numbered
+
+
+@pytest.mark.filterwarnings("ignore:.*boxes without masks")
+@pytest.mark.parametrize(
+    ("titles", "line"),
+    [(ROBOFLOW, "a.jpg,50,40,ring,5,7,20,12"), (VIA_2, 'a.jpg,123,"{}",1,0,"{nonsense","{}"')],
+)
+def test_empty_rows_are_counted_where_a_row_is_told(read, titles, line):
+    with pytest.raises(DataError, match="row 4"):
+        read(f"{titles}\n\n\n{line}\n")
