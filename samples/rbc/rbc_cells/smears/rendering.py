@@ -31,7 +31,7 @@ from rbc_cells.smears.styles import sample_style
 from rbc_cells.ways import SIZES, UNDEFINED
 
 CLASS_NAMES = SIZES
-KIND_NAMES = {others.WHITE: WHITE, others.PLATELET: PLATELET}
+KIND_NAMES = {**dict.fromkeys(others.WHITE_KINDS, WHITE), others.PLATELET: PLATELET}
 ANNOTATION_NAME = "via_region_data.json"
 JPEG_QUALITY = 90
 SMALLEST_SIDE = 64
@@ -111,13 +111,14 @@ def render_field(
         np.random.default_rng([seed, index, step]) for step in range(5)
     )
     style = sample_style(style_rng, height, width, cell_diameter)
-    behind, front = [], []
+    kinds_rng = np.random.default_rng([seed, index, 5])
+    white = []
     if kinds:
-        kinds_rng = np.random.default_rng([seed, index, 5])
         style = others.style_of_kinds(kinds_rng, style)
-        behind = others.white_cells(kinds_rng, style, height, width)
-        front = others.platelets(kinds_rng, style, height, width)
-    cells = [*place_cells(layout_rng, style, height, width, behind), *front]
+        white = others.white_cells(kinds_rng, style, height, width)
+    cells = place_cells(layout_rng, style, height, width, white)
+    if kinds:
+        cells += others.platelets(kinds_rng, style, height, width, cells)
     patches = visible_patches(cells, height, width)
     layer = np.zeros((3, height, width), dtype=np.float32)
     add_haze(dirt_rng, style, layer)
@@ -157,7 +158,7 @@ def _encode(image: np.ndarray) -> bytes:
 
 def _via_entry(name: str, size: int, field: RenderedField, attributes: dict) -> dict:
     """The image in VIA's plain export, which is the part of a project that tells of images."""
-    known = (*CLASS_NAMES, *KIND_NAMES.values())
+    known = (*CLASS_NAMES, WHITE, PLATELET)
     class_ids = [1 + known.index(class_name) for class_name in field.class_names]
     boxes = [
         (*np.floor(polygon.min(axis=0)), *(np.floor(polygon.max(axis=0)) + 1))

@@ -169,7 +169,8 @@ def place_cells(
         rng: source of all randomness.
         style: of the field.
         height, width: of the field in pixels.
-        behind: cells that are there already; they come first in the result.
+        behind: cells that are there already; they come first in the result, and others hardly
+            lie over them.
     """
     cells: list[Cell] = list(behind)
     typical = style.diameter / 2
@@ -211,6 +212,7 @@ def place_cells(
         gaps = _gaps(cell, cells)
         flat = np.array([cell.pressed and other.pressed for other in cells], dtype=bool)
         limits = np.where(flat, max(closest, -0.2 * typical), closest)
+        limits[: len(behind)] = max(closest, -0.08 * typical)
         if not inside or (gaps < limits).any() or (gaps < -0.15 * typical).sum() > 3:
             failures += 1
             continue

@@ -56,6 +56,17 @@ STAINS = (
           vignette=(0.0, 0.15), haze=(0.0, 0.1)),
 )  # fmt: skip
 
+# Fields of several kinds of cells are stained for them, by Wright or Wright and Giemsa. Measured on
+# the red cells of four laboratories (TXL-PBC: BCCD and BCD, PBC, Raabin-WBC).
+DIFFERENTIAL_STAINS = (
+    Stain("pale pink", 2, (200, 203, 197), (0.2, 0.38), (0.35, 0.52), (0.5, 0.75),
+          (0.2, 0.75), (1.0, 2.0)),
+    Stain("cream", 1, (255, 229, 203), (0.3, 0.48), (0.62, 0.72), (0.56, 0.66),
+          (0.1, 0.7), (0.8, 1.6)),
+    Stain("rose", 1, (219, 187, 172), (0.45, 0.75), (0.6, 0.85), (0.38, 0.6),
+          (0.0, 0.6), (1.0, 2.0)),
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class FieldStyle:
@@ -114,6 +125,8 @@ class FieldStyle:
     scale_bar: bool
     # Share of the cells that lie on the one before, as coins of a stack do.
     stacked: float = 0.0
+    # Absorbance of a dense nucleus, RGB, in fields of several kinds of cells.
+    nucleus: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def sample_style(
