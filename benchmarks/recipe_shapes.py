@@ -1,6 +1,6 @@
 """The network that names shapes of red cells: its data, its figures and its file.
 
-    python -m benchmarks.recipe_shapes --data DIR --out DIR [--folds 5] [--epochs 5]
+    python -m benchmarks.recipe_shapes --data DIR --out DIR [--folds 5] [--epochs 6]
 
 DIR of the data has `chula`: images, and beside each a file of lines `x y class`, the centers of
 some cells with their shapes. In the folder --out are made, each once:
@@ -45,7 +45,7 @@ from rbc_cells.shape_crops import color_curves, median_diameter, shape_crops, sh
 from rbc_cells.shapes import SHAPES, possible
 
 # The sides of crops from which training cuts its turned and moved ones.
-MARGIN_SIDE = 78
+MARGIN_SIDE = 117
 START = "efficientnet-lite0"
 
 
@@ -124,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--folds", type=int, default=5, metavar="N", help="parts; 0 for no figures")
-    parser.add_argument("--epochs", type=float, default=5, metavar="N", help="of each training")
+    parser.add_argument("--epochs", type=float, default=6, metavar="N", help="of each training")
     options = parser.parse_args(arguments)
     if not (options.data / "chula").is_dir():
         parser.error(f"--data {options.data}: there is no folder chula in it")

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import optimize, special
 
 from mrcnn.weights.loading import load_weights
-from rbc_cells.shape_crops import BACKGROUND, NUMBERS, SIDE, mean_logits, shape_numbers, views_of
+from rbc_cells.shape_crops import BACKGROUND, NUMBERS, SIDE, shape_numbers
 from rbc_cells.shape_network import build_network
 
 BATCH = 64
@@ -22,6 +22,8 @@ DROPOUT = 0.2
 SMOOTHING = 0.05
 # Of the frequency of a class: 0 draws crops as they come, 1 all classes as often.
 BALANCE = 0.5
+# At most so far goes each pixel to the mean of 3 x 3.
+SOFTER = 0.5
 
 
 def train(
@@ -85,9 +87,10 @@ def drawn(shares: np.ndarray, steps: int, random: np.random.Generator) -> Iterat
 
 
 def varied(crops: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Crops turned, mirrored, a little moved and scaled, in other stains.
+    """Crops turned, mirrored, a little moved and scaled, softer, in other stains.
 
-    Scales vary little: the size of a cell is part of its shape's name.
+    Scales vary little: the size of a cell is part of its shape's name. Other lenses, and fields
+    that were made larger, are softer or sharper.
 
     Returns:
         float32 [B, SIDE, SIDE, 4].
@@ -119,7 +122,16 @@ def varied(crops: np.ndarray, random: np.random.Generator) -> np.ndarray:
         for channel in range(3):
             result[place, ..., channel] = values[place, channel][pixels[..., channel]]
         result[place, ..., 3] = pixels[..., 3]
-    return result
+    softness = random.uniform(0, SOFTER, (count, 1, 1, 1)).astype(np.float32)
+    return result + softness * (_mean_around(result) - result)
+
+
+def _mean_around(crops: np.ndarray) -> np.ndarray:
+    """Of 3 x 3 pixels each, float32 [B, H, W, C]."""
+    rows = np.pad(crops, ((0, 0), (1, 1), (0, 0), (0, 0)), mode="edge")
+    rows = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+    columns = np.pad(rows, ((0, 0), (0, 0), (1, 1), (0, 0)), mode="edge")
+    return (columns[:, :, :-2] + columns[:, :, 1:-1] + columns[:, :, 2:]) / 9
 
 
 def central(crops: np.ndarray) -> np.ndarray:
@@ -129,16 +141,11 @@ def central(crops: np.ndarray) -> np.ndarray:
 
 
 def logits_of(network: keras.Model, crops: np.ndarray) -> np.ndarray:
-    """float [N, classes] of crops with a margin, means over `VIEWS`."""
-
-    def predict(views: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-        return network.predict_on_batch([views, numbers])
-
+    """float [N, classes] of crops with a margin."""
     parts = []
     for start in range(0, len(crops), 256):
         part = central(crops[start : start + 256]).astype(np.float32)
-        numbers = shape_numbers(part)
-        parts.append(mean_logits(predict, views_of(part), numbers))
+        parts.append(network.predict_on_batch([part, shape_numbers(part)]))
     return np.concatenate(parts)
 
 

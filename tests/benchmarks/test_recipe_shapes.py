@@ -10,7 +10,7 @@ from benchmarks import shapes_training as training
 from benchmarks.shapes_figures import calibration_error, confusion, f1_of_classes, figures_text
 from mrcnn.instances import Instances
 from rbc_cells.shape_crops import BACKGROUND, SIDE, shape_numbers
-from rbc_cells.shape_network import build_network, folded
+from rbc_cells.shape_network import SOFTNESS, Softened, build_network, folded
 
 SHAPE = (60, 80)
 SQUARES = Instances(
@@ -69,9 +69,9 @@ def test_rows_are_drawn_as_often_as_their_shares_say():
 
 
 def test_crops_are_varied_and_keep_their_size():
-    crops = np.full((32, 78, 78, 4), int(BACKGROUND), np.uint8)
+    crops = np.full((32, 117, 117, 4), int(BACKGROUND), np.uint8)
     crops[..., 3] = 0
-    crops[:, 30:48, 24:54] = (120, 60, 80, 255)
+    crops[:, 45:72, 36:81] = (120, 60, 80, 255)
     varied = training.varied(crops, np.random.default_rng(0))
     assert varied.shape == (32, SIDE, SIDE, 4) and varied.dtype == np.float32
     before, after = shape_numbers(training.central(crops)), shape_numbers(varied)
@@ -81,6 +81,25 @@ def test_crops_are_varied_and_keep_their_size():
     assert (middle[:, 3] > 250).all()
     assert (middle[:, 1] < varied[:, 2, 2, 1] - 30).all()
     assert np.std(middle[:, 0]) > 5
+
+
+def test_predictions_see_crops_as_soft_as_those_of_a_training():
+    crops = np.zeros((1, 5, 5, 4), np.float32)
+    crops[0, 2, 2, 0], crops[0, 0, 0, 1] = 90, 40
+    softened = Softened(dtype="float32")
+    np.testing.assert_array_equal(np.asarray(softened(crops, training=True)), crops)
+    soft = np.asarray(softened(crops))
+    np.testing.assert_allclose(soft[0, 1:4, 1, 0], 10 * SOFTNESS, rtol=1e-6)
+    assert soft[0, 2, 2, 0] == pytest.approx(90 - 80 * SOFTNESS)
+    # What is outside counts for nothing.
+    assert soft[0, 0, 0, 1] == pytest.approx(40 - 30 * SOFTNESS)
+    assert soft[..., 2:].max() == 0
+    # A turn by no angle at all is as sharp as the crop, so that the softness is what remains.
+    edge = np.zeros((400, 117, 117, 4), np.uint8)
+    edge[:, :, 58:] = 200
+    steepest = np.abs(np.diff(training.varied(edge, np.random.default_rng(0))[..., 3], axis=2))
+    steps = steepest.max(axis=(1, 2))
+    assert steps.max() > 150 > 90 > steps.min()
 
 
 def tiny_network(classes, numbers, *, normalized, dropout):
@@ -96,12 +115,12 @@ def tiny_network(classes, numbers, *, normalized, dropout):
 def test_a_training_learns_sizes(monkeypatch):
     monkeypatch.setattr(training, "build_network", tiny_network)
     monkeypatch.setattr(training, "LEARNING_RATE", 0.2)
-    crops = np.full((128, 78, 78, 4), int(BACKGROUND), np.uint8)
+    crops = np.full((128, 117, 117, 4), int(BACKGROUND), np.uint8)
     crops[..., 3] = 0
     labels = np.arange(128) % 3 // 2
     for crop, label in zip(crops, labels, strict=True):
-        half = 8 + 8 * label
-        crop[39 - half : 39 + half, 39 - half : 39 + half, 3] = 255
+        half = 12 + 12 * label
+        crop[58 - half : 58 + half, 58 - half : 58 + half, 3] = 255
     network = training.train(crops, labels, 2, 15, None, 0)
     logits = training.logits_of(network, crops)
     assert logits.argmax(axis=1).tolist() == labels.tolist()

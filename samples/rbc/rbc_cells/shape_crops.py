@@ -6,7 +6,7 @@ lamps and cameras differ less. A fourth channel is the mask, which says which ce
 others touch it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -14,12 +14,10 @@ from PIL import Image
 from mrcnn.instances import Instances
 
 # Pixels: the side of a crop, and the diameter that the median cell of a field has in it.
-SIDE = 64
-MEDIAN = 36
+SIDE = 96
+MEDIAN = 54
 # How many numbers `shape_numbers` gives.
 NUMBERS = 3
-# Quarter turns in which a crop is shown, see `views_of`.
-TURNS = (0, 1)
 # Fields whose median cell is smaller than this show no shapes.
 SMALLEST_MEDIAN = 8
 
@@ -178,31 +176,3 @@ def shape_numbers(crops: np.ndarray) -> np.ndarray:
     half, spread = (yy + xx) / 2, np.sqrt(((yy - xx) / 2) ** 2 + xy**2)
     axes = [4 * np.sqrt(np.maximum(each, 0)) for each in (half + spread, half - spread)]
     return (np.stack([np.sqrt(4 * area / np.pi), *axes], axis=1) / MEDIAN).astype(np.float32)
-
-
-def views_of(crops: np.ndarray) -> list[np.ndarray]:
-    """Crops as a network takes them, in several directions, each float32 [N, SIDE, SIDE, 4].
-
-    Args:
-        crops: uint8 or float32 [N, SIDE, SIDE, 4].
-    """
-    # A pixel of four bytes is moved as one number.
-    whole = crops.dtype == np.uint8 and crops.shape[3] == 4
-    pixels = np.ascontiguousarray(crops).view(np.uint32) if whole else crops
-    turned = (np.ascontiguousarray(np.rot90(pixels, turns, axes=(1, 2))) for turns in TURNS)
-    return [view.view(crops.dtype).astype(np.float32) for view in turned]
-
-
-def mean_logits(
-    predict: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    views: Sequence[np.ndarray],
-    numbers: np.ndarray,
-) -> np.ndarray:
-    """The mean of what a network says of crops in several directions, float [N, classes].
-
-    Args:
-        predict: (crops, numbers) -> logits [N, classes].
-        views: see `views_of`.
-        numbers: float32 [N, numbers], which do not change with the direction.
-    """
-    return np.mean([np.asarray(predict(view, numbers)) for view in views], axis=0)

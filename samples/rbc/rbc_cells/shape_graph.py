@@ -7,7 +7,14 @@ from mrcnn.deploy.onnx_graph import OnnxGraph
 from mrcnn.deploy.ports import Port
 from mrcnn.inference.network_file import NetworkFile
 from rbc_cells.shape_crops import BACKGROUND, NUMBERS, SIDE
-from rbc_cells.shape_network import AROUND, FADED, FadedSurroundings, build_network
+from rbc_cells.shape_network import (
+    AROUND,
+    FADED,
+    SOFTNESS,
+    FadedSurroundings,
+    Softened,
+    build_network,
+)
 from rbc_cells.shapes import SHAPES
 
 
@@ -20,8 +27,19 @@ def shape_file() -> NetworkFile:
     ]
     outputs = [Port("logits", ("batch", len(SHAPES)), "one for each shape")]
     return network_file(
-        network, inputs, outputs, {"shapes": list(SHAPES)}, {FadedSurroundings: _faded}
+        network,
+        inputs,
+        outputs,
+        {"shapes": list(SHAPES)},
+        {Softened: _softened, FadedSurroundings: _faded},
     )
+
+
+def _softened(graph: OnnxGraph, layer: Any, inputs: list[str], shape: Any) -> str:
+    """See `Softened`; channels are the second axis."""
+    mean = graph("AveragePool", *inputs, kernel_shape=[3, 3], pads=[1] * 4)
+    share = graph.constant(SOFTNESS)
+    return graph("Add", graph("Mul", graph("Sub", mean, *inputs), share), *inputs)
 
 
 def _faded(graph: OnnxGraph, layer: Any, inputs: list[str], shape: Any) -> str:

@@ -22,11 +22,9 @@ from mrcnn.weights.places import shipped_weights
 from rbc_cells.shape_crops import (
     NUMBERS,
     color_curves,
-    mean_logits,
     median_diameter,
     shape_crops,
     shape_numbers,
-    views_of,
 )
 from rbc_cells.ways import SURE
 
@@ -139,7 +137,7 @@ def probabilities(crops: np.ndarray) -> np.ndarray:
 
     def logits_of(start: int) -> np.ndarray:
         part = slice(start, start + step)
-        return mean_logits(predict, views_of(crops[part]), numbers[part])
+        return predict(crops[part].astype(np.float32), numbers[part])
 
     with ThreadPoolExecutor(at_once, thread_name_prefix="shapes") as pool:
         parts = list(pool.map(logits_of, range(0, len(crops), step)))

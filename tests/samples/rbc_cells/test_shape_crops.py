@@ -8,12 +8,10 @@ from rbc_cells.shape_crops import (
     BACKGROUND,
     MEDIAN,
     SIDE,
-    TURNS,
     color_curves,
     median_diameter,
     shape_crops,
     shape_numbers,
-    views_of,
 )
 
 PAPER, CELL = (210, 220, 200), (180, 140, 150)
@@ -44,8 +42,9 @@ def test_a_median_cell_is_as_large_in_the_crops_of_every_magnification(radius):
     (crop,) = cut(image, cells, diameter)
     assert crop.shape == (SIDE, SIDE, 4) and crop.dtype == np.uint8
     half = SIDE // 2
+    area = crop[..., 3].sum(dtype=float) / 255
+    assert np.sqrt(4 * area / np.pi) == pytest.approx(MEDIAN, abs=0.3)
     across = crop[half, :, 3] > 127
-    assert np.count_nonzero(across) == pytest.approx(MEDIAN, abs=1)
     assert np.flatnonzero(across).mean() == pytest.approx(half - 0.5, abs=0.51)
     # Colors follow the mask, and the background is the same in all pictures.
     np.testing.assert_allclose(crop[2, 2, :3], BACKGROUND, atol=1)
@@ -129,12 +128,3 @@ def test_a_picture_full_of_cells_has_no_background():
     curves = color_curves(image, cells)
     # All is stain, of a color that is known.
     np.testing.assert_array_equal(curves, np.arange(256)[None].repeat(3, axis=0))
-
-
-@pytest.mark.parametrize("kind", [np.uint8, np.float32])
-def test_views_are_crops_in_several_directions(kind):
-    crops = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 4)).astype(kind)
-    views = views_of(crops[::2])
-    for view, turns in zip(views, TURNS, strict=True):
-        assert view.dtype == np.float32 and view.flags.c_contiguous
-        np.testing.assert_array_equal(view, np.rot90(crops[::2], turns, axes=(1, 2)))

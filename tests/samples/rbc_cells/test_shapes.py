@@ -14,7 +14,7 @@ from rbc_cells.kinds import KINDS
 from rbc_cells.shape_crops import NUMBERS, SIDE, color_curves
 from rbc_cells.shapes import LIMITS, SHAPES, are_named, name_shapes, possible
 
-PAPER, STAIN, PALLOR = (225, 225, 225), (170, 110, 130), (220, 205, 212)
+PAPER, STAIN, PALLOR = (225, 225, 225), (190, 140, 160), (205, 175, 188)
 
 
 def field(*ellipses, size=(260, 330)):
@@ -31,8 +31,8 @@ def field(*ellipses, size=(260, 330)):
     return image, Instances.from_masks(np.stack(masks, axis=-1), [1] * count, np.full(count, 0.9))
 
 
-ROUND = [(y, x, 20, 20, 0.4) for y in (40, 110, 180) for x in (40, 110)]
-DENSE, LONG, TINY = (180, 180, 20, 20, 0), (60, 240, 12, 44, 0), (230, 300, 11, 11, 0)
+ROUND = [(y, x, 20, 20, 0.3) for y in (40, 110, 180) for x in (40, 110)]
+DENSE, LONG, TINY = (180, 180, 20, 20, 0), (60, 240, 12, 44, 0), (230, 300, 15, 15, 0.3)
 
 
 def test_drawn_cells_get_the_names_of_their_shapes():
