@@ -16,7 +16,7 @@ some cells with their shapes. In the folder --out are made, each once:
 
 It starts from ImageNet weights of EfficientNet-Lite0, see `weights/README.md`.
 
-The exit status is 2 for a wrong command line.
+The exit status is 2 for a wrong command line, and where the ImageNet weights are not installed.
 """
 
 import argparse
@@ -36,6 +36,7 @@ from benchmarks.recipe_laboratories import (
 )
 from benchmarks.shapes_figures import figures_text
 from mrcnn.app.backend import choose_backend
+from mrcnn.errors import WeightsError
 from mrcnn.files import atomic_write
 from mrcnn.instances import Instances
 from mrcnn.pictures import read_image
@@ -130,6 +131,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--data {options.data}: there is no folder chula in it")
     if options.folds == 1 or options.folds < 0:
         parser.error("--folds: at least 2 parts, or 0 for none")
+    try:
+        start = converted_weights(START, downloads_folder())
+    except WeightsError as error:
+        parser.error(str(error))
     out = options.out
     out.mkdir(parents=True, exist_ok=True)
     if not (out / "crops.npz").is_file():
@@ -148,7 +153,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from mrcnn.weights.saving import save_weights
     from rbc_cells.shape_network import folded
 
-    start = converted_weights(START, downloads_folder())
     parts = parts_of(fields, options.folds or 1)
     logits = np.zeros((len(labels), len(SHAPES)))
     for part in range(options.folds):

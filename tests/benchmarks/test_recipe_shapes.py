@@ -8,6 +8,7 @@ from PIL import Image
 from benchmarks import recipe_shapes as recipe
 from benchmarks import shapes_training as training
 from benchmarks.shapes_figures import calibration_error, confusion, f1_of_classes, figures_text
+from mrcnn.errors import WeightsError
 from mrcnn.instances import Instances
 from rbc_cells.shape_crops import BACKGROUND, SIDE, shape_numbers
 from rbc_cells.shape_network import SOFTNESS, Softened, build_network, folded
@@ -192,3 +193,15 @@ def test_a_wrong_command_line(tmp_path, capsys, given):
     with pytest.raises(SystemExit, match="2"):
         recipe.main(["--data", str(data), "--out", str(tmp_path / "out"), *given])
     assert ("--folds" if given else "no folder chula") in capsys.readouterr().err
+
+
+def test_without_imagenet_weights_nothing_begins(tmp_path, capsys, monkeypatch):
+    def missing(*_):
+        raise WeightsError("the weights come in a package, which is not installed")
+
+    monkeypatch.setattr(recipe, "converted_weights", missing)
+    (tmp_path / "chula").mkdir()
+    with pytest.raises(SystemExit, match="2"):
+        recipe.main(["--data", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert "come in a package" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
