@@ -11,7 +11,7 @@ import numpy as np
 
 from rbc_cells.smears.shapes import ANGLES, Cell, Patch
 from rbc_cells.smears.staining import grains, smooth_step
-from rbc_cells.smears.styles import DIFFERENTIAL_STAINS, FieldStyle
+from rbc_cells.smears.styles import DIFFERENTIAL_STAINS, FieldStyle, drawn_stain
 
 PLATELET = "platelet"
 # Mean numbers in a field of 1200 x 1600 pixels with cells of 105: more than in blood, since a field
@@ -98,8 +98,7 @@ def style_of_kinds(rng: np.random.Generator, style: FieldStyle) -> FieldStyle:
 
 def _differential(rng: np.random.Generator, style: FieldStyle) -> FieldStyle:
     """The style in a stain for a differential count, of blood without malaria."""
-    weights = np.array([stain.weight for stain in DIFFERENTIAL_STAINS], dtype=float)
-    stain = DIFFERENTIAL_STAINS[rng.choice(len(weights), p=weights / weights.sum())]
+    stain = drawn_stain(rng, DIFFERENTIAL_STAINS)
     color = np.array([rng.uniform(*stain.red_to_green), 1.0, rng.uniform(*stain.blue_to_green)])
     drawn = {name: float(rng.uniform(*getattr(stain, name))) for name in _DRAWN}
     return replace(

@@ -5,6 +5,7 @@ stain layers that lie over each other simply add. The ranges were measured on pu
 fields (BBBC041); every range is widened a little, because the next slide is always different.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +74,7 @@ class FieldStyle:
     """Everything that the cells of one field share. Lengths are pixels, angles radians.
 
     Attributes:
-        stain: name of the preparation, one of `STAINS`.
+        stain: name of the preparation, one of `STAINS` or `DIFFERENTIAL_STAINS`.
         background: float64 [3], RGB of the empty slide, may exceed 255 (an overexposed field).
         cell_density: float64 [3], RGB absorbance of a cell at full thickness.
         diameter: median cell diameter.
@@ -129,6 +130,12 @@ class FieldStyle:
     nucleus: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
+def drawn_stain(rng: np.random.Generator, stains: Sequence[Stain]) -> Stain:
+    """One of the stains, by their weights."""
+    weights = np.array([stain.weight for stain in stains], dtype=float)
+    return stains[rng.choice(len(stains), p=weights / weights.sum())]
+
+
 def sample_style(
     rng: np.random.Generator, height: int, width: int, cell_diameter: float
 ) -> FieldStyle:
@@ -148,8 +155,7 @@ def sample_style(
         value = rng.uniform(low, high)
         return float(value) if rng.random() < chance else otherwise
 
-    weights = np.array([stain.weight for stain in STAINS], dtype=float)
-    stain = STAINS[rng.choice(len(STAINS), p=weights / weights.sum())]
+    stain = drawn_stain(rng, STAINS)
     scale = cell_diameter / 105.0
     green = between(stain.green)
     diameter = cell_diameter * float(np.clip(rng.lognormal(0.04, 0.09), 0.82, 1.2))
