@@ -45,6 +45,9 @@ def test_a_median_cell_is_as_large_in_the_crops_of_every_magnification(radius):
     area = crop[..., 3].sum(dtype=float) / 255
     assert np.sqrt(4 * area / np.pi) == pytest.approx(MEDIAN, abs=0.3)
     across = crop[half, :, 3] > 127
+    # A drawn disc is an odd number of pixels wide, and by two less beside its middle row.
+    widths = (2 * radius + np.array([-1, 1])) / diameter * MEDIAN
+    assert widths[0] - 1 <= np.count_nonzero(across) <= widths[1] + 1
     assert np.flatnonzero(across).mean() == pytest.approx(half - 0.5, abs=0.51)
     # Colors follow the mask, and the background is the same in all pictures.
     np.testing.assert_allclose(crop[2, 2, :3], BACKGROUND, atol=1)
